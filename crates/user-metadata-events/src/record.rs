@@ -1,0 +1,76 @@
+use crate::{EncodeError, UnixMillis, UserMetadataEvent};
+
+/// The `ce_type` of every event that this version publishes.
+pub const EVENT_TYPE: &str = "user-metadata.joined.v1";
+
+/// A record as it goes to a topic and comes from it, whatever carries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Decides the partition.
+    pub key: Option<Vec<u8>>,
+    /// What the record says; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Names and values, in order.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// When what it says happened.
+    pub timestamp: UnixMillis,
+}
+
+impl Record {
+    /// The first header of that name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let found = self.headers.iter().find(|(header, _)| header == name);
+        found.map(|(_, value)| value.as_slice())
+    }
+
+    /// Roughly what the record takes in memory and on the wire, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let length = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
+        length(&self.key) + length(&self.value) + headers.sum::<usize>()
+    }
+}
+
+impl UserMetadataEvent {
+    /// The record of this event: key = user id, value = JSON, and the headers of
+    /// [CloudEvents 1.0 in Kafka's binary content mode][binding].
+    ///
+    /// `source` names the producer (`/ws-server/HOSTNAME`), `traceparent` is the upgrade's
+    /// [W3C trace context](https://www.w3.org/TR/trace-context/), if it carried one.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`]: larger than readers take.
+    ///
+    /// [binding]: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md#32-binary-content-mode
+    pub fn to_record(
+        &self,
+        source: &str,
+        traceparent: Option<&str>,
+    ) -> Result<Record, EncodeError> {
+        let mut headers = vec![
+            header("ce_specversion", "1.0"),
+            header("ce_id", self.id.to_string()),
+            header("ce_type", EVENT_TYPE),
+            header("ce_source", source),
+            header("ce_time", self.timestamp.to_string()),
+            header("content-type", "application/json"),
+        ];
+        headers.extend(traceparent.map(|traceparent| header("traceparent", traceparent)));
+        Ok(Record {
+            key: Some(self.user_id.clone().into_bytes()),
+            value: Some(self.encode()?),
+            headers,
+            timestamp: self.timestamp,
+        })
+    }
+}
+
+fn header(name: &str, value: impl Into<String>) -> (String, Vec<u8>) {
+    (name.to_owned(), value.into().into_bytes())
+}
