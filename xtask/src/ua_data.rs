@@ -1,0 +1,106 @@
+//! `cargo xtask ua-data`: renews uap-core's rules in `user-metadata-ua` from a package registry.
+//!
+//! The package `ua-parser-builtins` carries uap-core as it was at the beginning of the month;
+//! uap-core's own packages are years apart. Needs Python 3 with pip, as set up for a registry.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const PACKAGE: &str = "ua-parser-builtins";
+
+/// Downloads the newest rules, converts them, and writes where they come from beside them.
+///
+/// # Errors
+///
+/// What failed, for a person to read.
+pub(crate) fn run() -> Result<(), String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .ok_or("xtask lies in no workspace")?;
+    let data = root.join("crates/user-metadata-ua/data");
+    let download = root.join("target/ua-data");
+    if download.exists() {
+        fs::remove_dir_all(&download)
+            .map_err(|error| format!("{}: {error}", download.display()))?;
+    }
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--quiet", "--no-deps"])
+        .args(["--disable-pip-version-check", "--dest"])
+        .arg(&download)
+        .arg(PACKAGE);
+    output(&mut pip)?;
+    let wheel = wheel(&download)?;
+    let version = version(&wheel)?;
+    let mut convert = Command::new("python3");
+    convert
+        .arg(root.join("xtask/src/ua_data.py"))
+        .args([&wheel, &data]);
+    let revision = output(&mut convert)?;
+    let origin = data.join("ORIGIN.md");
+    fs::write(&origin, origin_text(&version, revision.trim()))
+        .map_err(|error| format!("{}: {error}", origin.display()))?;
+    eprintln!(
+        "{PACKAGE} {version}: uap-core {}\nnow run `cargo test -p user-metadata-ua`, and review the differences with those of the snapshots",
+        revision.trim()
+    );
+    Ok(())
+}
+
+/// Runs a program, its messages on the terminal, and returns what it printed.
+fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.stderr(Stdio::inherit()).output();
+    let failed = |problem: String| format!("{command:?}: {problem}");
+    let output = output.map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(output.status.to_string()));
+    }
+    String::from_utf8(output.stdout).map_err(|error| failed(error.to_string()))
+}
+
+fn wheel(folder: &Path) -> Result<PathBuf, String> {
+    let files = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    files
+        .filter_map(|file| Some(file.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|extension| extension == "whl"))
+        .ok_or_else(|| format!("{}: pip downloaded no wheel", folder.display()))
+}
+
+/// The version in a wheel's file name: `NAME-VERSION-py3-none-any.whl`.
+fn version(wheel: &Path) -> Result<String, String> {
+    let name = wheel.file_name().and_then(|name| name.to_str());
+    let version = name.and_then(|name| name.split('-').nth(1));
+    version
+        .map(str::to_owned)
+        .ok_or_else(|| format!("{}: no version in the name", wheel.display()))
+}
+
+fn origin_text(version: &str, revision: &str) -> String {
+    format!(
+        "# Origin of `regexes.json`
+
+| | |
+|---|---|
+| what | the rules of uap-core, `regexes.yaml` |
+| project | <https://github.com/ua-parser/uap-core> |
+| revision | `{revision}` |
+| taken from | `{PACKAGE}` {version} on PyPI, which carries that revision |
+| licence | Apache-2.0, see `LICENSE` beside this file |
+| changed | form only: JSON, one rule a line; no comments; no rule added, removed or altered |
+
+`cargo xtask ua-data` renews this file and `regexes.json`.
+"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_stands_in_the_name_of_the_wheel() {
+        let wheel = Path::new("/x-y/ua_parser_builtins-202610-py3-none-any.whl");
+        assert_eq!(version(wheel).as_deref(), Ok("202610"));
+        assert!(version(Path::new("/x/wheel.whl")).is_err());
+    }
+}
