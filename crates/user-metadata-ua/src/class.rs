@@ -1,0 +1,94 @@
+//! The class of a device.
+
+use crate::engine::Engine;
+use crate::{Client, DeviceType};
+
+/// By words of the User-Agent, else by the operating system. `has_model`: uap-core knows a device.
+pub(crate) fn class(
+    engine: &Engine,
+    user_agent: &str,
+    client: &Client,
+    has_model: bool,
+) -> Option<DeviceType> {
+    let by_words = engine.classes.find(user_agent);
+    by_words.or_else(|| match &client.os {
+        Some(os) => by_system(&os.name, os.version.as_deref(), user_agent),
+        // Nearly all that uap-core knows are telephones. It knows some by four letters alone.
+        None => (has_model && client.kind.is_some()).then_some(DeviceType::Mobile),
+    })
+}
+
+fn by_system(name: &str, version: Option<&str>, user_agent: &str) -> Option<DeviceType> {
+    match name {
+        // It may be an app on a Mac as well.
+        "iOS" if user_agent.contains("CFNetwork/") => None,
+        "iPadOS" => Some(DeviceType::Tablet),
+        "tvOS" => Some(DeviceType::Tv),
+        "watchOS" => Some(DeviceType::Wearable),
+        "visionOS" => Some(DeviceType::Xr),
+        "Android" if is_tablet(user_agent) => Some(DeviceType::Tablet),
+        "Windows" if version == Some("CE") => Some(DeviceType::Mobile),
+        "OpenHarmony" if user_agent.contains("(PC;") => Some(DeviceType::Desktop),
+        _ if DESKTOPS.contains(&name) => Some(DeviceType::Desktop),
+        _ if MOBILES.iter().any(|mobile| name.starts_with(mobile)) => Some(DeviceType::Mobile),
+        _ => None,
+    }
+}
+
+/// Browsers on Android telephones say `Mobile`, those on tablets don't; apps say neither.
+fn is_tablet(user_agent: &str) -> bool {
+    user_agent.contains("Safari/") && !user_agent.contains("Mobile")
+}
+
+const DESKTOPS: &[&str] = &[
+    "Windows",
+    "macOS",
+    "Mac OS",
+    "Chrome OS",
+    "Linux",
+    "Arch Linux",
+    "BackTrack",
+    "CentOS",
+    "Debian",
+    "Fedora",
+    "Gentoo",
+    "Kubuntu",
+    "Linux Mint",
+    "Lubuntu",
+    "Mageia",
+    "Mandriva",
+    "openSUSE",
+    "PCLinuxOS",
+    "Puppy",
+    "Red Hat",
+    "Slackware",
+    "SUSE",
+    "Ubuntu",
+    "BSD",
+    "FreeBSD",
+    "NetBSD",
+    "OpenBSD",
+    "SerenityOS",
+    "Solaris",
+];
+
+/// How their names begin.
+const MOBILES: &[&str] = &[
+    "iOS",
+    "Android",
+    "Bada",
+    "BlackBerry OS",
+    "Brew",
+    "BREW",
+    "Firefox OS",
+    "HarmonyOS",
+    "KaiOS",
+    "Maemo",
+    "MeeGo",
+    "Nokia Series",
+    "OpenHarmony",
+    "Sailfish",
+    "Symbian",
+    "Windows Mobile",
+    "Windows Phone",
+];

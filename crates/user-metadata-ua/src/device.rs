@@ -1,0 +1,60 @@
+use serde::Serialize;
+
+/// The device a client runs on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct Device {
+    /// Its class.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<DeviceType>,
+    /// Who makes it: `Apple`, `Samsung`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+    /// The model as its maker calls it: `iPhone`, `SM-S918B`, `Pixel 9 Pro`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
+/// The class of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub enum DeviceType {
+    /// A desktop or notebook computer.
+    Desktop,
+    /// A telephone, or what else fits a pocket.
+    Mobile,
+    /// A tablet or an electronic reader.
+    Tablet,
+    /// A television set, set-top box or streaming stick.
+    #[serde(rename = "TV")]
+    Tv,
+    /// A game console, also a portable one.
+    Console,
+    /// A watch or the like.
+    Wearable,
+    /// The screen of a car.
+    Car,
+    /// A headset or glasses for virtual or augmented reality.
+    #[serde(rename = "XR")]
+    Xr,
+    /// No device of a person: a crawler, monitor or headless browser.
+    Bot,
+}
+
+impl DeviceType {
+    /// The name that events carry: `Desktop`, `TV`, `XR`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Desktop => "Desktop",
+            Self::Mobile => "Mobile",
+            Self::Tablet => "Tablet",
+            Self::Tv => "TV",
+            Self::Console => "Console",
+            Self::Wearable => "Wearable",
+            Self::Car => "Car",
+            Self::Xr => "XR",
+            Self::Bot => "Bot",
+        }
+    }
+}

@@ -1,0 +1,89 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::agent::describe;
+use crate::engine::Engine;
+use crate::merge::merge;
+use crate::text::cap;
+use crate::{Client, ClientHints, HintsUse, RegexesError};
+
+/// How much of a User-Agent is parsed, in Unicode scalar values. No browser's is longer; what
+/// follows is ignored, so that nobody can make a parse expensive.
+pub const PARSED_USER_AGENT: usize = 512;
+
+/// Tells browser, operating system and device from a User-Agent and client hints.
+///
+/// Making one compiles some 1,300 regular expressions; make one per program. Clones are cheap and
+/// share them.
+#[derive(Clone)]
+pub struct Parser {
+    engine: Arc<Engine>,
+}
+
+impl Parser {
+    /// A parser on the data that this crate carries.
+    #[must_use]
+    pub fn new() -> Self {
+        let engine = Arc::new(Engine::embedded());
+        Self { engine }
+    }
+
+    /// A parser on newer data than this crate carries: uap-core's `regexes.yaml`, converted to
+    /// JSON. This crate's own rules still come first.
+    ///
+    /// # Errors
+    ///
+    /// [`RegexesError`] names the place that is not of that form or the rule that can't be used.
+    ///
+    /// ```
+    /// use user_metadata_ua::{ClientHints, Parser};
+    /// let regexes = br#"{
+    ///     "user_agent_parsers": [{"regex": "(Kiosk)/(\\d+)\\.(\\d+)"}],
+    ///     "os_parsers": [],
+    ///     "device_parsers": []
+    /// }"#;
+    /// let client = Parser::from_regexes(regexes)?.parse("Kiosk/3.1", &ClientHints::default());
+    /// assert_eq!(client.browser_label().as_deref(), Some("Kiosk 3.1"));
+    /// # Ok::<(), user_metadata_ua::RegexesError>(())
+    /// ```
+    pub fn from_regexes(regexes: &[u8]) -> Result<Self, RegexesError> {
+        let engine = Arc::new(Engine::new(regexes)?);
+        Ok(Self { engine })
+    }
+
+    /// Tells what the client is. Takes any text; what it doesn't know is `None`.
+    ///
+    /// Hints win where the User-Agent is less exact, as most are. Hints that contradict it are
+    /// ignored, and [`Client::hints`] says so.
+    #[must_use]
+    pub fn parse(&self, user_agent: &str, hints: &ClientHints) -> Client {
+        let user_agent = cap(user_agent, PARSED_USER_AGENT);
+        let user_agent = user_agent.trim();
+        let plain = describe(&self.engine, user_agent);
+        if hints.is_empty() {
+            return plain;
+        }
+        let Some(mut merged) = merge(&self.engine, plain.clone(), user_agent, hints) else {
+            return Client {
+                hints: HintsUse::Contradicted,
+                ..plain
+            };
+        };
+        if merged != plain {
+            merged.hints = HintsUse::Used;
+        }
+        merged
+    }
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Parser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parser").finish_non_exhaustive()
+    }
+}

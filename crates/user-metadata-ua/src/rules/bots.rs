@@ -1,0 +1,103 @@
+/// Bots that uap-core does not take for bots, or names badly: the expression, and the name where
+/// it is not the first group.
+pub(crate) const NAMED_BOTS: &[(&str, Option<&str>)] = &[
+    (
+        r"(HeadlessChrome|PhantomJS|SlimerJS)(?:/(\d+)(?:\.(\d+)|)(?:\.(\d+)|)|)",
+        None,
+    ),
+    (
+        r"(Chrome-Lighthouse|Selenium|Playwright|Puppeteer|Cypress)(?:/(\d+)(?:\.(\d+)|)|)",
+        None,
+    ),
+    (
+        r"(?x)
+            (Google\ Web\ Preview|Mediapartners-Google|Google-PageRenderer|Google-Read-Aloud
+            |Google-Site-Verification|Google-Safety|[Ff]eed[Ff]etcher-Google|APIs-Google
+            |GoogleOther(?:-Image|-Video)?|DuplexWeb-Google|Google-CloudVertexBot
+            |Google-PhysicalWeb|Google-Certificates-Bridge|GoogleAssociationService
+            |Google\ Page\ ?Speed\ Insights|Google\ Search\ Console)(?:/(\d+)\.(\d+)|)",
+        None,
+    ),
+    (
+        r"(?x)
+            \b(SkypeUriPreview|MicrosoftPreview|facebookcatalog|Slack-ImgProxy|Iframely|Embedly
+            |meta-external(?:agent|fetcher|ads)|Quora\ Link\ Preview
+            |Snap\ URL\ Preview\ Service|Disqus)(?:[/\ ](\d+)\.(\d+)|)",
+        None,
+    ),
+    // WhatsApp's own requests name a device, those for previews don't.
+    (r"^(WhatsApp)/(\d+)\.(\d+)(?:\.(\d+)|)\S* \w$", None),
+    (
+        r"(?x)
+            \b((?:ChatGPT|Perplexity|Claude|Manus|MistralAI|Gemini|Amzn)-User|OAI-SearchBot
+            |anthropic-ai|cohere-ai|FirecrawlAgent)(?:/(\d+)\.(\d+)|)",
+        None,
+    ),
+    (
+        r"(?x)
+            \b(Cloud[Ff]lare-[A-Za-z]+|Amazon\ CloudFront|Uptime-Kuma|NetcraftSurveyAgent
+            |GTmetrix|Site24x7|Catchpoint|check_http|Zabbix|Datadog|kube-probe|ELB-HealthChecker
+            |GoogleHC|[Pp]rometheus|Ghost\ Inspector)(?:/v?(\d+)\.(\d+)|)",
+        None,
+    ),
+    (
+        r"(?x)
+            \b(Tiny\ Tiny\ RSS|NewsBlur|Feedbin|Feedspot|inoreader|theoldreader|Miniflux
+            |FreshRSS|Next[Cc]loud-News|MagpieRSS|SimplePie|newspaper)\b(?:/(\d+)\.(\d+)|)",
+        None,
+    ),
+    (
+        r"(?x)
+            \b(Scrapy|colly|HTTrack|WebCopier|SiteSucker|Nikto|Nmap|masscan|zgrab|sqlmap|WPScan
+            |Nuclei)\b(?:[/\ ]v?(\d+)\.(\d+)|)",
+        None,
+    ),
+];
+
+/// The forms of bots that no list names. An empty name says that it is no bot, whatever later
+/// rules say.
+pub(crate) const BOT_FORMS: &[(&str, Option<&str>)] = &[
+    // The words for what they do.
+    (
+        r"(?xi)
+            \b([\w.-]*(?:crawler|spider|scraper|archiver|indexer|fetcher|validator|linkcheck
+            |checker|scanner|monitoring|prefetch|uptime|healthcheck|webhook|pingdom
+            |synthetic)[\w.-]*)(?:/v?(\d+)(?:\.(\d+)|)|)",
+        None,
+    ),
+    // A maker of telephones.
+    (r"(?i)\bcubot", Some("")),
+    (r"\b([A-Za-z][\w-]*[Bb]ot)\b(?:/v?(\d+)(?:\.(\d+)|)|)", None),
+    // The place where one may complain about them…
+    (
+        r"(?x)
+            ([A-Za-z][\w!'.-]*(?:\ [A-Z][\w!'.-]*)*)
+            (?:/v?(\d+)(?:\.(\d+)|)(?:\.(\d+)|)\S*?|)
+            [;,]?\ *\(?\+\ ?(?:https?://|www\.)",
+        None,
+    ),
+    (
+        r"(?x)
+            (?:Chrome|Safari|Firefox)/.*\ ([A-Za-z][\w.-]*)
+            (?:/v?(\d+)(?:\.(\d+)|)|)
+            \S*\ \(?\+?https?://",
+        None,
+    ),
+    // …but old browsers carry addresses that their owners put in.
+    (r"\(compatible; (?:MSIE|Konqueror)", Some("")),
+    (
+        r"(?x)
+            \(compatible;\ ([A-Za-z][\w!'.\ -]*?)
+            (?:/(\d+)(?:\.(\d+)|)(?:\.(\d+)|)\S*?|)
+            [;,]?\ .*(?:https?://|www\.|@)",
+        None,
+    ),
+    (r"^(?:Mozilla|Opera)/", Some("")),
+    (
+        r"(?x)
+            ^([A-Za-z][\w!:'.-]*)
+            (?:/v?(\d+)(?:\.(\d+)|)(?:\.(\d+)|)\S*|)
+            .*(?:https?://|[(\ ]www\.|\S@\S+\.)",
+        None,
+    ),
+];

@@ -1,0 +1,55 @@
+/// Browsers, apps and libraries that uap-core does not know or takes for others: the expression,
+/// and the name where it is not the first group.
+pub(crate) const BROWSERS: &[(&str, Option<&str>)] = &[
+    (
+        r"\b(Focus|Klar)/(\d+)(?:\.(\d+)|)(?:\.(\d+)|)",
+        Some("Firefox Focus"),
+    ),
+    // uap-core asks for a minor version, which Firefox for iOS leaves out where it is 0.
+    (
+        r"(FxiOS)/(\d+)(?:\.(\d+)|)(?:\.(\d+)|)",
+        Some("Firefox iOS"),
+    ),
+    (r"(Wolvic)/(\d+)\.(\d+)(?:\.(\d+)|)", None),
+    (
+        r"(PicoBrowser)/(\d+)\.(\d+)(?:\.(\d+)|)",
+        Some("Pico Browser"),
+    ),
+    (
+        r"(HuaweiBrowser)/(\d+)\.(\d+)(?:\.(\d+)|)(?:\.(\d+)|)",
+        Some("Huawei Browser"),
+    ),
+    // OpenHarmony's web view.
+    (r"(ArkWeb)/(\d+)\.(\d+)(?:\.(\d+)|)", None),
+    // Apps of which uap-core sees only the web view or the engine that they run in.
+    (
+        r"\[(LinkedInApp)\](?:/(\d+)\.(\d+)(?:\.(\d+)|)|)",
+        Some("LinkedIn"),
+    ),
+    (r"(MetaIAB) Facebook\b", Some("Facebook")),
+    (r"(MetaIAB) Instagram\b", Some("Instagram")),
+    (
+        r"(KAKAOTALK) (?:(\d+)\.(\d+)(?:\.(\d+)|)|)",
+        Some("KakaoTalk"),
+    ),
+    (r"([Ww]x[Ww]ork)/(\d+)\.(\d+)(?:\.(\d+)|)", Some("WeCom")),
+    (
+        r"(MicroMessenger)/(\d+)\.(\d+)(?:\.(\d+)|)",
+        Some("WeChat Browser"),
+    ),
+    (r"\b([Dd]iscord)/(\d+)\.(\d+)(?:\.(\d+)|)", Some("Discord")),
+    // Electron puts the app's name before Chromium's.
+    (
+        r"\) ([A-Za-z][\w.\- ]*)/(\d+)\.(\d+)(?:\.(\d+)|)\S* Chrome/\S+ Electron/",
+        None,
+    ),
+    (r"\) Chrome/\S+ (Electron)/(\d+)\.(\d+)\.(\d+)", None),
+    (r"^(Dalvik)/(\d+)\.(\d+)\.(\d+) \([^)]*\)$", None),
+    (r"^(UnityPlayer)/(\d+)\.(\d+)\.(\d+)", Some("Unity")),
+    // The library's version, not that of Python.
+    (
+        r"^Python/\S+ (websockets|aiohttp)/(\d+)\.(\d+)(?:\.(\d+)|)",
+        Some("Python $1"),
+    ),
+    (r" (PowerShell)/(\d+)\.(\d+)(?:\.(\d+)|)", None),
+];

@@ -1,0 +1,57 @@
+use crate::ClientKind::{self, App, Browser, Library};
+
+/// What sort of program a User-Agent is of. What no rule matches is a browser if it has a
+/// browser's form.
+pub(crate) const KINDS: &[(&str, ClientKind)] = &[
+    // The whole User-Agent is the library's, so that a browser or bot which names one is not meant.
+    (
+        r"(?xi)
+            ^(?:curl|libcurl(?:-agent)?|pycurl|wget2?|aria2|httpie|insomnia|postmanruntime|k6
+            |artillery|apache-httpclient|apache-httpasyncclient|jakarta\ commons-httpclient
+            |okhttp|java|java-http-client|google-http-java-client|ktor-client|reactornetty|jetty
+            |jersey|twisted\ pagegetter|vert\.x|grpc-[a-z-]+|unirest-\w+|go-http-client|go-resty
+            |fasthttp|axios|node|node-fetch|undici|got|superagent|bun|deno|ws|dart
+            |python-requests|python-urllib|python-httpx|httpx|websockets|websocket-client
+            |aiohttp|urllib3|guzzlehttp|php|http_request2|symfony\ httpclient|ruby|rest-client
+            |faraday|http\.rb|typhoeus|libwww-perl|lwp::simple|lwp-trivial|restsharp
+            |microsoft\ signalr|powershell|winhttp|\w*-?tungstenite|websocket-sharp|starscream
+            |socketrocket|java-websocket|boost\.beast|websocket\+\+|libwebsockets|ixwebsocket
+            |cpp-httplib|cpr|reqwest|hyper|ureq|isahc|hackney|mint|http-kit|clj-http
+            |nim\ httpclient|lua-resty-http)(?:[/\ (;]|$)",
+        Library,
+    ),
+    (
+        r"^Python/\S+ (?:websockets|aiohttp)/|PowerShell/|\blibwww-perl/",
+        Library,
+    ),
+    // Web views: Android's says `wv`; on iOS only Safari says both Version and Safari, and other
+    // browsers say Safari.
+    (
+        r"(?x)
+            ;\ wv\)|\bFB(?:AN|AV|_IAB)\b|MetaIAB|\bInstagram\b|\bBarcelona\ \d|\bSnapchat[/\ ]
+            |\bPinterest/|LinkedInApp|Twitter\ for|TwitterAndroid|MicroMessenger/|[Ww]xWork
+            |musical_ly|BytedanceWebview|trill_|\bLine/\d|KAKAOTALK|Telegram-Android|\bGSA/
+            |GoogleApp/|WhatsApp/|\bViber\b|AliApp|DingTalk|\bQQ/\d|Weibo|baiduboxapp|Discord/
+            |Slack/|Slack_SSB|Teams/\d",
+        App,
+    ),
+    (
+        r"(?x)
+            \bElectron/|\bnw\.js|Tauri|CFNetwork/|^Dalvik/|^UnityPlayer/|UnrealEngine|AdobeAIR
+            |Valve\ Steam|Spotify|\bOutlook\b|Thunderbird/|Lightning/|CitizenFX|VLC
+            |AppleCoreMedia|stagefright|ExoPlayer|Lavf/",
+        App,
+    ),
+    (
+        r"(?x)
+            ^(?:Mozilla|Opera|BlackBerry|Nokia|SAMSUNG|SonyEricsson|SEC-|LG|MOT|UCWEB|JUC
+            |DoCoMo|KDDI|SoftBank|Vodafone|J-PHONE|HTC|ZTE|Huawei|Lynx|w3m|E?[Ll]inks|Dillo
+            |NetSurf|SkipStone|OffByOne)",
+        Browser,
+    ),
+    // An app's own User-Agent: `Name/1.2 (iPhone; iOS 18.1; …)`.
+    (
+        r"^[^/(]+/\S+ .*\b(?:iOS|iPhone|iPad|Android|Darwin|macOS|watchOS|tvOS|visionOS)\b",
+        App,
+    ),
+];
