@@ -1,0 +1,51 @@
+use std::path::{Path, PathBuf};
+
+/// Where the files of one installation lie.
+///
+/// ```
+/// use user_metadata_log::DataDir;
+/// let dir = DataDir::new("./data");
+/// assert!(dir.topic_path().ends_with("data/topic.db"));
+/// assert!(dir.group_path("user-metadata.sqlite").ends_with("data/groups/user-metadata.sqlite.db"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataDir {
+    path: PathBuf,
+}
+
+impl DataDir {
+    /// Names the directory; it is made when the first file in it is.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The topic's log, written by the server.
+    #[must_use]
+    pub fn topic_path(&self) -> PathBuf {
+        self.path.join("topic.db")
+    }
+
+    /// The log of dead letters, written by consumers with [`append_once`](crate::append_once).
+    #[must_use]
+    pub fn dead_letters_path(&self) -> PathBuf {
+        self.path.join("dlq.db")
+    }
+
+    /// The directory of the groups' positions.
+    #[must_use]
+    pub fn groups_path(&self) -> PathBuf {
+        self.path.join("groups")
+    }
+
+    /// The positions of one group, written by the one process that consumes as `group`.
+    #[must_use]
+    pub fn group_path(&self, group: &str) -> PathBuf {
+        self.groups_path().join(format!("{group}.db"))
+    }
+}

@@ -1,0 +1,189 @@
+//! The row of a batch; the README documents its format.
+
+use crate::record::LogRecord;
+
+/// The columns of a row besides the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BatchHeader {
+    pub(crate) partition: u32,
+    pub(crate) base_offset: u64,
+    pub(crate) next_offset: u64,
+    pub(crate) max_timestamp_ms: i64,
+}
+
+impl BatchHeader {
+    pub(crate) fn checksum(&self, records: &[u8]) -> u32 {
+        let mut header = [0; 32];
+        header[..8].copy_from_slice(&u64::from(self.partition).to_le_bytes());
+        header[8..16].copy_from_slice(&self.base_offset.to_le_bytes());
+        header[16..24].copy_from_slice(&self.next_offset.to_le_bytes());
+        header[24..].copy_from_slice(&self.max_timestamp_ms.to_le_bytes());
+        crc32c::crc32c_append(crc32c::crc32c(&header), records)
+    }
+}
+
+pub(crate) fn encode(records: &[LogRecord]) -> Vec<u8> {
+    let framing = 16 * records.len();
+    let payload: usize = records.iter().map(LogRecord::payload_bytes).sum();
+    let mut out = Vec::with_capacity(payload + framing);
+    let mut previous = 0;
+    for record in records {
+        let delta = record.timestamp_ms.wrapping_sub(previous);
+        put_varint(&mut out, ((delta << 1) ^ (delta >> 63)).cast_unsigned());
+        previous = record.timestamp_ms;
+        put_optional(&mut out, record.key.as_deref());
+        put_optional(&mut out, record.value.as_deref());
+        put_varint(&mut out, record.headers.len() as u64);
+        for (name, value) in &record.headers {
+            put_bytes(&mut out, name.as_bytes());
+            put_bytes(&mut out, value);
+        }
+    }
+    out
+}
+
+/// Decodes a whole row; `None` when the bytes are not what [`encode`] makes.
+pub(crate) fn decode(mut bytes: &[u8]) -> Option<Vec<LogRecord>> {
+    let mut records = Vec::new();
+    let mut previous = 0_i64;
+    while !bytes.is_empty() {
+        let zigzag = take_varint(&mut bytes)?;
+        let delta = (zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed());
+        previous = previous.wrapping_add(delta);
+        let key = take_optional(&mut bytes)?;
+        let value = take_optional(&mut bytes)?;
+        let count = take_varint(&mut bytes)?;
+        let mut headers = Vec::new();
+        for _ in 0..count {
+            let name = String::from_utf8(take_bytes(&mut bytes)?).ok()?;
+            headers.push((name, take_bytes(&mut bytes)?));
+        }
+        records.push(LogRecord {
+            key,
+            value,
+            headers,
+            timestamp_ms: previous,
+        });
+    }
+    Some(records)
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn take_bytes(bytes: &mut &[u8]) -> Option<Vec<u8>> {
+    let length = take_varint(bytes)?;
+    take_exactly(bytes, length)
+}
+
+fn put_optional(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    put_varint(out, bytes.map_or(0, |bytes| bytes.len() as u64 + 1));
+    out.extend_from_slice(bytes.unwrap_or_default());
+}
+
+fn take_optional(bytes: &mut &[u8]) -> Option<Option<Vec<u8>>> {
+    match take_varint(bytes)? {
+        0 => Some(None),
+        length => take_exactly(bytes, length - 1).map(Some),
+    }
+}
+
+fn take_exactly(bytes: &mut &[u8], length: u64) -> Option<Vec<u8>> {
+    let (taken, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
+    *bytes = rest;
+    Some(taken.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, option, prelude::*};
+
+    use super::*;
+
+    fn record() -> impl Strategy<Value = LogRecord> {
+        let bytes = || vec(any::<u8>(), 0..300);
+        (
+            option::of(bytes()),
+            option::of(bytes()),
+            vec((".{0,40}", bytes()), 0..5),
+            any::<i64>(),
+        )
+            .prop_map(|(key, value, headers, timestamp_ms)| LogRecord {
+                key,
+                value,
+                headers,
+                timestamp_ms,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_decodes_to_the_same(records in vec(record(), 0..20)) {
+            prop_assert_eq!(decode(&encode(&records)), Some(records));
+        }
+
+        #[test]
+        fn any_bytes_decode_or_are_refused_without_a_panic(bytes in vec(any::<u8>(), 0..500)) {
+            if let Some(records) = decode(&bytes) {
+                prop_assert_eq!(decode(&encode(&records)), Some(records));
+            }
+        }
+
+        #[test]
+        fn a_cut_batch_never_decodes_to_the_whole(records in vec(record(), 1..5), cut: prop::sample::Index) {
+            let encoded = encode(&records);
+            prop_assert_ne!(decode(&encoded[..cut.index(encoded.len())]), Some(records));
+        }
+
+        #[test]
+        fn any_flipped_bit_changes_the_checksum(records in vec(record(), 1..5), bit: prop::sample::Index) {
+            let header = BatchHeader { partition: 1, base_offset: 5, next_offset: 9, max_timestamp_ms: 7 };
+            let mut encoded = encode(&records);
+            let before = header.checksum(&encoded);
+            let bit = bit.index(encoded.len() * 8);
+            encoded[bit / 8] ^= 1 << (bit % 8);
+            prop_assert_ne!(header.checksum(&encoded), before);
+        }
+    }
+
+    #[test]
+    fn the_checksum_is_crc32c_of_the_columns_and_the_records() {
+        // The check value of CRC-32C (RFC 3720) for "123456789".
+        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
+        let header = BatchHeader {
+            partition: 1,
+            base_offset: 2,
+            next_offset: 3,
+            max_timestamp_ms: -4,
+        };
+        let mut row = Vec::new();
+        for column in [1_u64, 2, 3, (-4_i64).cast_unsigned()] {
+            row.extend_from_slice(&column.to_le_bytes());
+        }
+        row.extend_from_slice(b"records");
+        assert_eq!(header.checksum(b"records"), crc32c::crc32c(&row));
+    }
+}

@@ -1,0 +1,229 @@
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+
+use crate::encoding::{BatchHeader, decode};
+use crate::error::{OpenError, ReadError, StorageError};
+use crate::record::{LogRecord, Stored};
+use crate::writer::{FORMAT, count_partitions, end_offset};
+
+/// Reads a log, in any process, while its writer is at work. Neither waits for the other.
+#[derive(Debug)]
+pub struct LogReader {
+    connection: Connection,
+    partitions: u32,
+    data_version: i64,
+}
+
+/// A row as the index has it.
+struct Entry {
+    sequence: i64,
+    header: BatchHeader,
+}
+
+impl LogReader {
+    /// Opens the log at `path`, which its writer has made.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Missing`] until the writer has made it, otherwise as
+    /// [`LogWriter::open`](crate::LogWriter::open).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        let connection = FORMAT.open_readable(path)?;
+        let partitions = count_partitions(&connection).map_err(|error| OpenError::Storage {
+            path: path.to_owned(),
+            source: error.into(),
+        })?;
+        Ok(Self {
+            connection,
+            partitions,
+            data_version: 0,
+        })
+    }
+
+    /// Returns how many partitions the log has.
+    #[must_use]
+    pub fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    /// Tells whether anything was committed since the last call; the first call says yes. It
+    /// costs microseconds, so asking every few milliseconds is fine.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] when the file can't be read.
+    pub fn changed(&mut self) -> Result<bool, StorageError> {
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row((), |row| row.get(0))?;
+        Ok(std::mem::replace(&mut self.data_version, version) != version)
+    }
+
+    /// Reads records of `partition` from `offset` on: at most `max_records`, and not more once
+    /// their payloads reach `max_bytes`. At the end of the partition there are none.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Corrupt`] when the batch at `offset` is damaged (records before a damaged
+    /// batch are returned first): report it and read on at its `next_offset`.
+    /// [`ReadError::OutOfRange`] when retention has passed `offset`: read on at its `earliest`.
+    pub fn read(
+        &mut self,
+        partition: u32,
+        offset: u64,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Stored>, ReadError> {
+        let transaction = self.connection.transaction()?;
+        let (earliest, end) = bounds(&transaction, partition)?;
+        if offset < earliest || offset > end {
+            return Err(ReadError::OutOfRange {
+                partition,
+                offset,
+                earliest,
+                end,
+            });
+        }
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        let mut next = offset;
+        while found.len() < max_records && bytes < max_bytes {
+            let Some(entry) = entry_at(&transaction, partition, next)? else {
+                break;
+            };
+            let Some(records) = load(&transaction, &entry)? else {
+                if found.is_empty() {
+                    let next_offset = entry.header.next_offset;
+                    return Err(ReadError::Corrupt {
+                        partition,
+                        offset: next,
+                        next_offset,
+                    });
+                }
+                break;
+            };
+            for (at, record) in (entry.header.base_offset..).zip(records) {
+                if at >= next && found.len() < max_records && bytes < max_bytes {
+                    bytes += record.payload_bytes();
+                    found.push(Stored { offset: at, record });
+                }
+            }
+            next = entry.header.next_offset;
+        }
+        Ok(found)
+    }
+
+    /// Returns the first offset of `partition` that retention has left; the end when it is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::UnknownPartition`], [`ReadError::Storage`].
+    pub fn earliest(&self, partition: u32) -> Result<u64, ReadError> {
+        Ok(bounds(&self.connection, partition)?.0)
+    }
+
+    /// Returns the offset that the next record of `partition` will have.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::UnknownPartition`], [`ReadError::Storage`].
+    pub fn end(&self, partition: u32) -> Result<u64, ReadError> {
+        Ok(bounds(&self.connection, partition)?.1)
+    }
+
+    /// Returns the first offset of `partition` whose record is not older than `timestamp_ms`, or
+    /// the end when all are.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::UnknownPartition`], [`ReadError::Storage`].
+    pub fn offset_at(&mut self, partition: u32, timestamp_ms: i64) -> Result<u64, ReadError> {
+        let transaction = self.connection.transaction()?;
+        let (_, end) = bounds(&transaction, partition)?;
+        // Timestamps need not rise with the offsets, so the index is scanned.
+        let entry = transaction
+            .prepare_cached(
+                "SELECT sequence, partition, base_offset, next_offset, max_timestamp_ms FROM batches
+                 WHERE partition = ?1 AND max_timestamp_ms >= ?2 ORDER BY next_offset LIMIT 1",
+            )?
+            .query_row((partition, timestamp_ms), entry)
+            .optional()?;
+        let Some(entry) = entry else { return Ok(end) };
+        let records = load(&transaction, &entry)?.unwrap_or_default();
+        let index = records
+            .iter()
+            .position(|record| record.timestamp_ms >= timestamp_ms);
+        Ok(entry.header.base_offset + index.unwrap_or(0) as u64)
+    }
+}
+
+/// Returns the first offset and the end of `partition`.
+fn bounds(connection: &Connection, partition: u32) -> Result<(u64, u64), ReadError> {
+    let end =
+        end_offset(connection, partition)?.ok_or(ReadError::UnknownPartition { partition })?;
+    let earliest = connection
+        .prepare_cached("SELECT first_offset FROM partitions WHERE partition = ?1")?
+        .query_row([partition], |row| row.get(0).map(i64::cast_unsigned))?;
+    Ok((earliest, end))
+}
+
+/// Finds the batch that holds `offset`, or the next one after it.
+fn entry_at(
+    transaction: &Transaction<'_>,
+    partition: u32,
+    offset: u64,
+) -> rusqlite::Result<Option<Entry>> {
+    transaction
+        .prepare_cached(
+            "SELECT sequence, partition, base_offset, next_offset, max_timestamp_ms FROM batches
+             WHERE partition = ?1 AND next_offset > ?2 ORDER BY next_offset LIMIT 1",
+        )?
+        .query_row((partition, offset.cast_signed()), entry)
+        .optional()
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        sequence: row.get(0)?,
+        header: header(row)?,
+    })
+}
+
+/// Reads the columns 1 to 4.
+fn header(row: &Row<'_>) -> rusqlite::Result<BatchHeader> {
+    Ok(BatchHeader {
+        partition: row.get(1)?,
+        base_offset: row.get::<_, i64>(2)?.cast_unsigned(),
+        next_offset: row.get::<_, i64>(3)?.cast_unsigned(),
+        max_timestamp_ms: row.get(4)?,
+    })
+}
+
+/// Reads the records of a batch; `None` when the row is damaged or not the one that the index
+/// means.
+fn load(
+    transaction: &Transaction<'_>,
+    entry: &Entry,
+) -> Result<Option<Vec<LogRecord>>, StorageError> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT records, partition, base_offset, next_offset, max_timestamp_ms, checksum
+         FROM batches WHERE sequence = ?1",
+    )?;
+    let records = statement.query_row([entry.sequence], |row| {
+        let (header, records) = (header(row)?, row.get_ref(0)?.as_blob()?);
+        let checksum: u32 = row.get(5)?;
+        let intact = header == entry.header && header.checksum(records) == checksum;
+        Ok(intact.then(|| decode(records)).flatten())
+    });
+    match records.map_err(StorageError::from) {
+        Ok(records) => Ok(records.filter(|records| {
+            entry.header.base_offset.checked_add(records.len() as u64)
+                == Some(entry.header.next_offset)
+        })),
+        Err(error) if error.is_damage() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,238 @@
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+use crate::database::{Format, create_parent};
+use crate::encoding::{BatchHeader, encode};
+use crate::error::{AppendError, OpenError, StorageError};
+use crate::lock::WriterLock;
+use crate::options::LogOptions;
+use crate::record::Batch;
+use crate::retention::{Removed, remove_oldest};
+
+/// `uml1`: a log of batches.
+pub(crate) const FORMAT: Format = Format {
+    application_id: 0x756d_6c31,
+    version: 1,
+};
+
+/// `sequence` is the order of appending, over all partitions. A partition ends where its last
+/// batch does, or, when retention took that too, at its `first_offset`. The index covers every
+/// look-up, so that a damaged row can be stepped over without being read.
+const SCHEMA: &str = "
+    CREATE TABLE partitions(
+        partition INTEGER PRIMARY KEY,
+        first_offset INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE batches(
+        sequence INTEGER PRIMARY KEY,
+        partition INTEGER NOT NULL,
+        base_offset INTEGER NOT NULL,
+        next_offset INTEGER NOT NULL,
+        max_timestamp_ms INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
+        records BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX batches_by_offset
+        ON batches(partition, next_offset, base_offset, max_timestamp_ms);
+";
+
+/// The one writer of a log.
+#[derive(Debug)]
+pub struct LogWriter {
+    connection: Connection,
+    options: LogOptions,
+    partitions: u32,
+    // Last, so that the lock is released after the file is closed.
+    _lock: WriterLock,
+}
+
+impl LogWriter {
+    /// The largest encoded batch, in bytes.
+    pub const MAX_BATCH_BYTES: usize = 64 << 20;
+
+    /// Opens the log at `path`, or makes it (directory mode 0700, files 0600).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::InUse`] at once while another writer has the file;
+    /// [`OpenError::NewerFormat`], [`OpenError::Foreign`], [`OpenError::Io`] and
+    /// [`OpenError::Storage`] when the file can't be used.
+    pub fn open(path: impl AsRef<Path>, options: LogOptions) -> Result<Self, OpenError> {
+        Self::open_within(path.as_ref(), options, Duration::ZERO)
+    }
+
+    pub(crate) fn open_within(
+        path: &Path,
+        options: LogOptions,
+        patience: Duration,
+    ) -> Result<Self, OpenError> {
+        create_parent(path)?;
+        let lock = WriterLock::acquire(path, patience)?;
+        let connection = FORMAT.open_writable(path, options.sync, |transaction| {
+            transaction.execute_batch(SCHEMA)?;
+            for partition in 0..options.partitions.get() {
+                transaction.execute("INSERT INTO partitions VALUES (?1, 0)", [partition])?;
+            }
+            Ok(())
+        })?;
+        let partitions = count_partitions(&connection).map_err(|error| OpenError::Storage {
+            path: path.to_owned(),
+            source: error.into(),
+        })?;
+        Ok(Self {
+            connection,
+            options,
+            partitions,
+            _lock: lock,
+        })
+    }
+
+    /// Returns how many partitions the file has, which may differ from [`LogOptions::partitions`].
+    #[must_use]
+    pub fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    /// Appends all `batches` in one transaction (a group commit) and returns the offset of each
+    /// one's first record. When it returns, the records survive a crash of the process.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]: none of the batches was appended.
+    pub fn append(&mut self, batches: &[Batch<'_>]) -> Result<Vec<u64>, AppendError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let offsets = batches
+            .iter()
+            .map(|batch| insert(&transaction, batch))
+            .collect::<Result<Vec<u64>, AppendError>>()?;
+        transaction.commit()?;
+        Ok(offsets)
+    }
+
+    /// Removes what is older than [`LogOptions::retention`] or does not fit in
+    /// [`LogOptions::max_bytes`], the oldest batches first. Call it every minute or so.
+    ///
+    /// Records that some group in the directory `groups` has not read yet are counted as unread;
+    /// a group without a position has read nothing, a file there that can't be read counts for
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] when the file can't be changed.
+    pub fn apply_retention(
+        &mut self,
+        now_ms: i64,
+        groups: Option<&Path>,
+    ) -> Result<Removed, StorageError> {
+        remove_oldest(&mut self.connection, &self.options, now_ms, groups)
+    }
+}
+
+fn insert(transaction: &Transaction<'_>, batch: &Batch<'_>) -> Result<u64, AppendError> {
+    let partition = batch.partition;
+    let base_offset =
+        end_offset(transaction, partition)?.ok_or(AppendError::UnknownPartition { partition })?;
+    let Some(max_timestamp_ms) = batch.records.iter().map(|r| r.timestamp_ms).max() else {
+        return Ok(base_offset);
+    };
+    let records = encode(batch.records);
+    let max_bytes = LogWriter::MAX_BATCH_BYTES;
+    if records.len() > max_bytes {
+        return Err(AppendError::TooLarge {
+            bytes: records.len(),
+            max_bytes,
+        });
+    }
+    let next_offset = base_offset + batch.records.len() as u64;
+    let header = BatchHeader {
+        partition,
+        base_offset,
+        next_offset,
+        max_timestamp_ms,
+    };
+    transaction
+        .prepare_cached(
+            "INSERT INTO batches
+                 (partition, base_offset, next_offset, max_timestamp_ms, checksum, records)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((
+            partition,
+            base_offset.cast_signed(),
+            next_offset.cast_signed(),
+            max_timestamp_ms,
+            header.checksum(&records),
+            &records,
+        ))?;
+    Ok(base_offset)
+}
+
+/// Returns the offset that the next record of `partition` will have; `None` without such a
+/// partition.
+pub(crate) fn end_offset(connection: &Connection, partition: u32) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce(
+                 (SELECT max(next_offset) FROM batches WHERE partition = ?1), first_offset)
+             FROM partitions WHERE partition = ?1",
+        )?
+        .query_row([partition], |row| row.get(0).map(i64::cast_unsigned))
+        .optional()
+}
+
+pub(crate) fn count_partitions(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.query_row("SELECT count(*) FROM partitions", (), |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LogReader, LogRecord};
+
+    #[test]
+    fn a_full_disk_is_named_and_appends_work_again_once_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("topic.db");
+        let mut writer = LogWriter::open(&path, LogOptions::default()).unwrap();
+        let pages = |writer: &LogWriter, pages: u32| {
+            writer
+                .connection
+                .pragma_update(None, "max_page_count", pages)
+                .unwrap();
+        };
+        let record = LogRecord {
+            value: Some(vec![1; 100_000]),
+            ..LogRecord::default()
+        };
+        let batch = Batch {
+            partition: 0,
+            records: &[record],
+        };
+        pages(&writer, 80);
+        let mut appended = 0;
+        let error = loop {
+            match writer.append(&[batch, batch]) {
+                Ok(offsets) => appended = offsets[1] + 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, AppendError::DiskFull(_)), "{error:?}");
+        assert!(matches!(
+            writer.append(&[batch]),
+            Ok(_) | Err(AppendError::DiskFull(_))
+        ));
+        let mut reader = LogReader::open(&path).unwrap();
+        assert!(appended > 0 && reader.end(0).unwrap() >= appended);
+        pages(&writer, 10_000);
+        let end = reader.end(0).unwrap();
+        assert_eq!(writer.append(&[batch, batch]).unwrap(), [end, end + 1]);
+        assert_eq!(
+            reader.read(0, 0, 100, usize::MAX).unwrap().len() as u64,
+            end + 2
+        );
+    }
+}
