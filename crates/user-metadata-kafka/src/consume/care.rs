@@ -1,0 +1,146 @@
+//! What krafka leaves to its user: noticing an outage, noticing new partitions.
+
+use std::time::Duration;
+
+use krafka::error::KrafkaError;
+use tokio::time::Instant;
+
+use super::ConsumeError;
+use super::classify::{classify, deadline};
+use super::member::Member;
+use super::reach::Reach;
+
+/// How often the brokers are asked how far the partitions go. krafka keeps failed fetches to
+/// itself, so this is also how an outage is noticed, and its end.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY_IN_TROUBLE: Duration = Duration::from_secs(1);
+
+/// The time that stands for a partition's end in a request for offsets.
+pub(super) const LATEST: i64 = -1;
+
+impl Member {
+    /// Does what is due. Returns whether Kafka has answered.
+    pub(super) async fn look_after(&mut self) -> Result<bool, ConsumeError> {
+        if self.subscribed.is_none() {
+            self.subscribe().await?;
+        }
+        if self.count_at <= Instant::now() {
+            self.follow_new_partitions().await?;
+        }
+        let due = self.look_at <= Instant::now();
+        if due {
+            self.look_at = Instant::now() + LOOK_EVERY_IN_TROUBLE;
+            self.look().await?;
+            self.look_at = Instant::now() + LOOK_EVERY;
+        }
+        Ok(due)
+    }
+
+    async fn subscribe(&mut self) -> Result<(), ConsumeError> {
+        // A group that is joined before the topic is there has nothing to share out, and stays so.
+        let partitions = self.count().await?;
+        let subscribe = self.consumer.subscribe([self.options.topic()]);
+        deadline(self.request_timeout, subscribe).await?;
+        self.subscribed = Some(partitions);
+        self.first_count.get_or_insert(partitions);
+        self.count_at = Instant::now() + self.count_every;
+        Ok(())
+    }
+
+    /// The group's leader shares out the partitions that it knows of when somebody joins; nobody
+    /// would read those that come later. So this member joins anew.
+    async fn follow_new_partitions(&mut self) -> Result<(), ConsumeError> {
+        let partitions = self.count().await?;
+        self.count_at = Instant::now() + self.count_every;
+        if self.subscribed.is_some_and(|known| partitions > known) {
+            let topic = self.options.topic();
+            tracing::info!(topic, partitions, "new partitions: joining the group anew");
+            self.subscribed = None;
+            deadline(self.request_timeout, self.consumer.unsubscribe()).await?;
+            self.subscribe().await?;
+        }
+        Ok(())
+    }
+
+    async fn count(&self) -> Result<u32, ConsumeError> {
+        let topic = self.options.topic();
+        let metadata = self.consumer.fetch_metadata(Some(topic));
+        let metadata = deadline(self.request_timeout, metadata).await?;
+        metadata
+            .topics
+            .first()
+            .and_then(|listed| u32::try_from(listed.partition_count()).ok())
+            .filter(|partitions| *partitions > 0)
+            .ok_or_else(|| classify(KrafkaError::unknown_topic(topic)))
+    }
+
+    /// Asks how far the partitions go.
+    async fn look(&self) -> Result<(), ConsumeError> {
+        let topic = self.options.topic();
+        let mut partitions = self.assignment().await;
+        if partitions.is_empty() {
+            // Somebody else's, but its leader can tell whether Kafka is there.
+            partitions.push(0);
+        }
+        for (partition, end) in self.offsets(&partitions, LATEST).await? {
+            let position = self.consumer.fetch_position(topic, partition).await;
+            if let (Ok(partition), Some(Ok(position)), Ok(end)) = (
+                u32::try_from(partition),
+                position.map(u64::try_from),
+                u64::try_from(end),
+            ) {
+                self.reaches.set(partition, Reach { position, end });
+            }
+        }
+        Ok(())
+    }
+
+    /// The offset of the first record of `time` (ms) or later in each partition, -1 where there is
+    /// none; two negative times stand for the ends of the partition.
+    pub(super) async fn offsets(
+        &self,
+        partitions: &[i32],
+        time: i64,
+    ) -> Result<Vec<(i32, i64)>, ConsumeError> {
+        let topic = self.options.topic();
+        let asked: Vec<(&str, i32)> = partitions.iter().map(|number| (topic, *number)).collect();
+        let answers = async { Ok(self.consumer.offsets_for_times(&asked, time).await) };
+        deadline(self.request_timeout, answers)
+            .await?
+            .into_iter()
+            .map(|((_, partition), offset)| Ok((partition, offset.map_err(classify)?)))
+            .collect()
+    }
+
+    /// After a long outage krafka would look again only within 30 s. Seeking to where a partition
+    /// stands makes it look now.
+    pub(super) async fn forget_back_offs(&self) {
+        let topic = self.options.topic();
+        let mut unplaced = Vec::new();
+        for partition in self.assignment().await {
+            if self
+                .consumer
+                .fetch_position(topic, partition)
+                .await
+                .is_none()
+            {
+                unplaced.push((topic.to_owned(), partition));
+            } else if let Some(position) = self.consumer.position(topic, partition).await {
+                self.seek(partition, position).await;
+            }
+        }
+        if !unplaced.is_empty()
+            && let Err(error) = self.place(unplaced).await
+        {
+            tracing::debug!(%error, "krafka will find the positions itself");
+        }
+    }
+
+    /// A partition that was taken away meanwhile needs no position.
+    pub(super) async fn seek(&self, partition: i32, offset: i64) {
+        let sought = self.consumer.seek(self.options.topic(), partition, offset);
+        if let Err(error) = sought.await {
+            tracing::debug!(%error, partition, "not sought");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What an error of krafka means for the member.
+
+use std::time::Duration;
+
+use krafka::error::{ErrorCode, KrafkaError, ProtocolErrorKind};
+
+use super::ConsumeError;
+
+/// Turns an error into ours. Only what surely stays until somebody changes a flag or the cluster
+/// is a refusal: whoever waits for the rest to pass loses nothing.
+pub(super) fn classify(error: KrafkaError) -> ConsumeError {
+    if is_refusal(&error) {
+        ConsumeError::Refused(Box::new(error))
+    } else {
+        ConsumeError::Unavailable(Box::new(error))
+    }
+}
+
+/// The same for an error of a poll, which reports a batch that it can't decode again and again.
+pub(super) fn classify_poll(error: KrafkaError) -> ConsumeError {
+    match error {
+        KrafkaError::Protocol { kind, .. } if kind != ProtocolErrorKind::UnknownApiVersion => {
+            ConsumeError::Undecodable(Box::new(error))
+        }
+        other => classify(other),
+    }
+}
+
+fn is_refusal(error: &KrafkaError) -> bool {
+    use ErrorCode as E;
+    match error {
+        KrafkaError::Auth { .. } | KrafkaError::Config { .. } => true,
+        KrafkaError::Protocol { kind, .. } => *kind == ProtocolErrorKind::UnknownApiVersion,
+        KrafkaError::Broker { code, .. } => matches!(
+            code,
+            E::TopicAuthorizationFailed
+                | E::GroupAuthorizationFailed
+                | E::ClusterAuthorizationFailed
+                | E::SaslAuthenticationFailed
+                | E::UnsupportedSaslMechanism
+                | E::IllegalSaslState
+                | E::UnsupportedVersion
+                | E::InvalidTopic
+                | E::InvalidGroupId
+                | E::InvalidSessionTimeout
+                | E::InconsistentGroupProtocol
+                | E::GroupMaxSizeReached
+                | E::InvalidRequest
+        ),
+        _ => false,
+    }
+}
+
+/// Whether a commit failed only because the group is being, or was, shared out anew.
+pub(super) fn is_rebalance(error: &KrafkaError) -> bool {
+    use ErrorCode as E;
+    match error {
+        // krafka's word for a member between two generations.
+        KrafkaError::IllegalState { .. } => true,
+        KrafkaError::Broker { code, .. } => matches!(
+            code,
+            E::IllegalGeneration
+                | E::RebalanceInProgress
+                | E::UnknownMemberId
+                | E::FencedMemberEpoch
+                | E::StaleMemberEpoch
+        ),
+        _ => false,
+    }
+}
+
+/// Bounds a call that krafka bounds by several of its own time-outs in a row.
+pub(super) async fn deadline<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, KrafkaError>>,
+) -> Result<T, ConsumeError> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(answer) => answer.map_err(classify),
+        Err(_) => Err(ConsumeError::Timeout(limit)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broker(code: ErrorCode) -> KrafkaError {
+        KrafkaError::broker(code, "as the broker says")
+    }
+
+    #[test]
+    fn what_may_pass_is_waited_for() {
+        for error in [
+            broker(ErrorCode::CoordinatorNotAvailable),
+            broker(ErrorCode::UnknownServerError),
+            broker(ErrorCode::UnknownTopicOrPartition),
+            KrafkaError::timeout("a fetch"),
+            KrafkaError::unknown_topic("user-metadata"),
+        ] {
+            assert!(classify_poll(error).is_retriable());
+        }
+    }
+
+    #[test]
+    fn what_somebody_has_to_change_ends_the_member() {
+        for error in [
+            broker(ErrorCode::GroupAuthorizationFailed),
+            broker(ErrorCode::InvalidSessionTimeout),
+            KrafkaError::auth("wrong password"),
+            KrafkaError::protocol_kind(ProtocolErrorKind::UnknownApiVersion, "too old"),
+        ] {
+            let error = classify_poll(error);
+            assert!(matches!(error, ConsumeError::Refused(_)), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_batch_is_told_from_an_outage() {
+        let damaged = KrafkaError::protocol_kind(ProtocolErrorKind::CrcMismatch, "at offset 7");
+        let error = classify_poll(damaged);
+        assert!(matches!(error, ConsumeError::Undecodable(_)), "{error:?}");
+    }
+
+    #[test]
+    fn a_rebalance_is_told_from_other_reasons_not_to_commit() {
+        assert!(is_rebalance(&broker(ErrorCode::IllegalGeneration)));
+        assert!(is_rebalance(&broker(ErrorCode::RebalanceInProgress)));
+        assert!(is_rebalance(&broker(ErrorCode::UnknownMemberId)));
+        assert!(!is_rebalance(&broker(ErrorCode::GroupAuthorizationFailed)));
+        assert!(!is_rebalance(&KrafkaError::timeout("a commit")));
+    }
+}

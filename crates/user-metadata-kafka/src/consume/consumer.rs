@@ -1,0 +1,234 @@
+//! The caller's side of a member of a consumer group.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use krafka::Kafka;
+use krafka::consumer::{AutoOffsetReset, Consumer, PartitionAssignmentStrategy};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::classify::{classify, deadline};
+use super::commits::{Commits, Committer};
+use super::listener::Listener;
+use super::member::{CLOSE, Member};
+use super::outlet::{Message, Outlet};
+use super::reach::Reaches;
+use super::{ConsumeError, GroupEvent, GroupOptions, PartitionLag};
+use crate::KafkaOptions;
+
+/// How long the members have to answer a rebalance, beside the hand-over. Its task answers within
+/// a second unless the brokers hang.
+const REBALANCE: Duration = Duration::from_secs(60);
+
+/// A member of a consumer group, reading one topic.
+///
+/// It stays a member for as long as it lives, whether [`next`](Self::next) is called or not: its
+/// own task polls Kafka, answers rebalances, and stops fetching while the caller is busy. So a
+/// sink may be away for hours without the group taking the partitions away. The topic must exist
+/// ([`ensure_topic`](crate::ensure_topic)); reading never makes it.
+pub struct GroupConsumer {
+    options: GroupOptions,
+    request_timeout: Duration,
+    messages: mpsc::Receiver<Message>,
+    member: JoinHandle<Result<(), ConsumeError>>,
+    has_ended: bool,
+    assignment: Vec<u32>,
+    /// Per partition the first offset that is not dealt with.
+    progress: BTreeMap<u32, u64>,
+    commits: Commits,
+    reaches: Reaches,
+}
+
+impl GroupConsumer {
+    /// Connects and starts to join the group. The first [`GroupEvent::Assigned`] says that it has.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`], within the connect timeout.
+    pub async fn join(kafka: &KafkaOptions, options: GroupOptions) -> Result<Self, ConsumeError> {
+        let (outlet, messages) = Outlet::new();
+        let outlet = Arc::new(outlet);
+        let commits = Commits::default();
+        let listener = Listener::new(
+            Arc::clone(&outlet),
+            commits.clone(),
+            options.handover_timeout(),
+        );
+        let consumer = Arc::new(connect(kafka, &options, listener).await?);
+        let committer = Committer {
+            consumer: Arc::clone(&consumer),
+            topic: options.topic().to_owned(),
+            request_timeout: kafka.request_timeout(),
+            commits: commits.clone(),
+        };
+        let member = Member::new(kafka, options.clone(), consumer, outlet);
+        Ok(Self {
+            options,
+            request_timeout: kafka.request_timeout(),
+            messages,
+            has_ended: false,
+            assignment: Vec::new(),
+            progress: BTreeMap::new(),
+            commits,
+            reaches: member.reaches.clone(),
+            member: tokio::spawn(member.run(committer)),
+        })
+    }
+
+    /// Waits for the next event, for as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError::Refused`] and [`ConsumeError::Undecodable`] end the member. An outage is no
+    /// error: it is [`GroupEvent::Unavailable`], and the member goes on trying.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a dropped call loses no event.
+    pub async fn next(&mut self) -> Result<GroupEvent, ConsumeError> {
+        while !self.has_ended {
+            match self.messages.recv().await {
+                Some(Message::Event(event)) => {
+                    self.note(&event);
+                    return Ok(event);
+                }
+                Some(Message::Failed(error)) => {
+                    self.has_ended = true;
+                    return Err(error);
+                }
+                // That the caller is here again is the answer; nobody may be waiting any more.
+                Some(Message::HandOver(dealt_with)) => drop(dealt_with),
+                None => self.has_ended = true,
+            }
+        }
+        Err(ConsumeError::Ended)
+    }
+
+    fn note(&mut self, event: &GroupEvent) {
+        match event {
+            GroupEvent::Records(records) => {
+                for record in records {
+                    self.progress
+                        .entry(record.partition)
+                        .or_insert(record.offset);
+                }
+            }
+            GroupEvent::Assigned(partitions) => {
+                self.assignment.clone_from(partitions);
+                self.progress
+                    .retain(|partition, _| partitions.contains(partition));
+            }
+            GroupEvent::OffsetReset { partition, to, .. } => {
+                self.progress.insert(*partition, *to);
+            }
+            GroupEvent::Revoking(_) | GroupEvent::Unavailable { .. } | GroupEvent::Recovered => {}
+        }
+    }
+
+    /// Commits positions: per partition the offset after the last record that is dealt with.
+    ///
+    /// Returns at once, and the member's task tells the group, again and again if it has to: later
+    /// positions take the place of earlier ones, and those of partitions that belong to another
+    /// member by now are dropped. [`close`](Self::close) and the end of a
+    /// [`Revoking`](GroupEvent::Revoking) wait for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`] if the last attempt of the task has failed since the call before; a
+    /// rebalance is no failure. `positions` are kept either way, so there is nothing to repeat.
+    pub fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), ConsumeError> {
+        self.progress.extend(positions.iter().copied());
+        self.commits.push(positions);
+        self.commits.take_failure().map_or(Ok(()), Err)
+    }
+
+    /// The partitions that this member owns, sorted, as the last [`GroupEvent::Assigned`] said.
+    #[must_use]
+    pub fn assignment(&self) -> &[u32] {
+        &self.assignment
+    }
+
+    /// How far the group is behind in each partition of this member. The ends are those of a few
+    /// seconds ago, also while nothing is read; a partition whose end nobody has seen yet is left
+    /// out.
+    #[must_use]
+    pub fn lag(&self) -> Vec<PartitionLag> {
+        self.assignment
+            .iter()
+            .filter_map(|partition| {
+                let reach = self.reaches.get(*partition)?;
+                let position = self.progress.get(partition).copied();
+                let position = position.unwrap_or(reach.position);
+                Some(PartitionLag {
+                    partition: *partition,
+                    position,
+                    end: reach.end.max(position),
+                })
+            })
+            .collect()
+    }
+
+    /// Waits until what was committed is told, leaves the group, so that others get the partitions
+    /// at once, and ends. A consumer that is dropped instead does the same in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`] when the group could not be told, within the request timeout and 5 s; it
+    /// will notice after the session timeout.
+    pub async fn close(self) -> Result<(), ConsumeError> {
+        let limit = self.request_timeout + CLOSE;
+        drop(self.messages);
+        match tokio::time::timeout(limit, self.member).await {
+            Ok(Ok(left)) => left,
+            Ok(Err(panic)) => Err(ConsumeError::Unavailable(panic.into())),
+            Err(_) => Err(ConsumeError::Timeout(limit)),
+        }
+    }
+}
+
+impl fmt::Debug for GroupConsumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupConsumer")
+            .field("options", &self.options)
+            .field("assignment", &self.assignment)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn connect(
+    kafka: &KafkaOptions,
+    options: &GroupOptions,
+    listener: Listener,
+) -> Result<Consumer, ConsumeError> {
+    let client = Kafka::builder(kafka.brokers().join(","))
+        .client_id(kafka.client_id())
+        .request_timeout(kafka.request_timeout())
+        // krafka refuses one that is longer than a request may take.
+        .connect_timeout(kafka.connect_timeout().min(kafka.request_timeout()))
+        .metadata_max_age(kafka.metadata_max_age())
+        .connect();
+    let client = deadline(kafka.connect_timeout(), client).await?;
+    let max_batch = i32::try_from(options.max_batch()).unwrap_or(i32::MAX);
+    client
+        .consumer(options.group())
+        // A position that is refused and one that was never there are told apart in `place`.
+        .auto_offset_reset(AutoOffsetReset::None)
+        .enable_auto_commit(false)
+        .max_poll_records(max_batch)
+        .max_buffered_records(max_batch)
+        .session_timeout(options.session_timeout())
+        .heartbeat_interval(options.session_timeout() / 3)
+        .max_poll_interval(REBALANCE + options.handover_timeout())
+        .partition_assignment_strategy(PartitionAssignmentStrategy::CooperativeSticky)
+        .idle_poll_backoff(Duration::from_millis(100))
+        .metrics_push(false)
+        .rebalance_listener(listener)
+        .build()
+        .await
+        .map_err(classify)
+}

@@ -1,0 +1,37 @@
+//! Why a group can't be joined, read or committed to.
+
+use std::time::Duration;
+
+use crate::BoxError;
+
+/// Why consuming does not go on. A rebalance is never an error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsumeError {
+    /// No broker can be reached, or the cluster is not ready. Try again after a back-off.
+    #[error("Kafka is unavailable")]
+    Unavailable(#[source] BoxError),
+    /// No answer in time. Try again after a back-off.
+    #[error("Kafka does not answer within {} s", .0.as_secs_f32())]
+    Timeout(Duration),
+    /// The cluster will not let this process read the topic or use the group: no right to, a
+    /// session timeout outside its limits, too old a version. Somebody has to change a flag or
+    /// the cluster.
+    #[error("Kafka refuses the consumer")]
+    Refused(#[source] BoxError),
+    /// A batch in the topic is damaged, or packed in a way that is not known. Reading can't pass it
+    /// until somebody moves the group's offset behind it.
+    #[error("the topic holds a batch that can't be read")]
+    Undecodable(#[source] BoxError),
+    /// The member has ended, by an error that an earlier call returned.
+    #[error("the consumer has ended")]
+    Ended,
+}
+
+impl ConsumeError {
+    /// Whether waiting may help without anybody changing a flag or the cluster.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Timeout(_))
+    }
+}

@@ -1,0 +1,84 @@
+//! What krafka calls, inside its poll, when the group shares the partitions out anew.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use krafka::consumer::{ConsumerRebalanceListener, TopicPartition};
+
+use super::GroupEvent;
+use super::commits::Commits;
+use super::outlet::{Message, Outlet};
+
+#[derive(Debug)]
+pub(super) struct Listener {
+    outlet: Arc<Outlet>,
+    commits: Commits,
+    handover_timeout: Duration,
+    /// What was last announced; `None` before the first assignment.
+    announced: Mutex<Option<BTreeSet<u32>>>,
+}
+
+impl Listener {
+    pub(super) fn new(outlet: Arc<Outlet>, commits: Commits, handover_timeout: Duration) -> Self {
+        Self {
+            outlet,
+            commits,
+            handover_timeout,
+            announced: Mutex::default(),
+        }
+    }
+
+    /// Announces the assignment after `change`, if it is another.
+    fn announce(&self, change: impl FnOnce(&mut BTreeSet<u32>)) {
+        let mut announced = self
+            .announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut partitions = announced.clone().unwrap_or_default();
+        change(&mut partitions);
+        if announced.as_ref() != Some(&partitions) {
+            let event = GroupEvent::Assigned(partitions.iter().copied().collect());
+            *announced = Some(partitions);
+            self.outlet.push(Message::Event(event));
+        }
+    }
+}
+
+impl ConsumerRebalanceListener for Listener {
+    async fn on_partitions_assigned(&self, added: &[TopicPartition]) {
+        self.announce(|partitions| partitions.extend(numbers(added)));
+    }
+
+    /// Two members write no record twice if the one waits here for the other to commit.
+    async fn on_partitions_revoked(&self, revoked: &[TopicPartition]) {
+        if self.outlet.is_closed() {
+            return;
+        }
+        let event = GroupEvent::Revoking(numbers(revoked).collect());
+        self.outlet.push(Message::Event(event));
+        let hand_over = async {
+            self.outlet.hand_over().await;
+            self.commits.settled().await;
+        };
+        let handed_over = tokio::time::timeout(self.handover_timeout, hand_over).await;
+        if handed_over.is_err() {
+            tracing::debug!("partitions are released with records still in hand");
+        }
+        self.announce(|partitions| {
+            for partition in numbers(revoked) {
+                partitions.remove(&partition);
+            }
+        });
+    }
+
+    async fn on_partitions_lost(&self, _lost: &[TopicPartition]) {
+        self.announce(BTreeSet::clear);
+    }
+}
+
+fn numbers(partitions: &[TopicPartition]) -> impl Iterator<Item = u32> {
+    partitions
+        .iter()
+        .filter_map(|partition| u32::try_from(partition.partition()).ok())
+}

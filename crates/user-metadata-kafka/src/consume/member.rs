@@ -1,0 +1,205 @@
+//! The task that keeps the membership alive, whatever the caller does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use krafka::CloseOptions;
+use krafka::consumer::{Consumer, ConsumerRecord};
+use krafka::error::KrafkaError;
+use tokio::time::Instant;
+
+use super::classify::{classify, classify_poll};
+use super::commits::{Commits, Committer};
+use super::incident::Incident;
+use super::outlet::{Message, Outlet};
+use super::reach::Reaches;
+use super::{ConsumeError, GroupEvent, GroupOptions, GroupRecord};
+use crate::error::in_words;
+use crate::{KafkaOptions, KafkaRecord};
+
+/// How long one poll may wait for records.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long leaving the group may take.
+pub(super) const CLOSE: Duration = Duration::from_secs(5);
+
+pub(super) struct Member {
+    pub(super) consumer: Arc<Consumer>,
+    pub(super) options: GroupOptions,
+    pub(super) request_timeout: Duration,
+    /// How often the topic's partitions are counted; krafka's list is as old again at most.
+    pub(super) count_every: Duration,
+    pub(super) outlet: Arc<Outlet>,
+    pub(super) reaches: Reaches,
+    pub(super) incident: Incident,
+    /// The topic's partitions when it was last subscribed to; `None` while it is not.
+    pub(super) subscribed: Option<u32>,
+    /// The topic's partitions when it was first subscribed to.
+    pub(super) first_count: Option<u32>,
+    pub(super) look_at: Instant,
+    pub(super) count_at: Instant,
+    paused: bool,
+}
+
+impl Member {
+    pub(super) fn new(
+        kafka: &KafkaOptions,
+        options: GroupOptions,
+        consumer: Arc<Consumer>,
+        outlet: Arc<Outlet>,
+    ) -> Self {
+        Self {
+            consumer,
+            options,
+            request_timeout: kafka.request_timeout(),
+            count_every: kafka.metadata_max_age(),
+            outlet,
+            reaches: Reaches::default(),
+            incident: Incident::default(),
+            subscribed: None,
+            first_count: None,
+            look_at: Instant::now(),
+            count_at: Instant::now(),
+            paused: false,
+        }
+    }
+
+    /// Runs until the caller is gone, tells the group what was committed, and leaves it.
+    pub(super) async fn run(mut self, committer: Committer) -> Result<(), ConsumeError> {
+        let told = tokio::select! {
+            told = self.read(&committer.commits) => told,
+            refusal = committer.run() => {
+                self.fail(refusal).await;
+                Ok(())
+            }
+        };
+        let options = CloseOptions::new().timeout(CLOSE);
+        let left = self.consumer.close_with(options).await;
+        told.and(left.map_err(classify))
+    }
+
+    async fn read(&mut self, commits: &Commits) -> Result<(), ConsumeError> {
+        while !self.outlet.is_closed() {
+            match self.turn().await {
+                Ok(true) => self.answered().await,
+                Ok(false) => {}
+                Err(error) if error.is_retriable() => self.failed(&error).await,
+                Err(error) => self.fail(error).await,
+            }
+        }
+        tokio::time::timeout(self.request_timeout, commits.settled())
+            .await
+            .map_err(|_| ConsumeError::Timeout(self.request_timeout))
+    }
+
+    /// Tells the caller that there will be nothing more, and waits for it to go: it may still
+    /// commit what it has in hand.
+    async fn fail(&self, error: ConsumeError) {
+        self.outlet.push(Message::Failed(error));
+        self.outlet.drain().await;
+        self.outlet.closed().await;
+    }
+
+    /// Returns whether Kafka has answered something.
+    async fn turn(&mut self) -> Result<bool, ConsumeError> {
+        let answered = self.look_after().await?;
+        self.pause_or_resume().await;
+        match self.poll().await {
+            Ok(records) if records.is_empty() => Ok(answered),
+            Ok(records) => {
+                let records = records.into_iter().filter_map(to_group_record).collect();
+                self.event(GroupEvent::Records(records));
+                Ok(true)
+            }
+            Err(KrafkaError::Wakeup) => Ok(answered),
+            Err(KrafkaError::NoOffset { partitions }) => {
+                self.place(partitions).await?;
+                Ok(true)
+            }
+            Err(error) => Err(classify_poll(error)),
+        }
+    }
+
+    /// Polls krafka, which also answers rebalances. A poll is woken, never dropped: it may be in
+    /// the middle of one.
+    async fn poll(&self) -> Result<Vec<ConsumerRecord>, KrafkaError> {
+        let poll = self.consumer.poll(POLL);
+        tokio::pin!(poll);
+        tokio::select! {
+            polled = &mut poll => return polled,
+            () = self.outlet.drain(), if self.outlet.is_full() => {}
+            () = self.outlet.closed() => {}
+        }
+        self.consumer.wakeup();
+        poll.await
+    }
+
+    /// Fetches nothing while the caller has not taken what is there.
+    async fn pause_or_resume(&mut self) {
+        let full = self.outlet.is_full();
+        if !full && !self.paused {
+            return;
+        }
+        let topic = self.options.topic();
+        let partitions = self.assignment().await;
+        if full {
+            self.consumer.pause(topic, &partitions).await;
+        } else {
+            self.consumer.resume(topic, &partitions).await;
+        }
+        self.paused = full;
+    }
+
+    pub(super) async fn assignment(&self) -> Vec<i32> {
+        let mut topics = self.consumer.assignment().await;
+        topics.remove(self.options.topic()).unwrap_or_default()
+    }
+
+    pub(super) fn event(&self, event: GroupEvent) {
+        self.outlet.push(Message::Event(event));
+    }
+
+    async fn failed(&mut self, error: &ConsumeError) {
+        if !self.incident.is_open() {
+            let reason = in_words(error);
+            tracing::warn!(
+                group = self.options.group(),
+                reason,
+                "can't read from Kafka"
+            );
+            self.event(GroupEvent::Unavailable { reason });
+        }
+        let wait = self.incident.failed();
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.outlet.closed() => {}
+        }
+    }
+
+    async fn answered(&mut self) {
+        if self.incident.is_open() {
+            self.incident.end();
+            tracing::info!(group = self.options.group(), "reading from Kafka again");
+            self.event(GroupEvent::Recovered);
+            self.forget_back_offs().await;
+        }
+    }
+}
+
+/// `None` for numbers that no Kafka sends.
+fn to_group_record(record: ConsumerRecord) -> Option<GroupRecord> {
+    Some(GroupRecord {
+        partition: u32::try_from(record.partition).ok()?,
+        offset: u64::try_from(record.offset).ok()?,
+        record: KafkaRecord {
+            key: record.key.map(Into::into),
+            value: record.value.map(Into::into),
+            headers: record
+                .headers
+                .into_iter()
+                .map(|(name, value)| (name, value.map(Into::into).unwrap_or_default()))
+                .collect(),
+            timestamp_ms: record.timestamp,
+        },
+    })
+}

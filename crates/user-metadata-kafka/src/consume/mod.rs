@@ -1,0 +1,20 @@
+//! Consuming in a group, on krafka.
+
+mod care;
+mod classify;
+mod commits;
+mod consumer;
+mod error;
+mod event;
+mod incident;
+mod listener;
+mod member;
+mod options;
+mod outlet;
+mod place;
+mod reach;
+
+pub use consumer::GroupConsumer;
+pub use error::ConsumeError;
+pub use event::{GroupEvent, GroupRecord, PartitionLag};
+pub use options::{ConsumeStart, GroupOptions};

@@ -1,0 +1,114 @@
+//! Which topic is read, in which group, and from where.
+
+use std::time::Duration;
+
+use crate::OptionsError;
+use crate::topic::checked_topic;
+
+/// Where a partition starts for which the group has no commit yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ConsumeStart {
+    /// At the oldest record that is kept.
+    #[default]
+    Earliest,
+    /// After the newest record.
+    Latest,
+    /// At the first record of this time (ms since the Unix epoch) or later; after the newest
+    /// record if there is none.
+    At(i64),
+}
+
+/// What a member of a consumer group reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupOptions {
+    topic: String,
+    group: String,
+    start: ConsumeStart,
+    session_timeout: Duration,
+    handover_timeout: Duration,
+    max_batch: u32,
+}
+
+impl GroupOptions {
+    /// Reads `topic` as a member of `group`, from the oldest record where the group has no commit.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] for a name that Kafka refuses.
+    pub fn new(topic: impl Into<String>, group: impl Into<String>) -> Result<Self, OptionsError> {
+        let group = group.into();
+        if group.trim().is_empty() {
+            return Err(OptionsError::Group);
+        }
+        Ok(Self {
+            topic: checked_topic(topic.into())?,
+            group,
+            start: ConsumeStart::default(),
+            session_timeout: Duration::from_secs(10),
+            handover_timeout: Duration::from_secs(5),
+            max_batch: 1000,
+        })
+    }
+
+    /// Where to start without a commit of the group; default [`ConsumeStart::Earliest`].
+    #[must_use]
+    pub fn with_start(mut self, start: ConsumeStart) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// After how long without a sign of life the group takes this member's partitions away;
+    /// default 10 s. A broker accepts 6 s to 30 min unless configured otherwise.
+    #[must_use]
+    pub fn with_session_timeout(mut self, timeout: Duration) -> Self {
+        self.session_timeout = timeout;
+        self
+    }
+
+    /// How long a partition that another member shall have waits for the records in hand to be
+    /// committed; default 5 s. See [`GroupEvent::Revoking`](crate::GroupEvent::Revoking).
+    #[must_use]
+    pub fn with_handover_timeout(mut self, timeout: Duration) -> Self {
+        self.handover_timeout = timeout;
+        self
+    }
+
+    /// The most records that one [`GroupEvent::Records`](crate::GroupEvent::Records) holds;
+    /// default 1,000. Up to three times as many are fetched ahead.
+    #[must_use]
+    pub fn with_max_batch(mut self, records: u32) -> Self {
+        self.max_batch = records;
+        self
+    }
+
+    /// The topic that is read.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The consumer group.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// Where to start without a commit of the group.
+    #[must_use]
+    pub fn start(&self) -> ConsumeStart {
+        self.start
+    }
+
+    pub(super) fn session_timeout(&self) -> Duration {
+        self.session_timeout
+    }
+
+    pub(super) fn handover_timeout(&self) -> Duration {
+        self.handover_timeout
+    }
+
+    pub(super) fn max_batch(&self) -> u32 {
+        self.max_batch.max(1)
+    }
+}

@@ -1,0 +1,171 @@
+//! The way from the member's task to the caller: one message lies ready, the others wait here, and
+//! the task fetches nothing while any waits.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{ConsumeError, GroupEvent};
+
+/// What the caller takes out.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// Something for the caller.
+    Event(GroupEvent),
+    /// The member has ended.
+    Failed(ConsumeError),
+    /// Taken out when the caller comes back for more: whatever came before is dealt with.
+    HandOver(oneshot::Sender<()>),
+}
+
+#[derive(Debug)]
+pub(super) struct Outlet {
+    sender: mpsc::Sender<Message>,
+    waiting: Mutex<VecDeque<Message>>,
+}
+
+impl Outlet {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Message>) {
+        let (sender, receiver) = mpsc::channel(1);
+        let outlet = Self {
+            sender,
+            waiting: Mutex::default(),
+        };
+        (outlet, receiver)
+    }
+
+    /// Queues `message` and passes on what the caller has room for.
+    pub(super) fn push(&self, message: Message) {
+        let mut waiting = self.waiting();
+        match (waiting.back(), &message) {
+            // An outage that is over before anybody was told is nobody's business.
+            (
+                Some(Message::Event(GroupEvent::Unavailable { .. })),
+                Message::Event(GroupEvent::Recovered),
+            ) => drop(waiting.pop_back()),
+            _ => waiting.push_back(message),
+        }
+        while !waiting.is_empty() {
+            let Ok(permit) = self.sender.try_reserve() else {
+                return;
+            };
+            if let Some(message) = waiting.pop_front() {
+                permit.send(message);
+            }
+        }
+    }
+
+    /// Whether the caller has more to take than one message.
+    pub(super) fn is_full(&self) -> bool {
+        !self.waiting().is_empty()
+    }
+
+    /// Waits until the caller has made room for all that waits, or is gone. Cancel safe.
+    pub(super) async fn drain(&self) {
+        while self.is_full() {
+            let Ok(permit) = self.sender.reserve().await else {
+                // Nobody will take it, and a hand-over must not wait for anybody to.
+                self.waiting().clear();
+                return;
+            };
+            if let Some(message) = self.waiting().pop_front() {
+                permit.send(message);
+            }
+        }
+    }
+
+    /// Waits until the caller has dealt with everything pushed so far, or is gone.
+    pub(super) async fn hand_over(&self) {
+        let (done, dealt_with) = oneshot::channel();
+        self.push(Message::HandOver(done));
+        // An error is as good: the caller is gone.
+        let _ = tokio::join!(self.drain(), dealt_with);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Waits until the caller is gone. Cancel safe.
+    pub(super) async fn closed(&self) {
+        self.sender.closed().await;
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Message>> {
+        // No code panics while it holds the lock.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assigned(partition: u32) -> GroupEvent {
+        GroupEvent::Assigned(vec![partition])
+    }
+
+    async fn take(receiver: &mut mpsc::Receiver<Message>) -> GroupEvent {
+        match receiver.recv().await.unwrap() {
+            Message::Event(event) => event,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_come_in_order_and_the_second_waits() {
+        let (outlet, mut receiver) = Outlet::new();
+        outlet.push(Message::Event(assigned(0)));
+        assert!(!outlet.is_full());
+        outlet.push(Message::Event(assigned(1)));
+        assert!(outlet.is_full());
+        let (first, ()) = tokio::join!(take(&mut receiver), outlet.drain());
+        assert_eq!(first, assigned(0));
+        assert!(!outlet.is_full());
+        assert_eq!(take(&mut receiver).await, assigned(1));
+    }
+
+    #[tokio::test]
+    async fn handing_over_waits_until_the_caller_comes_back() {
+        let (outlet, mut receiver) = Outlet::new();
+        outlet.push(Message::Event(assigned(0)));
+        let hand_over = outlet.hand_over();
+        tokio::pin!(hand_over);
+        tokio::select! {
+            () = &mut hand_over => panic!("nobody has come back"),
+            event = take(&mut receiver) => assert_eq!(event, assigned(0)),
+        }
+        let come_back = async { drop(receiver.recv().await) };
+        tokio::join!(hand_over, come_back);
+    }
+
+    #[tokio::test]
+    async fn nothing_waits_for_a_caller_that_is_gone() {
+        let (outlet, receiver) = Outlet::new();
+        outlet.push(Message::Event(assigned(0)));
+        outlet.push(Message::Event(assigned(1)));
+        drop(receiver);
+        outlet.hand_over().await;
+        outlet.closed().await;
+        assert!(outlet.is_closed());
+    }
+
+    #[tokio::test]
+    async fn an_outage_that_is_over_before_it_is_told_is_not_told() {
+        let (outlet, mut receiver) = Outlet::new();
+        let reason = String::new();
+        for event in [
+            assigned(0),
+            assigned(1),
+            GroupEvent::Unavailable { reason },
+            GroupEvent::Recovered,
+        ] {
+            outlet.push(Message::Event(event));
+        }
+        take(&mut receiver).await;
+        outlet.drain().await;
+        assert_eq!(take(&mut receiver).await, assigned(1));
+        assert!(!outlet.is_full());
+    }
+}

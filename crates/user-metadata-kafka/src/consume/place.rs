@@ -1,0 +1,131 @@
+//! Where reading starts in a partition that has no position, or one that is no longer kept.
+
+use std::collections::HashMap;
+
+use krafka::consumer::{OffsetAndMetadata, TopicPartition};
+
+use super::care::LATEST;
+use super::classify::deadline;
+use super::member::Member;
+use super::{ConsumeError, ConsumeStart, GroupEvent};
+
+/// The time that stands for a partition's start in a request for offsets.
+const EARLIEST: i64 = -2;
+
+impl Member {
+    /// Gives each partition a position: the group's commit, else where the options say. One that
+    /// has a position had it refused by the broker and goes on at the oldest record.
+    pub(super) async fn place(&self, partitions: Vec<(String, i32)>) -> Result<(), ConsumeError> {
+        let mut unplaced = Vec::new();
+        for (topic, partition) in partitions {
+            match self.consumer.fetch_position(&topic, partition).await {
+                Some(refused) => self.reset(partition, refused).await?,
+                None => unplaced.push(partition),
+            }
+        }
+        if unplaced.is_empty() {
+            return Ok(());
+        }
+        let committed = self.committed(&unplaced).await?;
+        for partition in &unplaced {
+            if let Some(offset) = committed.get(partition) {
+                self.seek(*partition, *offset).await;
+            }
+        }
+        unplaced.retain(|partition| !committed.contains_key(partition));
+        self.start(&unplaced).await
+    }
+
+    async fn reset(&self, partition: i32, refused: i64) -> Result<(), ConsumeError> {
+        let Some((_, oldest)) = self.offsets(&[partition], EARLIEST).await?.pop() else {
+            return Ok(());
+        };
+        self.seek(partition, oldest).await;
+        tracing::warn!(
+            group = self.options.group(),
+            partition,
+            from = refused,
+            to = oldest,
+            "the group's offset is not kept any more, reading on at the oldest record"
+        );
+        if let (Ok(partition), Ok(from), Ok(to)) = (
+            u32::try_from(partition),
+            u64::try_from(refused),
+            u64::try_from(oldest),
+        ) {
+            self.event(GroupEvent::OffsetReset {
+                partition,
+                from,
+                to,
+            });
+        }
+        Ok(())
+    }
+
+    /// Starts partitions that the group has never committed, and commits where they start: "latest"
+    /// is the end of today, also for tomorrow's restart.
+    async fn start(&self, partitions: &[i32]) -> Result<(), ConsumeError> {
+        // A partition that came while this member read has nothing that "latest" could mean to
+        // skip.
+        let (old, new): (Vec<i32>, Vec<i32>) = partitions.iter().partition(|partition| {
+            let number = u32::try_from(**partition).unwrap_or_default();
+            self.first_count.is_none_or(|count| number < count)
+        });
+        let mut starts = self.offsets(&new, EARLIEST).await?;
+        starts.extend(match self.options.start() {
+            ConsumeStart::Earliest => self.offsets(&old, EARLIEST).await?,
+            ConsumeStart::Latest => self.offsets(&old, LATEST).await?,
+            ConsumeStart::At(time) => self.offsets_at(&old, time).await?,
+        });
+        for (partition, offset) in &starts {
+            self.seek(*partition, *offset).await;
+        }
+        if let Err(error) = self.commit_starts(&starts).await {
+            tracing::debug!(%error, "the start was not committed");
+        }
+        Ok(())
+    }
+
+    /// Where nothing is as young as `time`, the end.
+    async fn offsets_at(
+        &self,
+        partitions: &[i32],
+        time: i64,
+    ) -> Result<Vec<(i32, i64)>, ConsumeError> {
+        let found = self.offsets(partitions, time.max(0)).await?;
+        let (mut starts, without): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|(_, offset)| *offset >= 0);
+        let without: Vec<i32> = without
+            .into_iter()
+            .map(|(partition, _)| partition)
+            .collect();
+        starts.extend(self.offsets(&without, LATEST).await?);
+        Ok(starts)
+    }
+
+    async fn committed(&self, partitions: &[i32]) -> Result<HashMap<i32, i64>, ConsumeError> {
+        let topic = self.options.topic();
+        let asked: Vec<(&str, i32)> = partitions.iter().map(|number| (topic, *number)).collect();
+        let found = deadline(self.request_timeout, self.consumer.committed(&asked)).await?;
+        Ok(found
+            .into_iter()
+            .map(|((_, partition), committed)| (partition, committed.offset))
+            .filter(|(_, offset)| *offset >= 0)
+            .collect())
+    }
+
+    async fn commit_starts(&self, starts: &[(i32, i64)]) -> Result<(), ConsumeError> {
+        let topic = self.options.topic();
+        let positions: Vec<_> = starts
+            .iter()
+            .map(|(partition, offset)| {
+                (
+                    TopicPartition::new(topic, *partition),
+                    OffsetAndMetadata::new(*offset),
+                )
+            })
+            .collect();
+        let commit = self.consumer.commit_offsets(positions);
+        deadline(self.request_timeout, commit).await
+    }
+}

@@ -1,0 +1,32 @@
+//! How far the partitions go, as the member's task last saw it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// One partition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach {
+    /// The next offset that is read.
+    pub(super) position: u64,
+    /// The offset that the partition's next record will get.
+    pub(super) end: u64,
+}
+
+/// Shared between the task, which looks, and the caller, who asks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reaches(Arc<Mutex<HashMap<u32, Reach>>>);
+
+impl Reaches {
+    pub(super) fn set(&self, partition: u32, reach: Reach) {
+        self.lock().insert(partition, reach);
+    }
+
+    pub(super) fn get(&self, partition: u32) -> Option<Reach> {
+        self.lock().get(&partition).copied()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Reach>> {
+        // No code panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod options;
+mod record;
+mod topic;
+
+#[cfg(feature = "consume")]
+mod consume;
+#[cfg(feature = "produce")]
+mod produce;
+
+pub use error::BoxError;
+pub use options::{KafkaOptions, OptionsError};
+pub use record::KafkaRecord;
+pub use topic::{TopicSpec, TopicState};
+
+#[cfg(feature = "consume")]
+pub use consume::{
+    ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupRecord, PartitionLag,
+};
+#[cfg(feature = "produce")]
+pub use produce::{
+    Compression, ConnectError, ProduceError, Producer, UnknownCompression, ensure_topic,
+};

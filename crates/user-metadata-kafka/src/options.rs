@@ -1,0 +1,213 @@
+//! Where the cluster is and how long one call to it may take.
+
+use std::time::Duration;
+
+/// How to reach a Kafka cluster. Plaintext; TLS and SASL will be further setters.
+///
+/// ```
+/// use user_metadata_kafka::KafkaOptions;
+///
+/// let options = KafkaOptions::new(["kafka-1:9092", "kafka-2:9092"])?.with_client_id("ws-server");
+/// assert_eq!(options.brokers(), ["kafka-1:9092", "kafka-2:9092"]);
+/// assert!(KafkaOptions::new(["kafka-1"]).is_err());
+/// # Ok::<(), user_metadata_kafka::OptionsError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaOptions {
+    brokers: Vec<String>,
+    client_id: String,
+    connect_timeout: Duration,
+    request_timeout: Duration,
+    metadata_max_age: Duration,
+}
+
+impl KafkaOptions {
+    /// Takes the bootstrap brokers as `host:port` (`[host]:port` for IPv6); the other brokers of
+    /// the cluster are found through them.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] for an empty list and for an entry that is not `host:port`.
+    pub fn new<I>(brokers: I) -> Result<Self, OptionsError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let brokers = brokers
+            .into_iter()
+            .map(|broker| checked_broker(broker.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
+        if brokers.is_empty() {
+            return Err(OptionsError::NoBrokers);
+        }
+        Ok(Self {
+            brokers,
+            client_id: "user-metadata".to_owned(),
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(15),
+            metadata_max_age: Duration::from_secs(30),
+        })
+    }
+
+    /// The name by which the brokers' logs and quotas know this process; default
+    /// `user-metadata`.
+    #[must_use]
+    pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = client_id.into();
+        self
+    }
+
+    /// How long finding a broker that answers may take; default 10 s.
+    #[must_use]
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long one request may wait for its answer; default 15 s.
+    #[must_use]
+    pub fn with_request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// How old the list of a topic's partitions may be; default 30 s. Producing, it is asked for
+    /// again with the first batch after that time; consuming, it may be as old again.
+    #[must_use]
+    pub fn with_metadata_max_age(mut self, age: Duration) -> Self {
+        self.metadata_max_age = age;
+        self
+    }
+
+    /// The bootstrap brokers, each `host:port`.
+    #[must_use]
+    pub fn brokers(&self) -> &[String] {
+        &self.brokers
+    }
+
+    /// The name sent with every request.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// How long finding a broker that answers may take.
+    #[must_use]
+    pub fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// How long one request may wait for its answer.
+    #[must_use]
+    pub fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
+    /// How old the list of a topic's partitions may be.
+    #[must_use]
+    pub fn metadata_max_age(&self) -> Duration {
+        self.metadata_max_age
+    }
+}
+
+/// An option that no cluster could make sense of. The message says what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionsError {
+    /// The list of bootstrap brokers is empty.
+    #[error("no broker given; write e.g. kafka-1:9092")]
+    NoBrokers,
+    /// A bootstrap broker without host or port, or with something more.
+    #[error("`{0}` is not host:port; write e.g. kafka-1:9092")]
+    Broker(String),
+    /// A topic name that Kafka refuses.
+    #[error(
+        "`{0}` is not a topic name; use 1 to 249 letters, digits, dots, dashes and underscores"
+    )]
+    Topic(String),
+    /// More partitions than Kafka's 32-bit signed count holds.
+    #[error("{0} partitions are too many; use e.g. 3")]
+    Partitions(u32),
+    /// A replication factor beyond Kafka's 16-bit signed count.
+    #[error("a replication factor of {0} is too high; use the number of brokers at most")]
+    ReplicationFactor(u16),
+    /// A consumer group without a name.
+    #[error("the consumer group needs a name")]
+    Group,
+}
+
+/// Kafka itself resolves the host, so only the form is checked here.
+fn checked_broker(broker: &str) -> Result<String, OptionsError> {
+    let invalid = || OptionsError::Broker(broker.escape_default().to_string());
+    let (host, port) = broker.rsplit_once(':').ok_or_else(invalid)?;
+    let port_is_valid = !port.starts_with('+') && port.parse::<u16>().is_ok_and(|port| port != 0);
+    let name = host
+        .strip_prefix('[')
+        .map_or(Some(host), |rest| rest.strip_suffix(']'));
+    let host_is_valid = name.is_some_and(|name| {
+        let bracketed = name.len() != host.len();
+        !name.is_empty()
+            && name.chars().all(|c| {
+                c.is_ascii_alphanumeric() || "-._".contains(c) || (bracketed && ":%".contains(c))
+            })
+    });
+    if port_is_valid && host_is_valid {
+        Ok(broker.to_owned())
+    } else {
+        Err(invalid())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_addresses_and_ports_are_taken_as_they_are() {
+        for broker in [
+            "localhost:9092",
+            "kafka-1.example.org:1",
+            "10.0.0.7:65535",
+            "[::1]:9092",
+        ] {
+            let options = KafkaOptions::new([broker]).unwrap();
+            assert_eq!(options.brokers(), [broker]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_host_and_port_is_refused_with_an_example() {
+        for broker in [
+            "",
+            ":",
+            "localhost",
+            "localhost:",
+            ":9092",
+            "localhost:0",
+            "localhost:65536",
+            "localhost:+9092",
+            "localhost:9092/",
+            "http://localhost:9092",
+            "a b:9092",
+            "a,b:9092",
+            "::1:9092",
+            "[::1:9092",
+            "[]:9092",
+            "user@host:9092",
+            "host:90\n92",
+        ] {
+            let error = KafkaOptions::new(["kafka-1:9092", broker]).unwrap_err();
+            let shown = broker.escape_default();
+            assert_eq!(
+                error.to_string(),
+                format!("`{shown}` is not host:port; write e.g. kafka-1:9092")
+            );
+        }
+    }
+
+    #[test]
+    fn no_broker_at_all_is_refused() {
+        let none: [&str; 0] = [];
+        assert_eq!(KafkaOptions::new(none), Err(OptionsError::NoBrokers));
+    }
+}

@@ -1,0 +1,178 @@
+//! What an error of rskafka means for the batch and for the connection it came over.
+
+use rskafka::BackoffError;
+use rskafka::client::error::{Error as ClientError, ProtocolError};
+
+use super::ProduceError;
+use crate::BoxError;
+
+/// What became of a batch, and whether the session is worth keeping.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The connection is broken or leads to the wrong broker: a new session has to be made.
+    Session(ProduceError),
+    /// The broker answered; the session is fine.
+    Batch(ProduceError),
+}
+
+impl From<ClientError> for Failure {
+    /// rskafka is told never to retry, so what Kafka's protocol calls retriable comes here, be it
+    /// on rskafka's own list or not. A stale leader is mended by a new session, too.
+    fn from(error: ClientError) -> Self {
+        use ProtocolError as P;
+        let ClientError::ServerError { protocol_error, .. } = &error else {
+            return Self::Session(ProduceError::Unavailable(cause(error)));
+        };
+        match protocol_error {
+            P::MessageTooLarge | P::RecordListTooLarge => {
+                Self::Batch(ProduceError::TooLarge(cause(error)))
+            }
+            P::InvalidRecord | P::InvalidTimestamp => {
+                Self::Batch(ProduceError::Rejected(cause(error)))
+            }
+            protocol_error if is_refusal(*protocol_error) => {
+                Self::Batch(ProduceError::Refused(cause(error)))
+            }
+            P::NotEnoughReplicas | P::NotEnoughReplicasAfterAppend | P::ThrottlingQuotaExceeded => {
+                Self::Batch(ProduceError::Unavailable(cause(error)))
+            }
+            _ => Self::Session(ProduceError::Unavailable(cause(error))),
+        }
+    }
+}
+
+/// Whether a broker's answer stays the same until somebody changes a flag or the cluster.
+pub(super) fn is_refusal(error: ProtocolError) -> bool {
+    use ProtocolError as P;
+    matches!(
+        error,
+        P::TopicAuthorizationFailed
+            | P::ClusterAuthorizationFailed
+            | P::SaslAuthenticationFailed
+            | P::UnsupportedSaslMechanism
+            | P::IllegalSaslState
+            | P::UnsupportedVersion
+            | P::UnsupportedForMessageFormat
+            | P::UnsupportedCompressionType
+            | P::InvalidTopicException
+            | P::InvalidPartitions
+            | P::InvalidReplicationFactor
+            | P::InvalidReplicaAssignment
+            | P::InvalidConfig
+            | P::InvalidRequest
+            | P::InvalidRequiredAcks
+            | P::PolicyViolation
+    )
+}
+
+/// The part of rskafka's error that helps: without the layers that speak of the retries it was
+/// told not to make.
+pub(super) fn cause(error: ClientError) -> BoxError {
+    match error {
+        ClientError::RetryFailed(BackoffError::DeadlineExceded { source, .. }) => {
+            match source.downcast::<ClientError>() {
+                Ok(inner) => cause(*inner),
+                Err(other) => other,
+            }
+        }
+        ClientError::ServerError {
+            protocol_error,
+            error_message,
+            ..
+        } => match error_message {
+            Some(message) => format!("{protocol_error}: {message}").into(),
+            None => protocol_error.to_string().into(),
+        },
+        ClientError::Connection(rskafka::ConnectionError::RetryFailed(
+            BackoffError::DeadlineExceded { source, .. },
+        )) => source,
+        ClientError::Connection(inner) => inner.into(),
+        ClientError::Request(inner) => inner.into(),
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rskafka::client::error::RequestContext;
+
+    use super::*;
+
+    fn failure(protocol_error: ProtocolError) -> Failure {
+        Failure::from(ClientError::ServerError {
+            protocol_error,
+            error_message: None,
+            request: RequestContext::Partition("user-metadata".to_owned(), 0),
+            response: None,
+            is_virtual: false,
+        })
+    }
+
+    #[test]
+    fn what_the_protocol_calls_retriable_is_retriable() {
+        use ProtocolError as P;
+        for error in [
+            P::CorruptMessage,
+            P::UnknownTopicOrPartition,
+            P::LeaderNotAvailable,
+            P::NotLeaderOrFollower,
+            P::RequestTimedOut,
+            P::NetworkException,
+            P::NotEnoughReplicas,
+            P::NotEnoughReplicasAfterAppend,
+            P::KafkaStorageError,
+            P::ThrottlingQuotaExceeded,
+            P::UnknownTopicId,
+            P::Unknown(1234),
+        ] {
+            let (Failure::Session(failed) | Failure::Batch(failed)) = failure(error);
+            assert!(matches!(failed, ProduceError::Unavailable(_)), "{error:?}");
+            assert!(failed.is_retriable());
+        }
+    }
+
+    #[test]
+    fn a_moved_leader_asks_for_a_new_session_and_a_missing_replica_does_not() {
+        let moved = failure(ProtocolError::NotLeaderOrFollower);
+        assert!(matches!(moved, Failure::Session(_)));
+        let missing = failure(ProtocolError::NotEnoughReplicas);
+        assert!(matches!(missing, Failure::Batch(_)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_batch_is_told_from_what_is_wrong_with_the_cluster() {
+        use ProtocolError as P;
+        let large = failure(P::MessageTooLarge);
+        assert!(matches!(large, Failure::Batch(ProduceError::TooLarge(_))));
+        for error in [P::InvalidRecord, P::InvalidTimestamp] {
+            let rejected = failure(error);
+            assert!(matches!(
+                rejected,
+                Failure::Batch(ProduceError::Rejected(_))
+            ));
+        }
+        for error in [P::TopicAuthorizationFailed, P::UnsupportedCompressionType] {
+            let refused = failure(error);
+            assert!(matches!(refused, Failure::Batch(ProduceError::Refused(_))));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_makes_no_sense_asks_for_a_new_session() {
+        let odd = ClientError::InvalidResponse("no metadata for partition 7".to_owned());
+        assert!(matches!(
+            Failure::from(odd),
+            Failure::Session(ProduceError::Unavailable(_))
+        ));
+    }
+
+    #[test]
+    fn a_cause_speaks_of_what_happened_and_not_of_retries() {
+        let source = ClientError::InvalidResponse("odd".to_owned());
+        let retried = ClientError::RetryFailed(BackoffError::DeadlineExceded {
+            deadline: std::time::Duration::ZERO,
+            source: Box::new(source),
+        });
+        assert_eq!(cause(retried).to_string(), "Invalid response: odd");
+    }
+}

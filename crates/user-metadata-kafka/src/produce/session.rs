@@ -1,0 +1,234 @@
+//! One connected rskafka client and the writers made from it. A session is used until its first
+//! sign of trouble and then thrown away: a hung or misled connection would be used again
+//! otherwise.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rskafka::BackoffConfig;
+use rskafka::client::error::{Error as ClientError, ProtocolError};
+use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
+use rskafka::client::{Client, ClientBuilder};
+use rskafka::record::Record;
+
+use super::classify::{Failure, cause, is_refusal};
+use super::{ConnectError, ProduceError};
+use crate::{KafkaOptions, TopicSpec, TopicState};
+
+/// The brokers learn of a new topic some milliseconds after the controller has made it.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+pub(super) struct Session {
+    client: Client,
+    topic: String,
+    request_timeout: Duration,
+    metadata_max_age: Duration,
+    partitions: Mutex<Listed>,
+    writers: Mutex<HashMap<u32, Arc<PartitionClient>>>,
+}
+
+/// The partitions that there were when somebody looked.
+#[derive(Debug, Clone, Copy)]
+struct Listed {
+    partitions: NonZeroU32,
+    at: Instant,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("topic", &self.topic)
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Connects and ensures the topic.
+    pub(super) async fn open(
+        options: &KafkaOptions,
+        topic: &TopicSpec,
+    ) -> Result<(Self, TopicState), ConnectError> {
+        let build = ClientBuilder::new(options.brokers().to_vec())
+            .client_id(options.client_id())
+            .backoff_config(no_retries())
+            .build();
+        let client = deadline(options.connect_timeout(), build)
+            .await?
+            .map_err(unavailable)?;
+        let ensure = ensure(&client, topic, options.request_timeout());
+        let state = deadline(options.request_timeout(), ensure).await??;
+        let session = Self {
+            client,
+            topic: topic.name().to_owned(),
+            request_timeout: options.request_timeout(),
+            metadata_max_age: options.metadata_max_age(),
+            partitions: Mutex::new(Listed {
+                partitions: state.partitions,
+                at: Instant::now(),
+            }),
+            writers: Mutex::default(),
+        };
+        Ok((session, state))
+    }
+
+    /// The partitions when somebody last looked.
+    pub(super) fn partitions(&self) -> NonZeroU32 {
+        lock(&self.partitions).partitions
+    }
+
+    /// Writes one batch and returns its first offset.
+    pub(super) async fn write(
+        &self,
+        partition: u32,
+        records: Vec<Record>,
+        compression: Compression,
+    ) -> Result<u64, Failure> {
+        let work = async {
+            self.list_if_due().await?;
+            let writer = self.writer(partition).await?;
+            let offsets = writer.produce(records, compression).await?;
+            Ok(offsets
+                .first()
+                .and_then(|offset| u64::try_from(*offset).ok())
+                .unwrap_or_default())
+        };
+        match deadline(self.request_timeout, work).await {
+            Ok(result) => result,
+            Err(error) => Err(Failure::Session(error.into())),
+        }
+    }
+
+    /// A topic's partitions may be raised while it is written to.
+    async fn list_if_due(&self) -> Result<(), Failure> {
+        if lock(&self.partitions).at.elapsed() < self.metadata_max_age {
+            return Ok(());
+        }
+        let Some(partitions) = count(&self.client, &self.topic).await? else {
+            let gone = format!("the topic `{}` is gone", self.topic);
+            return Err(Failure::Session(ProduceError::Unavailable(gone.into())));
+        };
+        *lock(&self.partitions) = Listed {
+            partitions,
+            at: Instant::now(),
+        };
+        Ok(())
+    }
+
+    async fn writer(&self, partition: u32) -> Result<Arc<PartitionClient>, Failure> {
+        let partitions = self.partitions();
+        let number = i32::try_from(partition)
+            .ok()
+            .filter(|_| partition < partitions.get())
+            .ok_or(Failure::Batch(ProduceError::NoSuchPartition {
+                partition,
+                partitions,
+            }))?;
+        if let Some(writer) = lock(&self.writers).get(&partition) {
+            return Ok(Arc::clone(writer));
+        }
+        // `Retry` would wait for ever for a topic that somebody has deleted.
+        let writer = self
+            .client
+            .partition_client(&self.topic, number, UnknownTopicHandling::Error)
+            .await?;
+        let writer = Arc::new(writer);
+        lock(&self.writers).insert(partition, Arc::clone(&writer));
+        Ok(writer)
+    }
+}
+
+/// Makes the topic unless it is there. Only the list of all topics is asked for, because a broker
+/// with auto-creation makes whatever topic a metadata request names.
+async fn ensure(
+    client: &Client,
+    topic: &TopicSpec,
+    timeout: Duration,
+) -> Result<TopicState, ConnectError> {
+    let mut created = false;
+    let mut found = count(client, topic.name()).await.map_err(unavailable)?;
+    if found.is_none() {
+        created = create(client, topic, timeout).await?;
+    }
+    loop {
+        if let Some(partitions) = found {
+            return Ok(TopicState {
+                partitions,
+                requested: topic.partitions(),
+                created,
+            });
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+        found = count(client, topic.name()).await.map_err(unavailable)?;
+    }
+}
+
+/// Returns whether it was this call that made the topic.
+async fn create(
+    client: &Client,
+    topic: &TopicSpec,
+    timeout: Duration,
+) -> Result<bool, ConnectError> {
+    // `TopicSpec::new` has checked that both fit.
+    let partitions = i32::try_from(topic.partitions().get()).unwrap_or(i32::MAX);
+    let replication_factor = i16::try_from(topic.replication_factor().get()).unwrap_or(i16::MAX);
+    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    let controller = client.controller_client().map_err(unavailable)?;
+    let answer = controller
+        .create_topic(topic.name(), partitions, replication_factor, timeout_ms)
+        .await;
+    match answer {
+        Ok(()) => Ok(true),
+        Err(ClientError::ServerError {
+            protocol_error: ProtocolError::TopicAlreadyExists,
+            ..
+        }) => Ok(false),
+        Err(error @ ClientError::ServerError { protocol_error, .. })
+            if is_refusal(protocol_error) =>
+        {
+            Err(ConnectError::TopicRefused {
+                topic: topic.name().to_owned(),
+                source: cause(error),
+            })
+        }
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+/// The partitions of a topic, or `None` if there is no such topic (yet).
+async fn count(client: &Client, topic: &str) -> Result<Option<NonZeroU32>, ClientError> {
+    let topics = client.list_topics().await?;
+    let partitions = topics
+        .iter()
+        .find(|listed| listed.name == topic)
+        .map_or(0, |listed| listed.partitions.len());
+    Ok(u32::try_from(partitions).ok().and_then(NonZeroU32::new))
+}
+
+/// The first error comes back at once: rskafka's own retries nest, and its deadline counts only
+/// the waits between them.
+fn no_retries() -> BackoffConfig {
+    BackoffConfig {
+        deadline: Some(Duration::ZERO),
+        ..BackoffConfig::default()
+    }
+}
+
+/// rskafka bounds no call by itself: a broker that is frozen hangs it for ever.
+async fn deadline<F: Future>(limit: Duration, future: F) -> Result<F::Output, ConnectError> {
+    tokio::time::timeout(limit, future)
+        .await
+        .map_err(|_| ConnectError::Timeout(limit))
+}
+
+fn unavailable(error: ClientError) -> ConnectError {
+    ConnectError::Unavailable(cause(error))
+}
+
+/// No code panics while it holds one of these locks, so there is no half-made state to fear.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,120 @@
+//! The topic that must be there before anything else happens.
+
+use std::num::{NonZeroU16, NonZeroU32};
+
+use crate::OptionsError;
+
+/// The topic as it is made if the cluster lacks it. A topic that is already there stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSpec {
+    name: String,
+    partitions: NonZeroU32,
+    replication_factor: NonZeroU16,
+}
+
+impl TopicSpec {
+    /// Checks the values against Kafka's own limits.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] for a name that Kafka refuses and for counts beyond its integers.
+    pub fn new(
+        name: impl Into<String>,
+        partitions: NonZeroU32,
+        replication_factor: NonZeroU16,
+    ) -> Result<Self, OptionsError> {
+        let name = checked_topic(name.into())?;
+        if i32::try_from(partitions.get()).is_err() {
+            return Err(OptionsError::Partitions(partitions.get()));
+        }
+        if i16::try_from(replication_factor.get()).is_err() {
+            return Err(OptionsError::ReplicationFactor(replication_factor.get()));
+        }
+        Ok(Self {
+            name,
+            partitions,
+            replication_factor,
+        })
+    }
+
+    /// The topic's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The partitions that a new topic gets.
+    #[must_use]
+    pub fn partitions(&self) -> NonZeroU32 {
+        self.partitions
+    }
+
+    /// The copies of each partition that a new topic gets.
+    #[must_use]
+    pub fn replication_factor(&self) -> NonZeroU16 {
+        self.replication_factor
+    }
+}
+
+/// What the cluster has under the name of a [`TopicSpec`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TopicState {
+    /// The partitions that are there.
+    pub partitions: NonZeroU32,
+    /// The partitions that were asked for.
+    pub requested: NonZeroU32,
+    /// Whether this call made the topic.
+    pub created: bool,
+}
+
+impl TopicState {
+    /// Whether the topic has another number of partitions than was asked for. It works all the
+    /// same; somebody may want to know.
+    #[must_use]
+    pub fn differs(&self) -> bool {
+        self.partitions != self.requested
+    }
+}
+
+/// Kafka's rule for topic names (`Topic.validate` of its source).
+pub(crate) fn checked_topic(name: String) -> Result<String, OptionsError> {
+    let legal = (1..=249).contains(&name.len())
+        && name != "."
+        && name != ".."
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if legal {
+        Ok(name)
+    } else {
+        Err(OptionsError::Topic(name.escape_default().to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(name: &str) -> Result<TopicSpec, OptionsError> {
+        TopicSpec::new(name, NonZeroU32::MIN, NonZeroU16::MIN)
+    }
+
+    #[test]
+    fn names_are_held_to_kafkas_rule() {
+        for name in ["user-metadata", "a.b_c-D9", "..a", &"x".repeat(249)] {
+            assert_eq!(topic(name).unwrap().name(), name);
+        }
+        for name in ["", ".", "..", "a b", "a/b", "ä", "a\n", &"x".repeat(250)] {
+            assert!(matches!(topic(name), Err(OptionsError::Topic(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn counts_are_held_to_kafkas_integers() {
+        let many = TopicSpec::new("t", NonZeroU32::MAX, NonZeroU16::MIN);
+        assert_eq!(many, Err(OptionsError::Partitions(u32::MAX)));
+        let copies = TopicSpec::new("t", NonZeroU32::MIN, NonZeroU16::MAX);
+        assert_eq!(copies, Err(OptionsError::ReplicationFactor(u16::MAX)));
+    }
+}
