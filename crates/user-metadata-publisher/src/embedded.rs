@@ -1,0 +1,126 @@
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use tokio::sync::oneshot;
+use tracing::warn;
+use user_metadata_events::Record;
+use user_metadata_log::{DataDir, LogOptions, LogRecord, LogWriter, OpenError};
+
+use crate::log_thread::{Append, LogThread};
+use crate::transport::{Reason, SendError, Transport};
+use crate::{Publisher, PublisherOptions, PublisherTask};
+
+/// Where and how to publish to the embedded log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogTarget {
+    /// The directory of the log, which one publisher at a time has.
+    pub dir: DataDir,
+    /// The log's layout and what is kept of it.
+    pub options: LogOptions,
+}
+
+/// Makes a publisher to the embedded log. An appended event is a delivered one. The log is written
+/// by a thread of its own, which ends with the task.
+///
+/// # Errors
+///
+/// [`OpenError`]: the directory can't be used, e.g. since another process publishes to it.
+pub fn embedded(
+    target: LogTarget,
+    options: PublisherOptions,
+) -> Result<(Publisher, PublisherTask), OpenError> {
+    Ok(Publisher::new(LogTransport::open(target)?, options))
+}
+
+struct LogTransport {
+    partitions: NonZeroU32,
+    /// To the thread, which ends when this is dropped.
+    appends: SyncSender<Append>,
+    /// Resolves when the thread has closed the log.
+    closed: oneshot::Receiver<()>,
+}
+
+impl LogTransport {
+    fn open(target: LogTarget) -> Result<Self, OpenError> {
+        let path = target.dir.topic_path();
+        let requested = target.options.partitions;
+        let writer = LogWriter::open(&path, target.options)?;
+        let partitions = NonZeroU32::new(writer.partitions()).unwrap_or(requested);
+        if partitions != requested {
+            warn!(
+                partitions,
+                requested,
+                "the log has another number of partitions than was asked for; it stays so",
+            );
+        }
+        // One append per partition is under way at a time.
+        let (appends, received) = sync_channel(partitions.get() as usize);
+        let (open, closed) = oneshot::channel();
+        let thread = LogThread::new(writer, target.dir.groups_path());
+        spawn(&path, move || {
+            thread.run(&received);
+            drop(open);
+        })?;
+        Ok(Self {
+            partitions,
+            appends,
+            closed,
+        })
+    }
+}
+
+fn spawn(path: &Path, run: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+    match thread::Builder::new()
+        .name("user-metadata-log".to_owned())
+        .spawn(run)
+    {
+        Ok(_) => Ok(()),
+        Err(source) => Err(OpenError::Io {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+impl Transport for LogTransport {
+    type Record = LogRecord;
+
+    fn convert(record: Record) -> LogRecord {
+        LogRecord {
+            key: record.key,
+            value: record.value,
+            headers: record.headers,
+            timestamp_ms: record.timestamp.as_i64(),
+        }
+    }
+
+    async fn connect(&self) -> Result<(), SendError> {
+        Ok(())
+    }
+
+    fn partitions(&self) -> NonZeroU32 {
+        self.partitions
+    }
+
+    async fn send(&self, partition: u32, records: Arc<Vec<LogRecord>>) -> Result<u64, SendError> {
+        let gone = || SendError::Unavailable(Reason::new("the log's thread has ended"));
+        let (done, offset) = oneshot::channel();
+        self.appends
+            .try_send(Append {
+                partition,
+                records,
+                done,
+            })
+            .map_err(|_| gone())?;
+        offset.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    async fn close(self) {
+        drop(self.appends);
+        // An error says that the other half was dropped, which is what is waited for.
+        drop(self.closed.await);
+    }
+}

@@ -1,0 +1,148 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tracing::{info, warn};
+use user_metadata_events::UnixMillis;
+
+use crate::transport::Reason;
+
+/// Whether events get through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PublisherStatus {
+    /// The publisher has not reached the topic yet.
+    Connecting,
+    /// Events get through.
+    Healthy,
+    /// Events wait or are lost; joins go on.
+    Degraded {
+        /// When it began.
+        since: UnixMillis,
+        /// What is wrong, in words that name no address: fit for everybody.
+        reason: String,
+        /// The same with the causes, for who runs the service.
+        detail: String,
+    },
+}
+
+/// What can be wrong, each by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trouble {
+    Connection,
+    Partition(u32),
+    /// Nobody says what is wrong, but events wait for long.
+    Stalled,
+    Full,
+}
+
+/// The current status. An incident is one warning when it begins and one line when it is over,
+/// however often things go wrong and right in between.
+#[derive(Debug, Default)]
+pub(crate) struct Health(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    connected: bool,
+    troubles: BTreeMap<Trouble, Reason>,
+    incident: Option<Incident>,
+}
+
+#[derive(Debug)]
+struct Incident {
+    since: SystemTime,
+    reason: Reason,
+    most_pending: u64,
+    /// Nothing was wrong since the last look.
+    is_quiet: bool,
+}
+
+impl Health {
+    pub(crate) fn status(&self) -> PublisherStatus {
+        let state = self.lock();
+        match &state.incident {
+            Some(incident) => PublisherStatus::Degraded {
+                since: incident.since.into(),
+                reason: incident.reason.summary.clone(),
+                detail: incident.reason.detail.clone(),
+            },
+            None if state.connected => PublisherStatus::Healthy,
+            None => PublisherStatus::Connecting,
+        }
+    }
+
+    /// Notes that something is wrong, while `pending` events wait.
+    pub(crate) fn begin(&self, trouble: Trouble, reason: Reason, pending: u64) {
+        let mut state = self.lock();
+        state.troubles.insert(trouble, reason);
+        let reason = state.reason();
+        if state.incident.is_none() {
+            let reason = &reason.detail;
+            warn!(reason, "events don't get through; joins go on");
+        }
+        let incident = state.incident.get_or_insert_with(|| Incident {
+            since: SystemTime::now(),
+            reason: reason.clone(),
+            most_pending: 0,
+            is_quiet: false,
+        });
+        incident.reason = reason;
+        incident.most_pending = incident.most_pending.max(pending);
+        incident.is_quiet = false;
+    }
+
+    /// Notes that something is no longer wrong, if it was.
+    pub(crate) fn end(&self, trouble: Trouble) {
+        let mut state = self.lock();
+        state.connected |= trouble == Trouble::Connection;
+        state.troubles.remove(&trouble);
+    }
+
+    /// Ends the incident once nothing is wrong for a whole interval between two calls.
+    pub(crate) fn look(&self) {
+        let mut state = self.lock();
+        let nothing_is_wrong = state.troubles.is_empty();
+        if let Some(incident) = &mut state.incident {
+            if nothing_is_wrong && incident.is_quiet {
+                state.conclude();
+            } else {
+                incident.is_quiet = nothing_is_wrong;
+            }
+        }
+    }
+
+    /// Ends the incident: everything is delivered, and nothing more comes.
+    pub(crate) fn finish(&self) {
+        self.lock().conclude();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn reason(&self) -> Reason {
+        let join = |part: fn(&Reason) -> &str| {
+            let mut parts: Vec<&str> = self.troubles.values().map(part).collect();
+            parts.dedup();
+            parts.join("; ")
+        };
+        Reason {
+            summary: join(|reason| &reason.summary),
+            detail: join(|reason| &reason.detail),
+        }
+    }
+
+    fn conclude(&mut self) {
+        if let Some(incident) = self.incident.take() {
+            let seconds = incident.since.elapsed().unwrap_or_default().as_secs();
+            let waited = incident.most_pending;
+            info!(
+                seconds,
+                waited, "events get through again; {waited} had waited"
+            );
+        }
+    }
+}

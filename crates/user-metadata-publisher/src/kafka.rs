@@ -1,0 +1,114 @@
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+use tracing::warn;
+use user_metadata_events::Record;
+use user_metadata_kafka::{
+    Compression, KafkaOptions, KafkaRecord, ProduceError, Producer, TopicSpec,
+};
+
+use crate::transport::{SendError, Transport, in_words};
+use crate::{Publisher, PublisherOptions, PublisherTask};
+
+/// Where and how to publish to Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaTarget {
+    /// The cluster.
+    pub options: KafkaOptions,
+    /// The topic, which is made if it is not there.
+    pub topic: TopicSpec,
+    /// How batches of 64 KiB and more are compressed; smaller ones are not.
+    pub compression: Compression,
+}
+
+/// Makes a publisher to Kafka. It connects when its task runs, and while Kafka is away events wait
+/// in memory.
+#[must_use]
+pub fn kafka(target: KafkaTarget, options: PublisherOptions) -> (Publisher, PublisherTask) {
+    Publisher::new(
+        KafkaTransport {
+            target,
+            producer: OnceCell::new(),
+        },
+        options,
+    )
+}
+
+struct KafkaTransport {
+    target: KafkaTarget,
+    producer: OnceCell<Producer>,
+}
+
+impl KafkaTransport {
+    /// Compressing less gains little, and the two segments of a small compressed request make the
+    /// broker delay its answer.
+    const COMPRESS_FROM_BYTES: usize = 64 << 10;
+
+    async fn producer(&self) -> Result<&Producer, SendError> {
+        let KafkaTarget { options, topic, .. } = &self.target;
+        let connect = || async {
+            let producer = Producer::connect(options, topic).await?;
+            let found = producer.topic_state();
+            if found.differs() {
+                warn!(
+                    topic = topic.name(),
+                    partitions = found.partitions,
+                    requested = found.requested,
+                    "the topic has another number of partitions than was asked for; it stays so",
+                );
+            }
+            Ok(producer)
+        };
+        self.producer
+            .get_or_try_init(connect)
+            .await
+            .map_err(|error: user_metadata_kafka::ConnectError| SendError::unavailable(&error))
+    }
+}
+
+impl Transport for KafkaTransport {
+    type Record = KafkaRecord;
+
+    fn convert(record: Record) -> KafkaRecord {
+        KafkaRecord {
+            key: record.key,
+            value: record.value,
+            headers: record.headers,
+            timestamp_ms: record.timestamp.as_i64(),
+        }
+    }
+
+    async fn connect(&self) -> Result<(), SendError> {
+        self.producer().await.map(|_| ())
+    }
+
+    fn partitions(&self) -> NonZeroU32 {
+        self.producer
+            .get()
+            .map_or(self.target.topic.partitions(), Producer::partitions)
+    }
+
+    // The producer bounds each call by its deadlines and connects anew after a timeout.
+    async fn send(&self, partition: u32, records: Arc<Vec<KafkaRecord>>) -> Result<u64, SendError> {
+        let bytes: usize = records.iter().map(KafkaRecord::approximate_size).sum();
+        let compression = if bytes < Self::COMPRESS_FROM_BYTES {
+            Compression::None
+        } else {
+            self.target.compression
+        };
+        let producer = self.producer().await?;
+        Ok(producer.produce(partition, &records, compression).await?)
+    }
+}
+
+impl From<ProduceError> for SendError {
+    fn from(error: ProduceError) -> Self {
+        match error {
+            ProduceError::TooLarge(_) => Self::TooLarge,
+            ProduceError::Rejected(_) => Self::Rejected(in_words(&error)),
+            ProduceError::NoSuchPartition { .. } => Self::NoSuchPartition,
+            _ => Self::unavailable(&error),
+        }
+    }
+}

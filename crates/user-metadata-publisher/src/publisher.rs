@@ -1,0 +1,131 @@
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use user_metadata_events::{EncodeError, UserMetadataEvent};
+
+use crate::health::Health;
+use crate::outbox::Outbox;
+use crate::relay::Relay;
+use crate::transport::Transport;
+use crate::watch::Watch;
+use crate::{Accounting, DropReason, PublishError, PublisherOptions, PublisherStatus};
+
+/// Takes events and returns at once; its [`PublisherTask`] delivers them. Cheap to clone.
+#[derive(Clone)]
+pub struct Publisher(Arc<Handle>);
+
+/// What all clones share; when it is dropped, none is left.
+struct Handle {
+    outbox: Arc<Outbox>,
+    health: Arc<Health>,
+    source: String,
+}
+
+impl Publisher {
+    /// Makes a publisher and its task, which the caller spawns.
+    pub(crate) fn new<T: Transport>(
+        transport: T,
+        options: PublisherOptions,
+    ) -> (Self, PublisherTask) {
+        let outbox = Arc::new(Outbox::new(&options));
+        let health = Arc::new(Health::default());
+        let relay = Relay::new(transport, Arc::clone(&outbox), Arc::clone(&health));
+        let watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health));
+        let task = PublisherTask::new(relay, watch, Arc::clone(&outbox));
+        (
+            Self(Arc::new(Handle {
+                outbox,
+                health,
+                source: options.source,
+            })),
+            task,
+        )
+    }
+
+    /// Queues `event` and returns at once: it waits for nothing and nobody. `traceparent` is the
+    /// trace context of the upgrade, if it carried one.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]: the event is lost, and counted.
+    pub fn publish(
+        &self,
+        event: UserMetadataEvent,
+        traceparent: Option<&str>,
+    ) -> Result<(), PublishError> {
+        let outbox = &self.0.outbox;
+        match event.to_record(&self.0.source, traceparent) {
+            Ok(record) => outbox.push(event, record),
+            Err(error) => {
+                outbox.refuse(match error {
+                    EncodeError::TooLarge { .. } => DropReason::TooLarge,
+                    _ => DropReason::Rejected,
+                });
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Returns what became of all events so far.
+    #[must_use]
+    pub fn accounting(&self) -> Accounting {
+        self.0.outbox.accounting()
+    }
+
+    /// Returns whether events get through.
+    #[must_use]
+    pub fn status(&self) -> PublisherStatus {
+        self.0.health.status()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.outbox.close();
+    }
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher")
+            .field("status", &self.status())
+            .field("accounting", &self.accounting())
+            .finish()
+    }
+}
+
+/// Delivers what its [`Publisher`]s take. Spawn [`run`](Self::run).
+pub struct PublisherTask {
+    run: BoxFuture<'static, Accounting>,
+}
+
+impl PublisherTask {
+    fn new<T: Transport>(relay: Relay<T>, watch: Watch, outbox: Arc<Outbox>) -> Self {
+        // The watch is made before the first poll, so that it sees the end of a task never run.
+        let run = async move {
+            tokio::select! {
+                () = relay.run() => {}
+                () = watch.run() => {}
+            }
+            outbox.accounting()
+        };
+        Self { run: Box::pin(run) }
+    }
+
+    /// Runs until every [`Publisher`] is dropped and every event is delivered or lost; returns the
+    /// final account. Bound it with a timeout: while the topic is away it does not end. When it is
+    /// dropped early, what was not acknowledged stays counted as pending.
+    pub async fn run(self) -> Accounting {
+        self.run.await
+    }
+}
+
+impl fmt::Debug for PublisherTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublisherTask").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

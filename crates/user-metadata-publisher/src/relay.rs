@@ -1,0 +1,204 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::sleep;
+use tracing::debug;
+use user_metadata_events::partition_for_key;
+
+use crate::health::{Health, Trouble};
+use crate::lane::{Batch, Lane, Parcel};
+use crate::outbox::Outbox;
+use crate::transport::{SendError, Transport};
+use crate::{DropReason, backoff, delivered};
+
+/// Carries events from the outbox to the topic: chooses the partition of each, and keeps one batch
+/// per partition under way.
+pub(crate) struct Relay<T: Transport> {
+    transport: Arc<T>,
+    outbox: Arc<Outbox>,
+    health: Arc<Health>,
+    lanes: BTreeMap<u32, Lane<T::Record>>,
+    attempts: FuturesUnordered<BoxFuture<'static, Attempt<T::Record>>>,
+    max_batch_bytes: usize,
+}
+
+/// A batch and what came of sending it.
+type Attempt<R> = (Batch<R>, Result<u64, SendError>);
+
+impl<T: Transport> Relay<T> {
+    pub(crate) fn new(transport: T, outbox: Arc<Outbox>, health: Arc<Health>) -> Self {
+        Self {
+            transport: Arc::new(transport),
+            outbox,
+            health,
+            lanes: BTreeMap::new(),
+            attempts: FuturesUnordered::new(),
+            max_batch_bytes: Outbox::BATCH_BYTES,
+        }
+    }
+
+    /// Delivers until no handle is left and nothing is pending.
+    pub(crate) async fn run(mut self) {
+        let connected = connect(&*self.transport, &self.outbox, &self.health);
+        tokio::select! {
+            biased;
+            () = self.outbox.finished() => {}
+            () = connected => self.deliver().await,
+        }
+        if let Some(transport) = Arc::into_inner(self.transport) {
+            transport.close().await;
+        }
+    }
+
+    async fn deliver(&mut self) {
+        let mut is_open = true;
+        while is_open || !self.attempts.is_empty() {
+            tokio::select! {
+                biased;
+                Some((batch, result)) = self.attempts.next() => self.settle(batch, result),
+                has_more = self.outbox.gathered(), if is_open => {
+                    is_open = has_more;
+                    self.deal();
+                }
+            }
+        }
+    }
+
+    /// Deals what waits in the outbox to the partitions.
+    fn deal(&mut self) {
+        let parcels = self.outbox.take().into_iter().map(|entry| Parcel {
+            receipt: entry.receipt,
+            record: T::convert(entry.record),
+        });
+        self.deal_parcels(parcels);
+    }
+
+    fn deal_parcels(&mut self, parcels: impl IntoIterator<Item = Parcel<T::Record>>) {
+        let partitions = self.transport.partitions();
+        for parcel in parcels {
+            let partition = partition_for_key(parcel.receipt.user_id.as_bytes(), partitions);
+            self.lanes
+                .entry(partition)
+                .or_default()
+                .waiting
+                .push_back(parcel);
+        }
+        let partitions: Vec<u32> = self.lanes.keys().copied().collect();
+        for partition in partitions {
+            self.send_next(partition);
+        }
+    }
+
+    /// Sends the next batch of a partition unless one is under way.
+    fn send_next(&mut self, partition: u32) {
+        let lane = self.lanes.entry(partition).or_default();
+        if lane.busy {
+            return;
+        }
+        if let Some(batch) = lane.next_batch(partition, self.max_batch_bytes) {
+            lane.busy = true;
+            self.send(batch);
+        }
+    }
+
+    fn send(&self, batch: Batch<T::Record>) {
+        let transport = Arc::clone(&self.transport);
+        self.attempts.push(Box::pin(async move {
+            if batch.failures > 0 {
+                sleep(backoff::delay(batch.failures)).await;
+            }
+            let result = transport
+                .send(batch.partition, Arc::clone(&batch.records))
+                .await;
+            (batch, result)
+        }));
+    }
+
+    /// Does what the result of a batch asks for.
+    fn settle(&mut self, batch: Batch<T::Record>, result: Result<u64, SendError>) {
+        let partition = batch.partition;
+        let is_gone = partition >= self.transport.partitions().get();
+        match result {
+            Ok(offset) => self.acknowledge(&batch, offset),
+            Err(error @ (SendError::TooLarge | SendError::Rejected(_))) => {
+                self.halve(batch, &error)
+            }
+            Err(SendError::NoSuchPartition) if is_gone => self.deal_again(batch),
+            Err(error) => return self.send_again(batch, error),
+        }
+        self.health.end(Trouble::Partition(partition));
+    }
+
+    fn acknowledge(&mut self, batch: &Batch<T::Record>, offset: u64) {
+        self.outbox.published(&batch.receipts);
+        for (receipt, offset) in batch.receipts.iter().zip(offset..) {
+            delivered::log(receipt, batch.partition, offset);
+        }
+        let larger = self.max_batch_bytes + self.max_batch_bytes / 16;
+        self.max_batch_bytes = larger.min(Outbox::BATCH_BYTES);
+        self.free(batch.partition);
+    }
+
+    fn send_again(&self, batch: Batch<T::Record>, error: SendError) {
+        let pending = self.outbox.accounting().pending;
+        let trouble = Trouble::Partition(batch.partition);
+        self.health.begin(trouble, error.reason(), pending);
+        let failures = batch.failures.saturating_add(1);
+        self.send(Batch { failures, ..batch });
+    }
+
+    /// Sends the first half of a batch that can't be taken as it is; gives up a single event.
+    fn halve(&mut self, mut batch: Batch<T::Record>, error: &SendError) {
+        let is_too_large = matches!(error, SendError::TooLarge);
+        if let [receipt] = &*batch.receipts {
+            debug!(event_id = %receipt.event_id, %error, "an event is given up");
+            let reason = if is_too_large {
+                DropReason::TooLarge
+            } else {
+                DropReason::Rejected
+            };
+            self.outbox.dropped(reason, &batch.receipts);
+            return self.free(batch.partition);
+        }
+        if is_too_large {
+            self.max_batch_bytes = self.max_batch_bytes.min(batch.bytes() / 2);
+        }
+        let rest = batch.split_off(batch.receipts.len() / 2);
+        self.lanes
+            .entry(batch.partition)
+            .or_default()
+            .put_back(rest);
+        self.send(Batch {
+            failures: 0,
+            ..batch
+        });
+    }
+
+    /// Deals the events of a partition that is gone to those that are left.
+    fn deal_again(&mut self, mut batch: Batch<T::Record>) {
+        let lane = self.lanes.remove(&batch.partition).unwrap_or_default();
+        let parcels = batch.split_off(0).into_iter().chain(lane.waiting);
+        self.deal_parcels(parcels);
+    }
+
+    /// Nothing of the partition is under way any more.
+    fn free(&mut self, partition: u32) {
+        self.lanes.entry(partition).or_default().busy = false;
+        self.send_next(partition);
+    }
+}
+
+async fn connect<T: Transport>(transport: &T, outbox: &Outbox, health: &Health) {
+    for failures in 1.. {
+        let Err(error) = transport.connect().await else {
+            break;
+        };
+        let pending = outbox.accounting().pending;
+        health.begin(Trouble::Connection, error.reason(), pending);
+        sleep(backoff::delay(failures)).await;
+    }
+    health.end(Trouble::Connection);
+}

@@ -1,0 +1,112 @@
+use std::error::Error;
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use user_metadata_events::Record;
+
+/// What carries records to a topic. The relay has one [`send`](Self::send) in flight per
+/// partition, so a partition keeps the order.
+pub(crate) trait Transport: Send + Sync + 'static {
+    /// A record as the carrier takes it.
+    type Record: Clone + Send + Sync + 'static;
+
+    fn convert(record: Record) -> Self::Record;
+
+    /// Gets ready to send. Called until it succeeds, before anything else; returns in bounded
+    /// time.
+    fn connect(&self) -> impl Future<Output = Result<(), SendError>> + Send;
+
+    /// How many partitions the topic has now, as far as is known.
+    fn partitions(&self) -> NonZeroU32;
+
+    /// Appends `records` to `partition`, all or none, and returns the offset of the first once
+    /// they are acknowledged; returns in bounded time. After an error they may be there all the
+    /// same.
+    fn send(
+        &self,
+        partition: u32,
+        records: Arc<Vec<Self::Record>>,
+    ) -> impl Future<Output = Result<u64, SendError>> + Send;
+
+    /// Lets go of everything, so that another process can take over.
+    fn close(self) -> impl Future<Output = ()> + Send
+    where
+        Self: Sized,
+    {
+        async {}
+    }
+}
+
+/// Why records were not acknowledged, and so what to do with them.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    /// Send them again after a back-off.
+    #[error("{}", .0.detail)]
+    Unavailable(Reason),
+    /// Send their halves; give up a single one.
+    #[error("batch is too large")]
+    TooLarge,
+    /// Send their halves to find the bad one; give up a single one.
+    #[error("{0}")]
+    Rejected(String),
+    /// The topic has fewer partitions than it had: choose them again.
+    #[error("there is no such partition any more")]
+    NoSuchPartition,
+}
+
+/// What is wrong, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reason {
+    /// For everybody: it names no address.
+    pub(crate) summary: String,
+    /// For who runs it: the causes too.
+    pub(crate) detail: String,
+}
+
+impl Reason {
+    pub(crate) fn new(words: impl Into<String>) -> Self {
+        let summary = words.into();
+        Self {
+            detail: summary.clone(),
+            summary,
+        }
+    }
+}
+
+impl From<&dyn Error> for Reason {
+    fn from(error: &dyn Error) -> Self {
+        Self {
+            summary: error.to_string(),
+            detail: in_words(error),
+        }
+    }
+}
+
+impl SendError {
+    pub(crate) fn unavailable(error: &dyn Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+
+    /// What is wrong while the records are not taken.
+    pub(crate) fn reason(self) -> Reason {
+        match self {
+            Self::Unavailable(reason) => reason,
+            error => Reason::new(error.to_string()),
+        }
+    }
+}
+
+/// Writes an error and its causes in one line.
+pub(crate) fn in_words(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !words.ends_with(&text) {
+            words = format!("{words}: {text}");
+        }
+        cause = error.source();
+    }
+    words
+}

@@ -1,0 +1,95 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::error;
+
+use crate::health::{Health, Trouble};
+use crate::losses::Losses;
+use crate::outbox::Outbox;
+use crate::transport::Reason;
+use crate::{DropReason, Dropped};
+
+/// Looks at the outbox every second for what no single delivery can tell: that events wait for
+/// long, and that some are lost. When it is dropped, the task is gone.
+pub(crate) struct Watch {
+    outbox: Arc<Outbox>,
+    health: Arc<Health>,
+    losses: Losses,
+    refused: u64,
+}
+
+impl Watch {
+    const EVERY: Duration = Duration::from_secs(1);
+
+    /// A broker that is frozen answers nothing until the request's deadline; this is sooner.
+    const STALLED: Duration = Duration::from_secs(5);
+
+    pub(crate) fn new(outbox: Arc<Outbox>, health: Arc<Health>) -> Self {
+        Self {
+            outbox,
+            health,
+            losses: Losses::default(),
+            refused: 0,
+        }
+    }
+
+    /// Watches until it is dropped.
+    pub(crate) async fn run(mut self) {
+        let mut ticks = interval(Self::EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        let accounting = self.outbox.accounting();
+        let oldest = self.outbox.oldest();
+        let stalled = (oldest >= Self::STALLED)
+            .then(|| format!("the oldest event has waited for {} s", oldest.as_secs()));
+        self.note(Trouble::Stalled, stalled, accounting.pending);
+
+        let refused = accounting.dropped.get(DropReason::QueueFull);
+        let is_full = std::mem::replace(&mut self.refused, refused) != refused;
+        let full = is_full.then(|| "the outbox is full, new events are lost".to_owned());
+        self.note(Trouble::Full, full, accounting.pending);
+        self.health.look();
+
+        if let Some(lost) = self.losses.observe(accounting.dropped) {
+            report(&lost);
+        }
+    }
+
+    fn note(&self, trouble: Trouble, reason: Option<String>, pending: u64) {
+        match reason {
+            Some(reason) => self.health.begin(trouble, Reason::new(reason), pending),
+            None => self.health.end(trouble),
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.outbox.end();
+        let accounting = self.outbox.accounting();
+        if let Some(lost) = self.losses.finish(accounting.dropped) {
+            report(&lost);
+        }
+        match accounting.pending {
+            0 => self.health.finish(),
+            events => error!(events, "events were not delivered in time and are lost"),
+        }
+    }
+}
+
+fn report(lost: &Dropped) {
+    error!(
+        events = lost.total(),
+        queue_full = lost.get(DropReason::QueueFull),
+        too_large = lost.get(DropReason::TooLarge),
+        rejected = lost.get(DropReason::Rejected),
+        "events are lost",
+    );
+}
