@@ -1,0 +1,185 @@
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::Recorder;
+
+/// What a program can say of itself.
+pub trait Health: Send + Sync + 'static {
+    /// Whether it does its work, and if not fully, why.
+    fn readiness(&self) -> Readiness;
+
+    /// What it does, what is wrong and since when, in words, for a person.
+    fn status(&self) -> Value;
+}
+
+/// Whether a program does its work. The reasons name no address and no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Readiness {
+    /// All of it. 200.
+    Ready,
+    /// All that its users see. 200, so that nobody takes it out of rotation.
+    Degraded(Vec<String>),
+    /// Not now. 503.
+    NotReady(Vec<String>),
+    /// It is shutting down. 503.
+    Draining,
+}
+
+impl Readiness {
+    /// The HTTP status and the JSON of `/readyz`.
+    #[must_use]
+    pub fn to_json(&self) -> (u16, Value) {
+        let (code, status, reasons) = match self {
+            Self::Ready => (200, "ready", [].as_slice()),
+            Self::Degraded(reasons) => (200, "degraded", reasons.as_slice()),
+            Self::NotReady(reasons) => (503, "not_ready", reasons.as_slice()),
+            Self::Draining => (503, "draining", [].as_slice()),
+        };
+        (code, json!({ "status": status, "reasons": reasons }))
+    }
+}
+
+/// The operators' HTTP endpoints: `/livez`, `/readyz`, `/status`, `/metrics`.
+#[derive(Debug)]
+pub struct Admin {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// The address could not be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("can't listen on {address}; is the port taken?")]
+pub struct AdminError {
+    /// The address.
+    pub address: SocketAddr,
+    #[source]
+    source: std::io::Error,
+}
+
+impl Admin {
+    /// A request must be complete after this time.
+    const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
+
+    /// Listens on `address`; port 0 takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError`]: the port is taken, or the address is not this machine's.
+    pub async fn bind(address: SocketAddr) -> Result<Self, AdminError> {
+        let failed = |source| AdminError { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `stop`, then ends.
+    pub async fn serve(self, health: Arc<dyn Health>, recorder: Recorder, stop: CancellationToken) {
+        let connections = TaskTracker::new();
+        let mut fold = tokio::time::interval(Self::REQUEST_DEADLINE);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = fold.tick() => recorder.fold(),
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        let answer = Answer { health: Arc::clone(&health), recorder: recorder.clone() };
+                        connections.spawn(stop.clone().run_until_cancelled_owned(connection(stream, answer)));
+                    }
+                    Err(error) => {
+                        // Out of file descriptors, say: accepting at once again would spin.
+                        warn!(%error, "admin endpoint can't accept");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
+            }
+        }
+        connections.close();
+        connections.wait().await;
+    }
+}
+
+#[derive(Clone)]
+struct Answer {
+    health: Arc<dyn Health>,
+    recorder: Recorder,
+}
+
+async fn connection(stream: TcpStream, answer: Answer) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let response = answer.to(request.method(), request.uri().path());
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Admin::REQUEST_DEADLINE)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        debug!(%error, "admin connection ended");
+    }
+}
+
+impl Answer {
+    fn to(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            let mut refused = response(405, "text/plain", "only GET is answered here\n");
+            refused
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return refused;
+        }
+        match path {
+            "/livez" => response(200, "application/json", r#"{"status":"live"}"#),
+            "/readyz" => {
+                let (code, body) = self.health.readiness().to_json();
+                response(code, "application/json", body.to_string())
+            }
+            "/status" => response(
+                200,
+                "application/json",
+                format!("{:#}\n", self.health.status()),
+            ),
+            "/metrics" => response(200, "text/plain; version=0.0.4", self.recorder.render()),
+            _ => response(
+                404,
+                "text/plain",
+                "try /livez, /readyz, /status or /metrics\n",
+            ),
+        }
+    }
+}
+
+fn response(
+    code: u16,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() =
+        StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

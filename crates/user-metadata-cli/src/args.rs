@@ -1,0 +1,174 @@
+use std::num::{NonZeroU16, NonZeroU32};
+use std::path::PathBuf;
+
+use user_metadata_kafka::{KafkaOptions, OptionsError, TopicSpec};
+
+/// The flags by which both programs name the topic.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct TopicArgs {
+    /// Kafka bootstrap brokers, comma-separated; without them, the embedded log in --data-dir
+    #[arg(
+        long,
+        env = "USER_METADATA_BROKERS",
+        value_delimiter = ',',
+        value_name = "HOST:PORT"
+    )]
+    pub brokers: Vec<String>,
+    /// The topic
+    #[arg(long, env = "USER_METADATA_TOPIC", default_value = "user-metadata")]
+    pub topic: String,
+    /// How many partitions the topic gets when it is made
+    #[arg(
+        long,
+        env = "USER_METADATA_PARTITIONS",
+        default_value = "3",
+        value_name = "N"
+    )]
+    pub partitions: NonZeroU32,
+    /// How many brokers keep a copy of the topic when it is made
+    #[arg(
+        long,
+        env = "USER_METADATA_REPLICATION_FACTOR",
+        default_value = "1",
+        value_name = "N"
+    )]
+    pub replication_factor: NonZeroU16,
+    /// The folder of the embedded log
+    #[arg(
+        long,
+        env = "USER_METADATA_DATA_DIR",
+        default_value = "./data",
+        value_name = "DIR"
+    )]
+    pub data_dir: PathBuf,
+}
+
+/// The topic, checked, and what carries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// The topic as it is made if it is not there.
+    pub spec: TopicSpec,
+    /// What carries it.
+    pub carrier: Carrier,
+}
+
+/// What carries the topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carrier {
+    /// A Kafka cluster.
+    Kafka(KafkaOptions),
+    /// The embedded log in this folder.
+    Embedded(PathBuf),
+}
+
+/// A flag's value can't be taken. The message names the flag and the remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("--{flag}: {problem}")]
+pub struct FlagError {
+    /// The flag without its dashes.
+    pub flag: &'static str,
+    /// What is wrong with the value, and what to write instead.
+    pub problem: String,
+}
+
+impl FlagError {
+    /// Names the flag, what is wrong with its value and what to write instead.
+    #[must_use]
+    pub fn new(flag: &'static str, problem: impl Into<String>) -> Self {
+        Self {
+            flag,
+            problem: problem.into(),
+        }
+    }
+}
+
+impl From<OptionsError> for FlagError {
+    fn from(error: OptionsError) -> Self {
+        let flag = match error {
+            OptionsError::Topic(_) => "topic",
+            OptionsError::Partitions(_) => "partitions",
+            OptionsError::ReplicationFactor(_) => "replication-factor",
+            OptionsError::Group => "group",
+            _ => "brokers",
+        };
+        Self::new(flag, error.to_string())
+    }
+}
+
+impl TopicArgs {
+    /// Checks the flags.
+    ///
+    /// # Errors
+    ///
+    /// [`FlagError`] names the first that can't be taken.
+    pub fn check(self, client_id: &str) -> Result<Topic, FlagError> {
+        let spec = TopicSpec::new(self.topic, self.partitions, self.replication_factor)?;
+        let carrier = if self.brokers.is_empty() {
+            Carrier::Embedded(self.data_dir)
+        } else {
+            let brokers = self.brokers.iter().map(|broker| broker.trim());
+            Carrier::Kafka(KafkaOptions::new(brokers)?.with_client_id(client_id))
+        };
+        Ok(Topic { spec, carrier })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Args {
+        #[command(flatten)]
+        topic: TopicArgs,
+    }
+
+    fn check(flags: &[&str]) -> Result<Topic, FlagError> {
+        let args = Args::try_parse_from([&["test"], flags].concat()).unwrap();
+        args.topic.check("test")
+    }
+
+    #[test]
+    fn without_brokers_the_embedded_log_carries_the_topic() {
+        let topic = check(&["--data-dir", "/srv/um"]).unwrap();
+        assert_eq!(topic.carrier, Carrier::Embedded(PathBuf::from("/srv/um")));
+        assert_eq!(topic.spec.name(), "user-metadata");
+        assert_eq!(topic.spec.partitions().get(), 3);
+    }
+
+    #[test]
+    fn a_list_of_brokers_may_have_spaces() {
+        let topic = check(&["--brokers", "a:1, b:2", "--brokers", "[::1]:3"]).unwrap();
+        let Carrier::Kafka(options) = topic.carrier else {
+            panic!("{topic:?}")
+        };
+        assert_eq!(options.brokers(), ["a:1", "b:2", "[::1]:3"]);
+        assert_eq!(options.client_id(), "test");
+    }
+
+    #[test]
+    fn an_error_names_the_flag_and_the_remedy() {
+        for (flags, message) in [
+            (
+                ["--brokers", "kafka"],
+                "--brokers: `kafka` is not host:port; write e.g. kafka-1:9092",
+            ),
+            (
+                ["--brokers", ""],
+                "--brokers: `` is not host:port; write e.g. kafka-1:9092",
+            ),
+            (
+                ["--replication-factor", "40000"],
+                "--replication-factor: a replication factor of 40000 is too high; use the number of brokers at most",
+            ),
+            (
+                ["--topic", ".."],
+                "--topic: `..` is not a topic name; use 1 to 249 letters, digits, dots, dashes and underscores",
+            ),
+        ] {
+            assert_eq!(check(&flags).unwrap_err().to_string(), message);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+use std::process::ExitCode;
+
+use crate::FlagError;
+
+/// Why a program ends with another code than 0.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Exit code 2: nothing was started; the message names the flag and the remedy.
+    #[error("{0}")]
+    Configuration(String),
+    /// Exit code 1: it could not go on.
+    #[error("{0}")]
+    Runtime(String),
+}
+
+impl Failure {
+    /// A configuration that can't be used, with all that lies behind the error.
+    #[must_use]
+    pub fn configuration(error: &dyn std::error::Error) -> Self {
+        Self::Configuration(chain(error))
+    }
+
+    /// A failure while running, with all that lies behind the error.
+    #[must_use]
+    pub fn runtime(error: &dyn std::error::Error) -> Self {
+        Self::Runtime(chain(error))
+    }
+
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Configuration(_) => 2,
+            Self::Runtime(_) => 1,
+        }
+    }
+}
+
+impl From<FlagError> for Failure {
+    fn from(error: FlagError) -> Self {
+        Self::configuration(&error)
+    }
+}
+
+/// Every error down to the first cause, `: ` between them.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// Runs a program's `main`, says on standard error why it failed, and gives its exit code.
+pub fn run(program: &str, main: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
+    match main() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{program}: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}

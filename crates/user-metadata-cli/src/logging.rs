@@ -1,0 +1,96 @@
+use std::io::IsTerminal;
+
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::FlagError;
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+pub struct LogArgs {
+    /// How logs are written to standard error; RUST_LOG says which
+    #[arg(
+        long,
+        env = "USER_METADATA_LOG_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Writes what is left of the log when it is dropped; keep it until the program ends.
+#[derive(Debug)]
+pub struct LogGuard {
+    lost: ErrorCounter,
+    _worker: WorkerGuard,
+}
+
+/// How many lines wait for a slow terminal before further ones are lost.
+const BUFFERED_LINES: usize = 16_384;
+
+impl LogArgs {
+    /// Starts logging to standard error: `info` and above unless `RUST_LOG` says otherwise.
+    ///
+    /// A thread writes, so a stalled terminal stalls nothing else; lines that it can't take are
+    /// counted.
+    ///
+    /// # Errors
+    ///
+    /// [`FlagError`] when `RUST_LOG` is no filter.
+    pub fn start(self) -> Result<LogGuard, FlagError> {
+        let filter = filter().map_err(|error| {
+            FlagError::new(
+                "log-format",
+                format!("RUST_LOG: {error}; write e.g. RUST_LOG=info"),
+            )
+        })?;
+        let (writer, worker) = NonBlockingBuilder::default()
+            .lossy(true)
+            .buffered_lines_limit(BUFFERED_LINES)
+            .thread_name("log")
+            .finish(std::io::stderr());
+        let lost = writer.error_counter();
+        let registry = tracing_subscriber::registry().with(filter);
+        let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+        match self.log_format {
+            LogFormat::Text => registry.with(layer.with_ansi(use_colour())).init(),
+            LogFormat::Json => registry.with(layer.json().flatten_event(true)).init(),
+        }
+        Ok(LogGuard {
+            lost,
+            _worker: worker,
+        })
+    }
+}
+
+impl LogGuard {
+    /// How many lines were lost because standard error did not take them in time.
+    #[must_use]
+    pub fn lost_lines(&self) -> usize {
+        self.lost.dropped_lines()
+    }
+}
+
+fn filter() -> Result<EnvFilter, ParseError> {
+    let directives = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let builder = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into());
+    builder.parse(directives)
+}
+
+/// As <https://no-color.org> asks.
+fn use_colour() -> bool {
+    std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

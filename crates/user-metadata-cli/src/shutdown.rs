@@ -1,0 +1,42 @@
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGINT and SIGTERM, caught from the moment this is made.
+#[derive(Debug)]
+pub struct ShutdownSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl ShutdownSignals {
+    /// Catches both signals from now on. Needs a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// The operating system refuses to set a handler.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next of either and gives its name.
+    pub async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+
+    /// Ends the process with 128 + the signal's number, as a shell expects it, at the next signal.
+    pub async fn exit_at_next(mut self) {
+        let code = match self.next().await {
+            "SIGINT" => 130,
+            _ => 143,
+        };
+        tracing::warn!("second signal: leaving at once");
+        std::process::exit(code);
+    }
+}
