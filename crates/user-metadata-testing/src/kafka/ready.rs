@@ -1,0 +1,31 @@
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::process::Running;
+use crate::until::until;
+
+/// Waits until the broker answers a metadata request with itself in it. Kafka writes no line for
+/// it, and its port is open earlier.
+pub(super) fn wait_until_ready(running: &mut Running, address: SocketAddr) {
+    until("Kafka's start", Duration::from_secs(60), || {
+        let lines = running.stdout().so_far();
+        assert!(!running.has_ended(), "Kafka ended:\n{}", lines.join("\n"));
+        let brokers = brokers_known_to(address).ok()?;
+        (brokers > 0).then_some(())
+    });
+}
+
+fn brokers_known_to(address: SocketAddr) -> io::Result<u32> {
+    // Length; api key 3 (metadata), version 1; correlation id; no client id; no topics.
+    const REQUEST: [u8; 18] = [0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 7, 0xff, 0xff, 0, 0, 0, 0];
+    let limit = Duration::from_secs(2);
+    let mut stream = TcpStream::connect_timeout(&address, limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.write_all(&REQUEST)?;
+    // Length and correlation id, then the number of brokers.
+    let mut response = [0; 12];
+    stream.read_exact(&mut response)?;
+    let [.., a, b, c, d] = response;
+    Ok(u32::from_be_bytes([a, b, c, d]))
+}

@@ -1,0 +1,115 @@
+use std::collections::BTreeMap;
+
+use super::jars::Jars;
+use crate::missing::{Missing, tool};
+use crate::process::{Program, Running};
+
+/// The values of the first `count` records of a topic, as Kafka's own console consumer prints
+/// them. Panics where there are fewer after 30 s.
+///
+/// # Errors
+///
+/// [`Missing`] without Java, or where Kafka's jars can't be had.
+pub fn console_consume(brokers: &str, topic: &str, count: usize) -> Result<Vec<String>, Missing> {
+    let jars = Jars::find()?;
+    let count_text = count.to_string();
+    let arguments = [
+        "--bootstrap-server",
+        brokers,
+        "--topic",
+        topic,
+        "--from-beginning",
+        "--max-messages",
+        &count_text,
+        "--timeout-ms",
+        "30000",
+    ];
+    let class = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+    let printed = output(jars.program(class, &arguments));
+    assert_eq!(printed.len(), count, "{printed:?}");
+    Ok(printed)
+}
+
+/// The partition that Kafka's own Java producer chooses for each key: it writes them to `topic`,
+/// which is made with this number of partitions.
+///
+/// # Errors
+///
+/// [`Missing`] without Java or kcat, or where Kafka's jars can't be had.
+pub fn java_partitions(
+    brokers: &str,
+    topic: &str,
+    partitions: u32,
+    keys: &[String],
+) -> Result<BTreeMap<String, u32>, Missing> {
+    let jars = Jars::find()?;
+    let to = ["--bootstrap-server", brokers, "--topic", topic];
+    let create = jars.program("org.apache.kafka.tools.TopicCommand", &to);
+    output(create.args(["--create", "--partitions", &partitions.to_string()]));
+    let produce = jars.program("org.apache.kafka.tools.ConsoleProducer", &to);
+    let lines: String = keys.iter().map(|key| format!("{key}\tx\n")).collect();
+    output(produce.args(["--property", "parse.key=true"]).input(lines));
+    let format = [
+        "-C",
+        "-t",
+        topic,
+        "-o",
+        "beginning",
+        "-e",
+        "-q",
+        "-f",
+        "%k\t%p\n",
+    ];
+    let placed = kcat(brokers, &format)?.into_iter().map(|line| {
+        let (key, partition) = line.split_once('\t')?;
+        Some((key.to_owned(), partition.parse().ok()?))
+    });
+    Ok(placed.flatten().collect())
+}
+
+/// What kcat prints with these arguments.
+///
+/// # Errors
+///
+/// [`Missing`] without kcat.
+pub fn kcat(brokers: &str, arguments: &[&str]) -> Result<Vec<String>, Missing> {
+    let kcat = tool("kcat", "install kcat")?;
+    let program = Program::new(kcat).args(["-b", brokers]).args(arguments);
+    Ok(output(program))
+}
+
+/// Every record that a topic has now, each as kcat's JSON: `topic`, `partition`, `offset`, `ts`,
+/// `headers`, `key`, `payload`.
+///
+/// # Errors
+///
+/// [`Missing`] without kcat.
+pub fn records(brokers: &str, topic: &str) -> Result<Vec<String>, Missing> {
+    kcat(
+        brokers,
+        &["-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J"],
+    )
+}
+
+/// How many partitions a topic has, none where it is not there. Names no topic in its request, so
+/// that none is made by asking.
+///
+/// # Errors
+///
+/// [`Missing`] without kcat.
+pub fn partitions(brokers: &str, topic: &str) -> Result<Option<u32>, Missing> {
+    let start = format!("topic \"{topic}\" with ");
+    let listed = kcat(brokers, &["-L"])?;
+    let count = listed.iter().find_map(|line| {
+        let rest = line.trim_start().strip_prefix(&start)?;
+        rest.split(' ').next()?.parse().ok()
+    });
+    Ok(count)
+}
+
+fn output(program: Program) -> Vec<String> {
+    match program.start().map(Running::wait) {
+        Ok(ended) if ended.code == Some(0) => ended.stdout,
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "this is test code: it reports what is wrong by panicking"
+)]
+
+#[cfg(feature = "browser")]
+pub mod browser;
+pub mod http;
+pub mod kafka;
+#[cfg(feature = "load")]
+pub mod load;
+mod missing;
+mod port;
+pub mod process;
+mod scratch;
+mod target;
+mod until;
+
+pub use missing::{Missing, SKIPS, tool};
+pub use port::Port;
+pub use scratch::Scratch;
+pub use target::{fixtures, target};
+pub use until::until;

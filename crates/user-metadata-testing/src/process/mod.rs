@@ -1,0 +1,13 @@
+//! Programs under test: started, listened to, stopped, killed, frozen, and ended with the test
+//! whatever becomes of it.
+
+mod leash;
+mod lines;
+mod program;
+mod running;
+mod service;
+
+pub use lines::Lines;
+pub use program::Program;
+pub use running::{Ended, Running};
+pub use service::{MetadataConsumer, WsServer};

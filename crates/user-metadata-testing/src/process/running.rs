@@ -1,0 +1,162 @@
+use std::io;
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
+
+use super::Lines;
+use super::leash::Leash;
+use crate::until::until;
+
+/// A program that runs; killed when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    child: Child,
+    leash: Leash,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+/// What is left of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit code, none where a signal ended it.
+    pub code: Option<i32>,
+    /// All lines of its standard output.
+    pub stdout: Vec<String>,
+    /// All lines of its standard error.
+    pub stderr: Vec<String>,
+}
+
+impl Running {
+    pub(super) fn new(
+        name: String,
+        mut child: Child,
+        stdout: Lines,
+        stderr: Lines,
+    ) -> io::Result<Self> {
+        match Leash::new(child.id()) {
+            Ok(leash) => Ok(Self {
+                name,
+                child,
+                leash,
+                stdout,
+                stderr,
+            }),
+            Err(error) => {
+                child.kill()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it writes to standard output.
+    #[must_use]
+    pub fn stdout(&self) -> &Lines {
+        &self.stdout
+    }
+
+    /// What it writes to standard error.
+    #[must_use]
+    pub fn stderr(&self) -> &Lines {
+        &self.stderr
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.exit_status().is_some()
+    }
+
+    /// Asks it to stop (SIGTERM).
+    pub fn ask_to_stop(&self) {
+        self.signal("TERM");
+    }
+
+    /// Asks it to stop, and waits until it has.
+    #[must_use]
+    pub fn stop(self) -> Ended {
+        self.ask_to_stop();
+        self.wait()
+    }
+
+    /// Kills it (SIGKILL), and with it what it has started.
+    #[must_use]
+    pub fn kill(self) -> Ended {
+        send("KILL", &format!("-{}", self.pid()));
+        self.wait()
+    }
+
+    /// Waits until it ends by itself; panics where it doesn't within 60 s.
+    #[must_use]
+    pub fn wait(mut self) -> Ended {
+        let what = format!("the end of {}", self.name);
+        let status = until(&what, Duration::from_secs(60), || self.exit_status());
+        Ended {
+            code: status.code(),
+            stdout: self.stdout.wait_for_end(),
+            stderr: self.stderr.wait_for_end(),
+        }
+    }
+
+    /// Stops its threads where they are (SIGSTOP): its sockets stay open and nothing answers.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+        until("the freeze", Duration::from_secs(10), || {
+            self.is_frozen().then_some(())
+        });
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    /// Whether every thread has stopped; where there is no /proc, the signal has to do.
+    fn is_frozen(&self) -> bool {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.pid())) else {
+            return true;
+        };
+        threads.flatten().all(|thread| {
+            let state = std::fs::read_to_string(thread.path().join("stat"));
+            state.is_ok_and(|state| state.contains(") T "))
+        })
+    }
+
+    fn signal(&self, name: &str) {
+        send(name, &self.pid().to_string());
+    }
+
+    fn exit_status(&mut self) -> Option<ExitStatus> {
+        let status = self.child.try_wait();
+        assert!(status.is_ok(), "{}: {status:?}", self.name);
+        let status = status.ok().flatten();
+        if status.is_some() {
+            self.leash.release();
+        }
+        status
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            send("KILL", &format!("-{}", self.pid()));
+            drop(self.child.wait());
+            self.leash.release();
+        }
+    }
+}
+
+/// Sends a signal to a process, or to the group of one with a minus before its id.
+fn send(signal: &str, to: &str) {
+    let sent = Command::new("sh")
+        .args(["-c", "kill -\"$0\" \"$1\"", signal, to])
+        .status();
+    let is_sent = sent.as_ref().is_ok_and(ExitStatus::success);
+    assert!(is_sent, "{to} got no SIG{signal}: {sent:?}");
+}

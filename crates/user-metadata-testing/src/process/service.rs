@@ -1,0 +1,109 @@
+use std::time::Duration;
+
+use super::{Program, Running};
+use crate::http::{self, Response};
+use crate::port::Port;
+use crate::until::until;
+
+/// How long a debug build on a busy machine may take to start.
+const START: Duration = Duration::from_secs(60);
+
+/// A ws-server on free ports.
+#[derive(Debug)]
+pub struct WsServer {
+    /// The process.
+    pub running: Running,
+    listen: Port,
+    admin: Port,
+}
+
+impl WsServer {
+    /// Starts one with these flags besides those of its ports, and waits until it answers.
+    #[must_use]
+    pub fn start(flags: &[&str]) -> Self {
+        let (listen, admin) = (Port::free(), Port::free());
+        let program = Program::built("ws-server")
+            .args(["--listen", &listen.to_string()])
+            .args(["--admin-listen", &admin.to_string()])
+            .args(flags);
+        let mut server = Self {
+            running: started(program),
+            listen,
+            admin,
+        };
+        wait_until_alive(&mut server.running, &server.listen);
+        server
+    }
+
+    /// Where WebSocket clients and pages connect.
+    #[must_use]
+    pub fn listen(&self) -> &Port {
+        &self.listen
+    }
+
+    /// A GET on the public port.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Response {
+        answered(&self.listen, path)
+    }
+
+    /// A GET on the operators' port.
+    #[must_use]
+    pub fn admin(&self, path: &str) -> Response {
+        answered(&self.admin, path)
+    }
+}
+
+/// A metadata-consumer on a free port.
+#[derive(Debug)]
+pub struct MetadataConsumer {
+    /// The process.
+    pub running: Running,
+    listen: Port,
+}
+
+impl MetadataConsumer {
+    /// Starts one with these flags besides that of its port, and waits until it answers.
+    #[must_use]
+    pub fn start(flags: &[&str]) -> Self {
+        let listen = Port::free();
+        let program = Program::built("metadata-consumer")
+            .args(["--listen", &listen.to_string()])
+            .args(flags);
+        let mut consumer = Self {
+            running: started(program),
+            listen,
+        };
+        wait_until_alive(&mut consumer.running, &consumer.listen);
+        consumer
+    }
+
+    /// A GET on the operators' port.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Response {
+        answered(&self.listen, path)
+    }
+}
+
+fn started(program: Program) -> Running {
+    match program.start() {
+        Ok(running) => running,
+        Err(error) => panic!("a program could not be started: {error}"),
+    }
+}
+
+fn wait_until_alive(running: &mut Running, port: &Port) {
+    until("/livez", START, || {
+        let lines = running.stderr().so_far();
+        assert!(!running.has_ended(), "ended at once:\n{}", lines.join("\n"));
+        let response = http::get(port.address(), "/livez").ok()?;
+        (response.status == 200).then_some(())
+    });
+}
+
+fn answered(port: &Port, path: &str) -> Response {
+    match http::get(port.address(), path) {
+        Ok(response) => response,
+        Err(error) => panic!("{port}{path} did not answer: {error}"),
+    }
+}
