@@ -1,0 +1,48 @@
+//! What people run by hand and CI runs too: `cargo xtask COMMAND`.
+#![allow(clippy::print_stdout)] // a program for a terminal
+
+mod bench;
+mod cargo;
+mod needs;
+mod quickstart;
+mod services;
+mod test;
+mod ua_data;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  quickstart          builds and runs both programs on the embedded log (--help tells its flags)
+  test [ARGUMENTS]    runs all tests, or those of `cargo test ARGUMENTS`, with all that they need
+  bench               measures joins, storing and latency against their floors, in release mode
+  ua-data             renews the rules for User-Agents from a package registry";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let result = match command.as_str() {
+        "quickstart" => quickstart::run(&rest),
+        "test" => test::run(&rest),
+        "bench" => bench::run(),
+        "ua-data" => ua_data::run().map_err(Into::into),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        unknown => Err(format!("no command `{unknown}`\n\n{USAGE}").into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask {command}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What ends a command: for the person at the terminal, no code looks into it.
+type Failure = Box<dyn Error>;

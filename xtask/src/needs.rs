@@ -1,0 +1,52 @@
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use user_metadata_testing::tool;
+
+use crate::cargo::succeed;
+
+/// A program that tests use, and the Debian package that has it.
+const NEEDS: [(&str, &str); 6] = [
+    ("java", "default-jre-headless"),
+    ("mvn", "maven"),
+    ("kcat", "kcat"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("docker-compose", "docker-compose"),
+];
+
+/// Installs what is missing where that can be done without asking: on Debian, as root. What then
+/// is still missing is said; the tests that need it are skipped, or fail with `CI=true`.
+pub(crate) fn install() {
+    let packages: Vec<&str> = missing().into_iter().map(|(_, package)| package).collect();
+    if !packages.is_empty() && is_debian_root() {
+        eprintln!("installing {}", packages.join(", "));
+        let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
+        let installed = succeed(apt_get().args(["update", "--quiet"]))
+            .and_then(|()| succeed(apt_get().args(install).args(&packages)));
+        if let Err(error) = installed {
+            eprintln!("{error}");
+        }
+    }
+    for (program, package) in missing() {
+        eprintln!("missing: {program}; Debian has it in the package {package}");
+    }
+}
+
+fn missing() -> Vec<(&'static str, &'static str)> {
+    let is_missing = |(program, _): &(&str, &str)| tool(program, "").is_err();
+    NEEDS.into_iter().filter(is_missing).collect()
+}
+
+fn is_debian_root() -> bool {
+    let user = Command::new("id").arg("-u").output();
+    Path::new("/etc/debian_version").exists() && user.is_ok_and(|id| id.stdout == b"0\n")
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null());
+    command
+}

@@ -1,0 +1,80 @@
+use std::process::{Command, Stdio};
+
+use user_metadata_testing::Missing;
+use user_metadata_testing::kafka::Broker;
+
+use crate::cargo::{root, succeed};
+
+/// A project of its own: what somebody has brought up from the same file is not taken down.
+const COMPOSE: [&str; 5] = [
+    "compose",
+    "--file",
+    "docker-compose.dev.yml",
+    "--project-name",
+    "user-metadata-test",
+];
+
+/// The Kafka that tests share, for as long as this is alive.
+pub(crate) enum Kafka {
+    /// Somebody else's: that of `KAFKA_BROKERS`.
+    Given(String),
+    /// That of `docker-compose.dev.yml`.
+    Compose,
+    /// A process of ours.
+    Own(Broker),
+}
+
+impl Kafka {
+    /// Takes what is there, in the order above.
+    pub(crate) fn bring_up() -> Result<Self, Missing> {
+        match std::env::var("KAFKA_BROKERS") {
+            Ok(brokers) if !brokers.is_empty() => Ok(Self::Given(brokers)),
+            _ if has_docker() && compose_up() => Ok(Self::Compose),
+            _ => Broker::start().map(Self::Own),
+        }
+    }
+
+    pub(crate) fn brokers(&self) -> String {
+        match self {
+            Self::Given(brokers) => brokers.clone(),
+            Self::Compose => "localhost:9092".to_owned(),
+            Self::Own(broker) => broker.address(),
+        }
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        if matches!(self, Self::Compose)
+            && let Err(error) = succeed(docker(&COMPOSE).args(["down", "--volumes"]))
+        {
+            eprintln!("{error}");
+        }
+    }
+}
+
+/// Whether an engine answers and the client knows compose.
+fn has_docker() -> bool {
+    [&["info"][..], &["compose", "version"]]
+        .into_iter()
+        .all(|question| {
+            let mut docker = docker(question);
+            let answer = docker.stdout(Stdio::null()).stderr(Stdio::null()).status();
+            answer.is_ok_and(|status| status.success())
+        })
+}
+
+fn compose_up() -> bool {
+    let up = succeed(docker(&COMPOSE).args(["up", "--detach", "--wait", "kafka"]));
+    up.inspect_err(|error| eprintln!("{error}; taking Java instead"))
+        .is_ok()
+}
+
+fn docker(arguments: &[&str]) -> Command {
+    let mut command = Command::new("docker");
+    command
+        .args(arguments)
+        .current_dir(root())
+        .stdin(Stdio::null());
+    command
+}
