@@ -35,4 +35,4 @@ pub use health::PublisherStatus;
 #[cfg(feature = "kafka")]
 pub use kafka::{KafkaTarget, kafka};
 pub use options::PublisherOptions;
-pub use publisher::{Publisher, PublisherTask};
+pub use publisher::{Publisher, PublisherMonitor, PublisherTask};

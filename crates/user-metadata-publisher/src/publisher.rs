@@ -78,6 +78,46 @@ impl Publisher {
     pub fn status(&self) -> PublisherStatus {
         self.0.health.status()
     }
+
+    /// Returns a look at this publisher that does not keep its task running.
+    #[must_use]
+    pub fn monitor(&self) -> PublisherMonitor {
+        PublisherMonitor {
+            outbox: Arc::clone(&self.0.outbox),
+            health: Arc::clone(&self.0.health),
+        }
+    }
+}
+
+/// Looks at a [`Publisher`] from outside, also when the last handle is dropped and its task still
+/// delivers what waits. Cheap to clone.
+#[derive(Clone)]
+pub struct PublisherMonitor {
+    outbox: Arc<Outbox>,
+    health: Arc<Health>,
+}
+
+impl PublisherMonitor {
+    /// Returns what became of all events so far.
+    #[must_use]
+    pub fn accounting(&self) -> Accounting {
+        self.outbox.accounting()
+    }
+
+    /// Returns whether events get through.
+    #[must_use]
+    pub fn status(&self) -> PublisherStatus {
+        self.health.status()
+    }
+}
+
+impl fmt::Debug for PublisherMonitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublisherMonitor")
+            .field("status", &self.status())
+            .field("accounting", &self.accounting())
+            .finish()
+    }
 }
 
 impl Drop for Handle {

@@ -1,0 +1,237 @@
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, ValueEnum};
+use user_metadata_cli::{Bytes, HumanDuration, LogArgs, TopicArgs};
+
+// One field per flag, nothing computed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ws-server",
+    version,
+    about = "Tells who connects over WebSocket, and from what: one event per join, to Kafka or to an embedded log"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+    #[command(flatten, next_help_heading = "Where events go")]
+    pub(crate) topic: TopicArgs,
+    #[command(flatten)]
+    pub(crate) publish: PublishArgs,
+    #[command(flatten, next_help_heading = "Addresses of clients")]
+    pub(crate) client_ip: ClientIpArgs,
+    #[command(flatten, next_help_heading = "Limits")]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten, next_help_heading = "Logs")]
+    pub(crate) log: LogArgs,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct ListenArgs {
+    /// Where WebSocket clients and pages connect
+    #[arg(
+        long,
+        env = "WS_SERVER_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "IP:PORT"
+    )]
+    pub(crate) listen: SocketAddr,
+    /// Where operators find /metrics and /status
+    #[arg(
+        long,
+        env = "WS_SERVER_ADMIN_LISTEN",
+        default_value = "127.0.0.1:9464",
+        value_name = "IP:PORT"
+    )]
+    pub(crate) admin_listen: SocketAddr,
+    /// Serve the demo page also where --listen is not loopback
+    #[arg(long, env = "WS_SERVER_DEMO_PAGE")]
+    pub(crate) demo_page: bool,
+    /// Origin whose pages may connect, besides those of the same host (repeat, or separate by
+    /// commas)
+    #[arg(
+        long,
+        env = "WS_SERVER_ALLOWED_ORIGIN",
+        value_delimiter = ',',
+        value_name = "URL"
+    )]
+    pub(crate) allowed_origin: Vec<String>,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct PublishArgs {
+    /// Where accepted events wait for Kafka
+    #[arg(long, env = "WS_SERVER_OUTBOX", value_enum, default_value = "memory")]
+    pub(crate) outbox: OutboxKind,
+    /// How much may wait; beyond it the newest events are dropped and counted
+    #[arg(
+        long,
+        env = "WS_SERVER_OUTBOX_MAX_BYTES",
+        default_value = "64MiB",
+        value_name = "SIZE"
+    )]
+    pub(crate) outbox_max_bytes: Bytes,
+    /// How long an event may wait for others to share its request
+    #[arg(
+        long,
+        env = "WS_SERVER_LINGER",
+        default_value = "5ms",
+        value_name = "TIME"
+    )]
+    pub(crate) linger: HumanDuration,
+    /// Compression of batches of 64 KiB and more, to Kafka
+    #[arg(long, env = "WS_SERVER_COMPRESSION", value_enum, default_value = "lz4")]
+    pub(crate) compression: CompressionKind,
+    /// Names this producer in the events' `ce_source` header [default: /ws-server/HOSTNAME]
+    #[arg(long, env = "WS_SERVER_SOURCE", value_name = "URI")]
+    pub(crate) source: Option<String>,
+    /// How long the embedded log keeps events
+    #[arg(
+        long,
+        env = "WS_SERVER_LOG_RETENTION",
+        default_value = "7d",
+        value_name = "TIME"
+    )]
+    pub(crate) log_retention: HumanDuration,
+    /// How large the embedded log may grow; the oldest events go first
+    #[arg(
+        long,
+        env = "WS_SERVER_LOG_MAX_BYTES",
+        default_value = "1GiB",
+        value_name = "SIZE"
+    )]
+    pub(crate) log_max_bytes: Bytes,
+    /// What the embedded log survives: `normal` a crash, `full` also a power cut
+    #[arg(long, env = "WS_SERVER_LOG_SYNC", value_enum, default_value = "normal")]
+    pub(crate) log_sync: SyncKind,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct ClientIpArgs {
+    /// Network of a proxy whose forwarding header is believed (repeat, or separate by commas)
+    #[arg(
+        long,
+        env = "WS_SERVER_TRUSTED_PROXY",
+        value_delimiter = ',',
+        value_name = "CIDR"
+    )]
+    pub(crate) trusted_proxy: Vec<String>,
+    /// The header that trusted proxies set [default: x-forwarded-for]
+    #[arg(long, env = "WS_SERVER_CLIENT_IP_HEADER", value_enum)]
+    pub(crate) client_ip_header: Option<IpHeader>,
+    /// How many proxies stand before this server, where only the nearest one's address is known:
+    /// take the N-th address from the right
+    #[arg(long, env = "WS_SERVER_FORWARDED_HOPS", value_name = "N")]
+    pub(crate) forwarded_hops: Option<NonZeroUsize>,
+    /// What of a client's address leaves this process
+    #[arg(long, env = "WS_SERVER_IP_PRIVACY", value_enum, default_value = "full")]
+    pub(crate) ip_privacy: IpPrivacyKind,
+    /// File with the secret key for `--ip-privacy hash`, at least 16 bytes
+    #[arg(long, env = "WS_SERVER_IP_HASH_KEY_FILE", value_name = "FILE")]
+    pub(crate) ip_hash_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct LimitArgs {
+    /// Connections at a time [default: 80 % of the file descriptors that this process may open]
+    #[arg(long, env = "WS_SERVER_MAX_CONNECTIONS", value_name = "N")]
+    pub(crate) max_connections: Option<NonZeroUsize>,
+    /// Connections at a time from one IPv4 address or IPv6 /64; loopback and trusted proxies are
+    /// exempt
+    #[arg(
+        long,
+        env = "WS_SERVER_MAX_CONNECTIONS_PER_IP",
+        default_value = "4096",
+        value_name = "N"
+    )]
+    pub(crate) max_connections_per_ip: NonZeroUsize,
+    /// How long the upgrade request may take, from the accept on
+    #[arg(
+        long,
+        env = "WS_SERVER_HEADER_TIMEOUT",
+        default_value = "10s",
+        value_name = "TIME"
+    )]
+    pub(crate) header_timeout: HumanDuration,
+    /// How long a connection may wait with its join
+    #[arg(
+        long,
+        env = "WS_SERVER_JOIN_TIMEOUT",
+        default_value = "10s",
+        value_name = "TIME"
+    )]
+    pub(crate) join_timeout: HumanDuration,
+    /// The largest message
+    #[arg(
+        long,
+        env = "WS_SERVER_MAX_MESSAGE_BYTES",
+        default_value = "16KiB",
+        value_name = "SIZE"
+    )]
+    pub(crate) max_message_bytes: Bytes,
+    /// How often a connection is pinged
+    #[arg(
+        long,
+        env = "WS_SERVER_PING_INTERVAL",
+        default_value = "25s",
+        value_name = "TIME"
+    )]
+    pub(crate) ping_interval: HumanDuration,
+    /// How long it may take to answer
+    #[arg(
+        long,
+        env = "WS_SERVER_PONG_TIMEOUT",
+        default_value = "20s",
+        value_name = "TIME"
+    )]
+    pub(crate) pong_timeout: HumanDuration,
+    /// How long a shutdown waits for connections to close and for events to be delivered
+    #[arg(
+        long,
+        env = "WS_SERVER_DRAIN_TIMEOUT",
+        default_value = "10s",
+        value_name = "TIME"
+    )]
+    pub(crate) drain_timeout: HumanDuration,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum OutboxKind {
+    /// Lost when the process ends.
+    Memory,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum CompressionKind {
+    None,
+    Lz4,
+    Zstd,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum SyncKind {
+    Normal,
+    Full,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum IpHeader {
+    #[value(name = "x-forwarded-for")]
+    XForwardedFor,
+    Forwarded,
+    #[value(name = "x-real-ip")]
+    XRealIp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IpPrivacyKind {
+    /// The whole address
+    Full,
+    /// Host bits zero: /24, /48
+    Truncate,
+    /// 32 hexadecimal digits of a keyed hash
+    Hash,
+    /// No address
+    None,
+}

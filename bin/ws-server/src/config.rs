@@ -1,0 +1,205 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use user_metadata_capture::{CaptureOptions, ClientIpHeader, ClientIpOptions, HashKey, IpPrivacy};
+use user_metadata_cli::{Bytes, FlagError, HumanDuration};
+use user_metadata_publisher::PublisherOptions;
+use user_metadata_ws::ServerOptions;
+
+use crate::args::{
+    Args, ClientIpArgs, IpHeader, IpPrivacyKind, LimitArgs, ListenArgs, OutboxKind, PublishArgs,
+};
+use crate::target::Target;
+
+/// The flags, checked. Nothing is open yet.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin_listen: SocketAddr,
+    pub(crate) target: Target,
+    pub(crate) publisher: PublisherOptions,
+    pub(crate) capture: CaptureOptions,
+    pub(crate) server: ServerOptions,
+}
+
+impl TryFrom<Args> for Config {
+    type Error = FlagError;
+
+    fn try_from(args: Args) -> Result<Self, FlagError> {
+        let ListenArgs {
+            listen,
+            admin_listen,
+            ..
+        } = args.listen;
+        Ok(Self {
+            listen,
+            admin_listen,
+            target: Target::new(args.topic, &args.publish)?,
+            publisher: publisher(args.publish)?,
+            capture: capture(&args.client_ip)?,
+            server: server(&args.listen, &args.limits)?,
+        })
+    }
+}
+
+fn publisher(args: PublishArgs) -> Result<PublisherOptions, FlagError> {
+    /// No event takes less memory, so the bytes are the bound that counts.
+    const LEAST_EVENT_BYTES: usize = 512;
+    let OutboxKind::Memory = args.outbox;
+    let max_bytes = more_than_nothing("outbox-max-bytes", args.outbox_max_bytes)?;
+    Ok(PublisherOptions {
+        max_events: max_bytes.div_ceil(LEAST_EVENT_BYTES),
+        max_bytes,
+        linger: args.linger.get(),
+        source: args.source.map_or_else(default_source, checked_source)?,
+    })
+}
+
+/// The machine's name as a part of a URI reference.
+fn default_source() -> Result<String, FlagError> {
+    let system = rustix::system::uname();
+    let name = system.nodename().to_string_lossy();
+    let in_uri = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let name: String = name
+        .chars()
+        .map(|c| if in_uri(c) { c } else { '-' })
+        .collect();
+    Ok(format!("/ws-server/{name}"))
+}
+
+fn checked_source(source: String) -> Result<String, FlagError> {
+    let in_uri = |c: char| c.is_ascii_graphic() && !r#""<>\^`{|}"#.contains(c);
+    if source.is_empty() || !source.chars().all(in_uri) {
+        let problem = format!(
+            "`{}` is not a URI reference; write e.g. /ws-server/eu-1",
+            source.escape_default()
+        );
+        return Err(FlagError::new("source", problem));
+    }
+    Ok(source)
+}
+
+fn capture(args: &ClientIpArgs) -> Result<CaptureOptions, FlagError> {
+    let mut options = CaptureOptions::default();
+    options.client_ip = client_ip(args)?;
+    options.ip_privacy = ip_privacy(args)?;
+    Ok(options)
+}
+
+fn client_ip(args: &ClientIpArgs) -> Result<ClientIpOptions, FlagError> {
+    let alone = |flag| {
+        let problem = "only a trusted proxy's header is believed; name the proxies with e.g. \
+                       --trusted-proxy 10.0.0.0/8";
+        FlagError::new(flag, problem)
+    };
+    if args.trusted_proxy.is_empty() {
+        if args.client_ip_header.is_some() {
+            return Err(alone("client-ip-header"));
+        }
+        if args.forwarded_hops.is_some() {
+            return Err(alone("forwarded-hops"));
+        }
+    }
+    let proxies = args.trusted_proxy.iter().map(|proxy| {
+        let network = proxy.trim().parse();
+        network.map_err(|error: user_metadata_capture::ParseCidrError| {
+            FlagError::new("trusted-proxy", error.to_string())
+        })
+    });
+    let mut options = ClientIpOptions::default();
+    options.trusted_proxies = proxies.collect::<Result<_, _>>()?;
+    options.header = match args.client_ip_header {
+        None | Some(IpHeader::XForwardedFor) => ClientIpHeader::XForwardedFor,
+        Some(IpHeader::Forwarded) => ClientIpHeader::Forwarded,
+        Some(IpHeader::XRealIp) => ClientIpHeader::XRealIp,
+    };
+    options.hops = args.forwarded_hops;
+    Ok(options)
+}
+
+fn ip_privacy(args: &ClientIpArgs) -> Result<IpPrivacy, FlagError> {
+    let key_file = args.ip_hash_key_file.as_deref();
+    match (args.ip_privacy, key_file) {
+        (IpPrivacyKind::Hash, Some(path)) => {
+            let refused = |problem| FlagError::new("ip-hash-key-file", problem);
+            let key = std::fs::read(path)
+                .map_err(|error| refused(format!("{}: {error}", path.display())))?;
+            // An editor ends a file with a line break.
+            let key = HashKey::new(key.trim_ascii_end());
+            Ok(IpPrivacy::Hash(
+                key.map_err(|error| refused(error.to_string()))?,
+            ))
+        }
+        (IpPrivacyKind::Hash, None) => Err(FlagError::new(
+            "ip-privacy",
+            "hash needs a key; make one with `openssl rand -hex 32` and give its file with \
+             --ip-hash-key-file",
+        )),
+        (_, Some(_)) => Err(FlagError::new(
+            "ip-hash-key-file",
+            "only --ip-privacy hash uses a key; give both or neither",
+        )),
+        (IpPrivacyKind::Full, None) => Ok(IpPrivacy::Full),
+        (IpPrivacyKind::Truncate, None) => Ok(IpPrivacy::Truncate),
+        (IpPrivacyKind::None, None) => Ok(IpPrivacy::None),
+    }
+}
+
+fn server(listen: &ListenArgs, limits: &LimitArgs) -> Result<ServerOptions, FlagError> {
+    let origins = listen.allowed_origin.iter().map(|origin| {
+        let parsed = origin.trim().parse();
+        parsed.map_err(|error: user_metadata_ws::ParseOriginError| {
+            FlagError::new("allowed-origin", error.to_string())
+        })
+    });
+    let mut options = ServerOptions::default();
+    options.allowed_origins = origins.collect::<Result<_, _>>()?;
+    options.demo_page = listen.demo_page || listen.listen.ip().is_loopback();
+    options.max_connections = match limits.max_connections {
+        Some(connections) => connections.get(),
+        None => open_files() / 5 * 4,
+    };
+    options.max_connections_per_ip = limits.max_connections_per_ip.get();
+    options.header_timeout = longer_than_nothing("header-timeout", limits.header_timeout)?;
+    options.join_timeout = longer_than_nothing("join-timeout", limits.join_timeout)?;
+    options.max_message_bytes = more_than_nothing("max-message-bytes", limits.max_message_bytes)?;
+    options.ping_interval = longer_than_nothing("ping-interval", limits.ping_interval)?;
+    options.pong_timeout = longer_than_nothing("pong-timeout", limits.pong_timeout)?;
+    options.drain_timeout = limits.drain_timeout.get();
+    Ok(options)
+}
+
+/// How many files this process may have open (`ulimit -n`).
+pub(crate) fn open_files() -> usize {
+    /// Where there is no limit, memory is one.
+    const UNLIMITED: usize = 1 << 20;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+    limit.map_or(UNLIMITED, |limit| limit.min(UNLIMITED))
+}
+
+pub(crate) fn longer_than_nothing(
+    flag: &'static str,
+    duration: HumanDuration,
+) -> Result<Duration, FlagError> {
+    if duration.get().is_zero() {
+        return Err(FlagError::new(
+            flag,
+            "no time at all is too short; write e.g. 10s",
+        ));
+    }
+    Ok(duration.get())
+}
+
+fn more_than_nothing(flag: &'static str, bytes: Bytes) -> Result<usize, FlagError> {
+    if bytes.get() == 0 {
+        return Err(FlagError::new(
+            flag,
+            "nothing at all is too small; write e.g. 64MiB",
+        ));
+    }
+    Ok(bytes.as_usize())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! A WebSocket server that publishes who joined, and from what: flags → config → wiring → signals.
+
+mod args;
+mod config;
+mod health;
+mod target;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser as _;
+use health::ServerHealth;
+use tokio::net::TcpListener;
+use tokio::time::timeout_at;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+use user_metadata_capture::{Capture, Parser};
+use user_metadata_cli::{Admin, Failure, LogGuard, Recorder, ShutdownSignals, run};
+use user_metadata_publisher::Accounting;
+use user_metadata_ws::{Drained, Server};
+
+use args::Args;
+use config::{Config, open_files};
+
+fn main() -> ExitCode {
+    run("ws-server", || {
+        let args = Args::parse();
+        let log = args.log;
+        let config = Config::try_from(args)?;
+        let log = Arc::new(log.start()?);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::runtime(&error))?;
+        // Kept until all tasks are gone, so that the last line is written, too.
+        let result = runtime.block_on(serve(config, Arc::clone(&log)));
+        drop(runtime);
+        result
+    })
+}
+
+/// What events get after the connections have used up the time for draining.
+const LAST_EVENTS: Duration = Duration::from_secs(1);
+
+async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
+    let mut signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
+    let recorder = Recorder::install().map_err(|error| Failure::runtime(&error))?;
+    let target = config.target.to_string();
+    info!("publishing to {target}");
+    warn_of_few_files(config.server.max_connections);
+    let (publisher, publishing) = config.target.publisher(config.publisher)?;
+    let admin = Admin::bind(config.admin_listen).await;
+    let admin = admin.map_err(|error| Failure::runtime(&error))?;
+    let listener = listen(config.listen).await?;
+
+    let monitor = publisher.monitor();
+    let drain_timeout = config.server.drain_timeout;
+    let capture = Capture::new(Parser::default(), config.capture);
+    let server = Server::new(config.server, capture, publisher);
+    let health = ServerHealth {
+        server: server.status(),
+        publisher: monitor.clone(),
+        target,
+        log,
+        started: Instant::now(),
+    };
+    let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+    let tasks = TaskTracker::new();
+    tasks.spawn(admin.serve(Arc::new(health), recorder, ended.clone()));
+    let publishing = tasks.spawn(publishing.run());
+    let mut serving = tasks.spawn(server.serve(listener, stop.clone()));
+
+    tokio::select! {
+        signal = signals.next() => info!(signal, "shutdown requested"),
+        end = &mut serving => return Err(Failure::Runtime(format!("ended by itself: {end:?}"))),
+    }
+    tasks.spawn(signals.exit_at_next());
+    stop.cancel();
+    let deadline = tokio::time::Instant::now() + drain_timeout;
+    let drained = serving.await.map_err(|error| Failure::runtime(&error))?;
+    let deadline = deadline.max(tokio::time::Instant::now() + LAST_EVENTS);
+    // Whether in time or not, the account says what became of all events.
+    drop(timeout_at(deadline, publishing).await);
+    ended.cancel();
+    say_what_became_of_all(&monitor.accounting(), drained);
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await;
+    let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (address, listener) = bound.map_err(|error| {
+        Failure::Runtime(format!(
+            "can't listen on {address}; is the port taken?: {error}"
+        ))
+    })?;
+    info!("listening on http://{address} (WebSocket at /ws)");
+    Ok(listener)
+}
+
+fn warn_of_few_files(max_connections: usize) {
+    let files = open_files();
+    if max_connections > files {
+        warn!(
+            max_connections,
+            files, "more connections are allowed than this process may open files; see `ulimit -n`"
+        );
+    }
+}
+
+/// The last line: what was accepted is published, or it is said what was lost.
+fn say_what_became_of_all(events: &Accounting, drained: Drained) {
+    let Accounting {
+        accepted,
+        published,
+        pending,
+        ..
+    } = *events;
+    let (dropped, cut_off) = (events.dropped.total(), drained.cut_off);
+    if pending > 0 {
+        error!(
+            accepted,
+            published, pending, dropped, cut_off, "ended; events that were pending are lost"
+        );
+    } else {
+        info!(accepted, published, pending, dropped, cut_off, "ended");
+    }
+}

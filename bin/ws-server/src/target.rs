@@ -1,0 +1,115 @@
+use std::fmt;
+
+use user_metadata_cli::{Carrier, Failure, FlagError, TopicArgs};
+use user_metadata_log::{DataDir, LogOptions, LogSync, OpenError};
+#[cfg(feature = "kafka")]
+use user_metadata_publisher::{KafkaTarget, kafka};
+use user_metadata_publisher::{LogTarget, Publisher, PublisherOptions, PublisherTask, embedded};
+
+use crate::args::{PublishArgs, SyncKind};
+use crate::config::longer_than_nothing;
+
+/// Where events go. Displays as the log names it.
+#[derive(Debug)]
+pub(crate) enum Target {
+    #[cfg(feature = "kafka")]
+    Kafka(KafkaTarget),
+    Embedded(LogTarget),
+}
+
+impl Target {
+    pub(crate) fn new(topic: TopicArgs, args: &PublishArgs) -> Result<Self, FlagError> {
+        let topic = topic.check("ws-server")?;
+        // Checked whether it is used or not: a typo shows on the first day.
+        let options = log_options(args, topic.spec.partitions())?;
+        match topic.carrier {
+            #[cfg(feature = "kafka")]
+            Carrier::Kafka(options) => Ok(Self::Kafka(KafkaTarget {
+                options,
+                topic: topic.spec,
+                compression: compression(args),
+            })),
+            #[cfg(not(feature = "kafka"))]
+            Carrier::Kafka(_) => Err(FlagError::new(
+                "brokers",
+                "this program was built without Kafka; build it with `--features kafka`",
+            )),
+            Carrier::Embedded(path) => Ok(Self::Embedded(LogTarget {
+                dir: DataDir::new(path),
+                options,
+            })),
+        }
+    }
+
+    /// Makes the publisher; takes the embedded log for this process alone.
+    pub(crate) fn publisher(
+        self,
+        options: PublisherOptions,
+    ) -> Result<(Publisher, PublisherTask), Failure> {
+        match self {
+            #[cfg(feature = "kafka")]
+            Self::Kafka(target) => Ok(kafka(target, options)),
+            Self::Embedded(target) => embedded(target, options).map_err(|error| refused(&error)),
+        }
+    }
+}
+
+/// What is wrong with the directory, one mends with the flag that names it.
+fn refused(error: &OpenError) -> Failure {
+    let Failure::Configuration(words) = Failure::configuration(error) else {
+        return Failure::runtime(error);
+    };
+    FlagError::new("data-dir", words).into()
+}
+
+fn log_options(
+    args: &PublishArgs,
+    partitions: std::num::NonZeroU32,
+) -> Result<LogOptions, FlagError> {
+    const LEAST: u64 = 1 << 20;
+    let max_bytes = args.log_max_bytes.get();
+    if max_bytes < LEAST {
+        return Err(FlagError::new(
+            "log-max-bytes",
+            "too small for a log; write e.g. 1GiB, or 1MiB at the least",
+        ));
+    }
+    Ok(LogOptions {
+        partitions,
+        retention: Some(longer_than_nothing("log-retention", args.log_retention)?),
+        max_bytes: Some(max_bytes),
+        sync: match args.log_sync {
+            SyncKind::Normal => LogSync::Normal,
+            SyncKind::Full => LogSync::Full,
+        },
+    })
+}
+
+#[cfg(feature = "kafka")]
+fn compression(args: &PublishArgs) -> user_metadata_kafka::Compression {
+    use user_metadata_kafka::Compression;
+
+    use crate::args::CompressionKind;
+
+    match args.compression {
+        CompressionKind::None => Compression::None,
+        CompressionKind::Lz4 => Compression::Lz4,
+        CompressionKind::Zstd => Compression::Zstd,
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            #[cfg(feature = "kafka")]
+            Self::Kafka(target) => {
+                let brokers = target.options.brokers().join(",");
+                write!(f, "Kafka at {brokers}, topic {}", target.topic.name())
+            }
+            Self::Embedded(target) => {
+                let path = target.dir.path().display();
+                write!(f, "the embedded log in {path} (no --brokers given)")
+            }
+        }
+    }
+}
