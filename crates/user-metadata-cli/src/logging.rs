@@ -6,6 +6,8 @@ use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use user_metadata_kafka::CLIENT_LOG_TARGETS;
+
 use crate::FlagError;
 
 /// How logs are written.
@@ -41,7 +43,8 @@ pub struct LogGuard {
 const BUFFERED_LINES: usize = 16_384;
 
 impl LogArgs {
-    /// Starts logging to standard error: `info` and above unless `RUST_LOG` says otherwise.
+    /// Starts logging to standard error: `info` and above unless `RUST_LOG` says otherwise. The
+    /// Kafka clients' own lines, below errors, must be asked for by name: an outage is one warning.
     ///
     /// A thread writes, so a stalled terminal stalls nothing else; lines that it can't take are
     /// counted.
@@ -84,9 +87,15 @@ impl LogGuard {
 }
 
 fn filter() -> Result<EnvFilter, ParseError> {
-    let directives = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
-    let builder = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into());
-    builder.parse(directives)
+    let asked_for = std::env::var(EnvFilter::DEFAULT_ENV).ok();
+    let asked_for = asked_for.filter(|directives| !directives.trim().is_empty());
+    let quiet = CLIENT_LOG_TARGETS.map(|target| format!("{target}=error"));
+    // Of two directives for the same target the later one counts.
+    let directives = [
+        quiet.join(","),
+        asked_for.unwrap_or_else(|| "info".to_owned()),
+    ];
+    EnvFilter::builder().parse(directives.join(","))
 }
 
 /// As <https://no-color.org> asks.

@@ -23,3 +23,7 @@ pub use consume::{
 pub use produce::{
     Compression, ConnectError, ProduceError, Producer, UnknownCompression, ensure_topic,
 };
+
+/// The targets under which the clients log. In an outage they do so with every attempt; what
+/// matters of it this crate returns, so a program may keep all but their errors out of its log.
+pub const CLIENT_LOG_TARGETS: [&str; 2] = ["krafka", "rskafka"];

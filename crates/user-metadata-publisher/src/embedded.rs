@@ -1,5 +1,5 @@
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
@@ -20,6 +20,17 @@ pub struct LogTarget {
     pub dir: DataDir,
     /// The log's layout and what is kept of it.
     pub options: LogOptions,
+}
+
+impl LogTarget {
+    /// The log in this directory, which is made if it is not there, with 3 partitions, kept for
+    /// 7 days and up to 1 GiB.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: DataDir::new(dir),
+            options: LogOptions::default(),
+        }
+    }
 }
 
 /// Makes a publisher to the embedded log. An appended event is a delivered one. The log is written

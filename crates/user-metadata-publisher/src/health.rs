@@ -111,9 +111,13 @@ impl Health {
         }
     }
 
-    /// Ends the incident: everything is delivered, and nothing more comes.
+    /// Ends the incident: everything is delivered, and nothing more comes. A topic that was never
+    /// reached is no better for that.
     pub(crate) fn finish(&self) {
-        self.lock().conclude();
+        let mut state = self.lock();
+        if !state.troubles.contains_key(&Trouble::Connection) {
+            state.conclude();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

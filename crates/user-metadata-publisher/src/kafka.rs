@@ -1,11 +1,11 @@
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 use tracing::warn;
-use user_metadata_events::Record;
+use user_metadata_events::{DEFAULT_PARTITIONS, Record, TOPIC};
 use user_metadata_kafka::{
-    Compression, KafkaOptions, KafkaRecord, ProduceError, Producer, TopicSpec,
+    Compression, KafkaOptions, KafkaRecord, OptionsError, ProduceError, Producer, TopicSpec,
 };
 
 use crate::transport::{SendError, Transport, in_words};
@@ -20,6 +20,26 @@ pub struct KafkaTarget {
     pub topic: TopicSpec,
     /// How batches of 64 KiB and more are compressed; smaller ones are not.
     pub compression: Compression,
+}
+
+impl KafkaTarget {
+    /// The topic `user-metadata`, with 3 partitions and 1 copy if it has to be made, of the cluster
+    /// that these brokers (`host:port`) belong to; large batches are compressed with lz4.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] for an empty list and for an entry that is not `host:port`.
+    pub fn new<I>(brokers: I) -> Result<Self, OptionsError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        Ok(Self {
+            options: KafkaOptions::new(brokers)?,
+            topic: TopicSpec::new(TOPIC, DEFAULT_PARTITIONS, NonZeroU16::MIN)?,
+            compression: Compression::Lz4,
+        })
+    }
 }
 
 /// Makes a publisher to Kafka. It connects when its task runs, and while Kafka is away events wait

@@ -36,3 +36,10 @@ pub use health::PublisherStatus;
 pub use kafka::{KafkaTarget, kafka};
 pub use options::PublisherOptions;
 pub use publisher::{Publisher, PublisherMonitor, PublisherTask};
+
+// The types of the neighbours that stand in this crate's signatures, so that one `use` is enough.
+pub use user_metadata_events::UserMetadataEvent;
+#[cfg(feature = "kafka")]
+pub use user_metadata_kafka::{Compression, KafkaOptions, OptionsError, TopicSpec};
+#[cfg(feature = "embedded")]
+pub use user_metadata_log::{DataDir, LogOptions, LogSync, OpenError};

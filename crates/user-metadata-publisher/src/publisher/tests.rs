@@ -300,6 +300,7 @@ fn a_task_that_is_dropped_closes_the_publisher_and_leaves_its_events_pending() {
 
 #[test]
 fn the_task_ends_although_the_topic_is_away_when_nothing_is_pending() {
+    let (lines, _guard) = Lines::collect();
     on_paused_clock(async {
         let memory = Memory::new([]);
         memory.topic().connect_failures = u32::MAX;
@@ -311,6 +312,23 @@ fn the_task_ends_although_the_topic_is_away_when_nothing_is_pending() {
             timeout(ms(10), task).await.unwrap().unwrap(),
             Accounting::default()
         );
+    });
+    assert_eq!(lines.of(Level::WARN).len(), 1);
+    assert_eq!(lines.of(Level::INFO), [""; 0], "it never was back");
+}
+
+#[test]
+fn a_monitor_keeps_no_task_running_and_sees_the_final_account() {
+    on_paused_clock(async {
+        let (publisher, task) = Publisher::new(Memory::new([]), PublisherOptions::default());
+        let monitor = publisher.monitor();
+        let task = tokio::spawn(task.run());
+        publisher.publish(event(0, "a"), None).unwrap();
+        drop(publisher);
+        let account = timeout(ms(1_000), task).await.unwrap().unwrap();
+        assert_eq!(monitor.accounting(), account);
+        assert_eq!(account.published, 1);
+        assert_eq!(monitor.status(), PublisherStatus::Healthy);
     });
 }
 
