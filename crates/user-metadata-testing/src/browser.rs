@@ -67,6 +67,15 @@ impl Browser {
         })
     }
 
+    /// Makes it pass as another browser, in the headers and in what pages can ask for: parameters
+    /// of [`Emulation.setUserAgentOverride`][1]. Headless, it says `HeadlessChrome` by itself.
+    ///
+    /// [1]: https://chromedevtools.github.io/devtools-protocol/tot/Emulation/#method-setUserAgentOverride
+    pub fn pass_as(&self, user_agent: &Value) {
+        let command = json!({ "cmd": "Emulation.setUserAgentOverride", "params": user_agent });
+        self.command("/goog/cdp/execute", &command);
+    }
+
     /// Opens a page and waits until it is loaded.
     pub fn open(&self, url: &str) {
         self.command("/url", &json!({ "url": url }));

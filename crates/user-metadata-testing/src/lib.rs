@@ -4,6 +4,11 @@
     reason = "this is test code: it reports what is wrong by panicking"
 )]
 
+/// The examples of the repository's README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
+
 #[cfg(feature = "browser")]
 pub mod browser;
 pub mod http;

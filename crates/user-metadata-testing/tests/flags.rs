@@ -1,0 +1,146 @@
+//! A flag that can't be right ends the program with 2 before a port is bound, and the message names
+//! the flag and says how to mend it.
+#![allow(clippy::unwrap_used)]
+
+use std::net::TcpListener;
+
+use user_metadata_testing::Scratch;
+use user_metadata_testing::process::{Ended, Program};
+
+/// Program, flags, the flag that is named, and a word of the remedy.
+const BAD: [(&str, &[&str], &str, &str); 16] = [
+    (
+        "ws-server",
+        &["--brokers", "kafka"],
+        "--brokers",
+        "kafka-1:9092",
+    ),
+    ("ws-server", &["--partitions", "0"], "--partitions", ""),
+    ("ws-server", &["--linger", "5"], "--linger", "5ms"),
+    (
+        "ws-server",
+        &["--outbox-max-bytes", "64MB"],
+        "--outbox-max-bytes",
+        "MiB",
+    ),
+    (
+        "ws-server",
+        &["--trusted-proxy", "10.0.0"],
+        "--trusted-proxy",
+        "10.0.0.0/8",
+    ),
+    (
+        "ws-server",
+        &["--client-ip-header", "forwarded"],
+        "--client-ip-header",
+        "--trusted-proxy",
+    ),
+    (
+        "ws-server",
+        &["--ip-privacy", "hash"],
+        "--ip-privacy",
+        "--ip-hash-key-file",
+    ),
+    (
+        "ws-server",
+        &["--ip-hash-key-file", "/no/file", "--ip-privacy", "hash"],
+        "--ip-hash-key-file",
+        "",
+    ),
+    (
+        "ws-server",
+        &["--allowed-origin", "example.com"],
+        "--allowed-origin",
+        "https://",
+    ),
+    (
+        "ws-server",
+        &["--listne", "127.0.0.1:1"],
+        "--listne",
+        "--listen",
+    ),
+    (
+        "metadata-consumer",
+        &["--brokers", "kafka"],
+        "--brokers",
+        "kafka-1:9092",
+    ),
+    (
+        "metadata-consumer",
+        &["--sink", "mysql:x"],
+        "--sink",
+        "sqlite:",
+    ),
+    (
+        "metadata-consumer",
+        &["--sink", "stdout: stdout:"],
+        "--sink",
+        "?name=",
+    ),
+    (
+        "metadata-consumer",
+        &["--sink", "sqlite:x?ip=half"],
+        "--sink",
+        "truncate",
+    ),
+    (
+        "metadata-consumer",
+        &["--from", "yesterday"],
+        "--from",
+        "earliest",
+    ),
+    (
+        "metadata-consumer",
+        &["--batch-max-wait", "1"],
+        "--batch-max-wait",
+        "200ms",
+    ),
+];
+
+/// Runs a program whose ports are all taken.
+fn run(program: &str, flags: &[&str], taken: &str) -> Ended {
+    let scratch = Scratch::new("flags");
+    let mut program_flags = vec!["--listen", taken];
+    if program == "ws-server" {
+        program_flags.extend(["--admin-listen", taken]);
+    }
+    let data = scratch.file("data");
+    if !flags.contains(&"--brokers") {
+        program_flags.extend(["--data-dir", &data]);
+    }
+    program_flags.extend(flags);
+    Program::built(program)
+        .args(program_flags)
+        .current_dir(scratch.path())
+        .start()
+        .unwrap()
+        .wait()
+}
+
+#[test]
+fn a_bad_flag_ends_with_2_and_is_named_with_its_remedy() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let mut wrong = Vec::new();
+    for (program, flags, named, remedy) in BAD {
+        let ended = run(program, flags, &taken);
+        let said = ended.stderr.join("\n");
+        // Were a port bound first, the program would end with 1.
+        if ended.code != Some(2) || !said.contains(named) || !said.contains(remedy) {
+            wrong.push(format!("{program} {flags:?}: {:?}\n{said}", ended.code));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn a_port_that_is_taken_ends_with_1_and_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    for program in ["ws-server", "metadata-consumer"] {
+        let ended = run(program, &[], &taken);
+        let said = ended.stderr.join("\n");
+        assert_eq!(ended.code, Some(1), "{program}: {said}");
+        assert!(said.contains(&taken), "{program}: {said}");
+    }
+}
