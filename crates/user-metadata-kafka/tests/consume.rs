@@ -1,32 +1,31 @@
 //! Consumer groups against a real Kafka.
 #![cfg(all(feature = "consume", feature = "produce"))]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // helpers
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use support::{
-    delete_records_before, now_ms, options, partitions_with_kcat, raise_partitions, record, topic,
-    until, within,
-};
+use support::{LONG, admin, filled, now_ms, partitions, produce, record, topic, until, within};
 use user_metadata_kafka::{
-    Compression, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupRecord, KafkaRecord,
-    Producer, TopicSpec,
+    Compression, ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupRecord,
+    KafkaOptions, KafkaRecord, Producer, TopicSpec,
 };
+use user_metadata_testing::require;
 
-const LONG: Duration = Duration::from_secs(30);
+/// The shortest that a broker accepts.
+const SESSION: Duration = Duration::from_secs(6);
+/// So long that no test waits for its end.
+const LONG_SESSION: Duration = Duration::from_secs(300);
 
 fn group(topic: &TopicSpec) -> GroupOptions {
-    GroupOptions::new(topic.name(), topic.name())
-        .unwrap()
-        .with_session_timeout(Duration::from_secs(6))
+    let options = GroupOptions::new(topic.name(), topic.name()).unwrap();
+    options.with_session_timeout(SESSION)
 }
 
-async fn join(options: GroupOptions) -> GroupConsumer {
-    GroupConsumer::join(&support::options(), options)
-        .await
-        .unwrap()
+async fn join(kafka: &KafkaOptions, options: GroupOptions) -> GroupConsumer {
+    GroupConsumer::join(kafka, options).await.unwrap()
 }
 
 /// The next event, which must come soon.
@@ -45,64 +44,39 @@ async fn read(consumer: &mut GroupConsumer, count: usize) -> Vec<GroupRecord> {
     records
 }
 
-async fn produce(producer: &Producer, partition: u32, value: &str) {
-    let records = [record("key", value)];
-    producer
-        .produce(partition, &records, Compression::None)
-        .await
-        .unwrap();
-}
-
 async fn assigned(consumer: &mut GroupConsumer, partitions: &[u32]) {
     while next(consumer).await != GroupEvent::Assigned(partitions.to_vec()) {}
 }
 
-/// Makes `topic` with `count` records in each partition, the n-th with the value `n` and a time n
-/// ms after the run's.
-async fn filled(topic: &TopicSpec, count: i64) -> Producer {
-    let producer = Producer::connect(&options(), topic).await.unwrap();
-    let records: Vec<KafkaRecord> = (0..count)
-        .map(|n| KafkaRecord {
-            timestamp_ms: now_ms() + n,
-            ..record("key", &n.to_string())
-        })
-        .collect();
-    for partition in 0..topic.partitions().get() {
-        if !records.is_empty() {
-            producer
-                .produce(partition, &records, Compression::None)
-                .await
-                .unwrap();
-        }
-    }
-    producer
+/// Waits until the group has been told `positions`, as another client sees it.
+async fn told(kafka: &KafkaOptions, topic: &TopicSpec, positions: &[(u32, u64)]) {
+    let positions: BTreeMap<u32, u64> = positions.iter().copied().collect();
+    until(async || (admin::committed(kafka, topic).await == positions).then_some(())).await;
 }
 
 #[tokio::test]
 async fn every_compression_comes_back_as_it_was() {
+    let kafka = require!(support::shared());
     let topic = topic("codecs", 3);
-    let producer = Producer::connect(&options(), &topic).await.unwrap();
+    let producer = Producer::connect(&kafka, &topic).await.unwrap();
     let mut batch: Vec<KafkaRecord> = (0..2000)
         .map(|n| record("user", &format!("{{\"n\":{n}}}")))
         .collect();
     batch[7].value = None;
     batch[8].key = None;
     batch[9].headers = vec![("a".into(), Vec::new()), ("b".into(), vec![0, 255])];
+    batch[10].timestamp_ms += 1;
     let codecs = [Compression::None, Compression::Lz4, Compression::Zstd];
     for (partition, compression) in (0..).zip(codecs) {
-        producer
-            .produce(partition, &batch, compression)
-            .await
-            .unwrap();
+        let produced = producer.produce(partition, &batch, compression).await;
+        assert_eq!(produced.unwrap(), 0);
     }
-    let mut consumer = join(group(&topic)).await;
+    let mut consumer = join(&kafka, group(&topic)).await;
     let mut seen = read(&mut consumer, 6000).await;
     seen.sort_by_key(|record| (record.partition, record.offset));
     for (index, seen) in (0..).zip(&seen) {
-        assert_eq!(
-            (u64::from(seen.partition), seen.offset),
-            (index / 2000, index % 2000)
-        );
+        let place = (u64::from(seen.partition), seen.offset);
+        assert_eq!(place, (index / 2000, index % 2000));
         assert_eq!(&seen.record, &batch[usize::try_from(seen.offset).unwrap()]);
     }
     consumer.close().await.unwrap();
@@ -110,31 +84,32 @@ async fn every_compression_comes_back_as_it_was() {
 
 #[tokio::test]
 async fn a_group_resumes_behind_its_commit_wherever_it_is_told_to_start() {
+    let kafka = require!(support::shared());
     let topic = topic("resume", 1);
-    let producer = filled(&topic, 10).await;
-    let mut first = join(group(&topic)).await;
+    let producer = filled(&kafka, &topic, 10).await;
+    let mut first = join(&kafka, group(&topic)).await;
     read(&mut first, 10).await;
     first.commit(&[(0, 4)]).unwrap();
     first.close().await.unwrap();
     produce(&producer, 0, "10").await;
-    let mut second = join(group(&topic).with_start(ConsumeStart::Latest)).await;
-    let offsets: Vec<u64> = read(&mut second, 7)
-        .await
-        .iter()
-        .map(|record| record.offset)
-        .collect();
-    assert_eq!(offsets, [4, 5, 6, 7, 8, 9, 10]);
-    second.close().await.unwrap();
+    for start in [ConsumeStart::Latest, ConsumeStart::At(now_ms() + 9)] {
+        let mut second = join(&kafka, group(&topic).with_start(start)).await;
+        let records = read(&mut second, 7).await;
+        let offsets: Vec<u64> = records.iter().map(|record| record.offset).collect();
+        assert_eq!(offsets, [4, 5, 6, 7, 8, 9, 10]);
+        second.close().await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn without_a_commit_reading_starts_at_the_time_or_the_end_it_is_told() {
+    let kafka = require!(support::shared());
     let topic = topic("start", 1);
-    let producer = filled(&topic, 10).await;
+    let producer = filled(&kafka, &topic, 10).await;
     let at = |name: &str, start| {
         let group = format!("{}-{name}", topic.name());
         let options = GroupOptions::new(topic.name(), group).unwrap();
-        join(options.with_start(start))
+        join(&kafka, options.with_start(start))
     };
     let mut by_time = at("by-time", ConsumeStart::At(now_ms() + 6)).await;
     assert_eq!(read(&mut by_time, 4).await[0].offset, 6);
@@ -142,9 +117,11 @@ async fn without_a_commit_reading_starts_at_the_time_or_the_end_it_is_told() {
     let mut latest = at("latest", ConsumeStart::Latest).await;
     for consumer in [&mut by_future, &mut latest] {
         assigned(consumer, &[0]).await;
+        // The end of the partition was looked for before this was known.
+        until(async || consumer.lag().pop()).await;
     }
+    // What comes while nobody is there is read all the same.
     latest.close().await.unwrap();
-    println!("closed");
     produce(&producer, 0, "10").await;
     let mut latest = at("latest", ConsumeStart::Latest).await;
     for consumer in [&mut by_future, &mut latest] {
@@ -154,41 +131,199 @@ async fn without_a_commit_reading_starts_at_the_time_or_the_end_it_is_told() {
 
 #[tokio::test]
 async fn a_second_member_takes_its_share_after_the_first_has_committed_it_and_all_when_it_leaves() {
+    let kafka = require!(support::shared());
     let topic = topic("shared", 2);
-    let producer = filled(&topic, 5).await;
-    let mut first = join(group(&topic)).await;
+    let producer = filled(&kafka, &topic, 5).await;
+    let long = group(&topic).with_session_timeout(LONG_SESSION);
+    // As long as no commit comes, nothing is handed over.
+    let patient = long.clone().with_handover_timeout(LONG);
+    let mut first = join(&kafka, patient).await;
     read(&mut first, 10).await;
-    let mut second = join(group(&topic)).await;
+    let mut second = join(&kafka, long).await;
     let given = loop {
         if let GroupEvent::Revoking(partitions) = next(&mut first).await {
             break partitions;
         }
     };
+    assert_eq!(given.len(), 1);
     first.commit(&[(0, 5), (1, 5)]).unwrap();
-    let kept: Vec<u32> = vec![1 - given[0]];
-    assigned(&mut first, &kept).await;
+    assigned(&mut first, &[1 - given[0]]).await;
+    // The share goes to the other with the round that this member's polls start.
     assigned(&mut second, &given).await;
     produce(&producer, given[0], "new").await;
     let new = read(&mut second, 1).await;
-    assert_eq!(
-        (new[0].partition, new[0].offset),
-        (given[0], 5),
-        "nothing came twice"
-    );
+    let place = (new[0].partition, new[0].offset);
+    assert_eq!(place, (given[0], 5), "nothing came twice");
     second.commit(&[(given[0], 6)]).unwrap();
+    // Another's by now: dropped.
+    first.commit(&[(given[0], 1)]).unwrap();
+    // The session is long, so that it is the goodbye that counts.
     first.close().await.unwrap();
     assigned(&mut second, &[0, 1]).await;
     second.close().await.unwrap();
+    told(&kafka, &topic, &[(given[0], 6), (1 - given[0], 5)]).await;
+}
+
+/// Reads, commits and reports records until told to stop.
+async fn work(
+    mut consumer: GroupConsumer,
+    mut stop: tokio::sync::oneshot::Receiver<()>,
+    seen: tokio::sync::mpsc::UnboundedSender<(u32, u64)>,
+) {
+    loop {
+        let event = tokio::select! {
+            event = consumer.next() => event.unwrap(),
+            _ = &mut stop => break,
+        };
+        if let GroupEvent::Records(records) = event {
+            let mut positions = BTreeMap::new();
+            for record in records {
+                positions.insert(record.partition, record.offset + 1);
+                seen.send((record.partition, record.offset)).unwrap();
+            }
+            let positions: Vec<_> = positions.into_iter().collect();
+            consumer.commit(&positions).unwrap();
+        }
+    }
+    consumer.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_that_come_and_go_read_every_record_once() {
+    let kafka = require!(support::shared());
+    let topic = topic("coming-and-going", 4);
+    let producer = filled(&kafka, &topic, 0).await;
+    let batch = vec![record("key", "value"); 50];
+    let (sender, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let start = async || {
+        let consumer = join(&kafka, group(&topic).with_max_batch(20)).await;
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        (stop, tokio::spawn(work(consumer, stopped, sender.clone())))
+    };
+    let mut members = vec![start().await];
+    let mut records: Vec<(u32, u64)> = Vec::new();
+    for round in 1..=24 {
+        for partition in 0..4 {
+            let produced = producer.produce(partition, &batch, Compression::None);
+            produced.await.unwrap();
+        }
+        // Half is in flight when somebody comes or goes.
+        while records.len() < round * 200 - 100 {
+            records.push(within(LONG, seen.recv()).await.unwrap());
+        }
+        if matches!(round % 8, 2 | 4) {
+            members.push(start().await);
+        } else if matches!(round % 8, 6 | 7) {
+            let (stop, member) = members.remove(0);
+            stop.send(()).unwrap();
+            member.await.unwrap();
+        }
+    }
+    while records.len() < 24 * 200 {
+        records.push(within(LONG, seen.recv()).await.unwrap());
+    }
+    for (stop, member) in members {
+        stop.send(()).unwrap();
+        member.await.unwrap();
+    }
+    while let Ok(more) = seen.try_recv() {
+        records.push(more);
+    }
+    records.sort_unstable();
+    let all: Vec<(u32, u64)> = (0..4)
+        .flat_map(|partition| (0..1200).map(move |offset| (partition, offset)))
+        .collect();
+    assert_eq!(records, all);
+}
+
+/// A runtime of its own is what a process is: what ends with it says no goodbye.
+fn process() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+#[test]
+fn after_a_member_has_died_another_goes_on_behind_its_last_commit() {
+    let kafka = require!(support::shared());
+    let topic = topic("died", 2);
+    let dying = process();
+    dying.block_on(async {
+        filled(&kafka, &topic, 10).await;
+        let mut member = join(&kafka, group(&topic)).await;
+        read(&mut member, 20).await;
+        member.commit(&[(0, 4), (1, 9)]).unwrap();
+        told(&kafka, &topic, &[(0, 4), (1, 9)]).await;
+        // Neither dropped nor closed.
+        std::mem::forget(member);
+    });
+    dying.shutdown_background();
+    process().block_on(async {
+        let mut heir = join(&kafka, group(&topic)).await;
+        let records = read(&mut heir, 7).await;
+        let mut places: Vec<_> = records.iter().map(|r| (r.partition, r.offset)).collect();
+        places.sort_unstable();
+        let left = [(0, 4), (0, 5), (0, 6), (0, 7), (0, 8), (0, 9), (1, 9)];
+        assert_eq!(places, left);
+        heir.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
+    let kafka = require!(support::shared());
+    let topic = topic("suspended", 2);
+    let suspended = process();
+    let mut sleeper = suspended.block_on(async {
+        filled(&kafka, &topic, 5).await;
+        let mut member = join(&kafka, group(&topic)).await;
+        read(&mut member, 10).await;
+        member
+    });
+    // Nothing of `suspended` runs until the other has all.
+    let awake = process();
+    let mut other = awake.block_on(async {
+        let mut other = join(&kafka, group(&topic)).await;
+        read(&mut other, 10).await;
+        other.commit(&[(0, 5), (1, 5)]).unwrap();
+        told(&kafka, &topic, &[(0, 5), (1, 5)]).await;
+        other
+    });
+    let (done, is_done) = tokio::sync::oneshot::channel();
+    let other = std::thread::spawn(move || {
+        awake.block_on(async {
+            tokio::select! {
+                () = async { loop { drop(next(&mut other).await); } } => {}
+                _ = is_done => {}
+            }
+            other.close().await.unwrap();
+        });
+    });
+    suspended.block_on(async {
+        // What it had in hand when it fell asleep.
+        sleeper.commit(&[(0, 2), (1, 2)]).unwrap();
+        assigned(&mut sleeper, &[]).await;
+        while sleeper.assignment().len() != 1 {
+            // Committed before it knows what it was given anew.
+            sleeper.commit(&[(0, 3), (1, 3)]).unwrap();
+            next(&mut sleeper).await;
+        }
+        sleeper.close().await.unwrap();
+    });
+    done.send(()).unwrap();
+    other.join().unwrap();
+    process().block_on(told(&kafka, &topic, &[(0, 5), (1, 5)]));
 }
 
 #[tokio::test]
 async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
+    let kafka = require!(support::shared());
     let topic = topic("busy", 2);
-    filled(&topic, 5).await;
-    let mut busy = join(group(&topic).with_handover_timeout(Duration::from_millis(500))).await;
+    filled(&kafka, &topic, 5).await;
+    let hasty = group(&topic).with_handover_timeout(Duration::from_millis(500));
+    let mut busy = join(&kafka, hasty).await;
     read(&mut busy, 10).await;
     // `busy` is not asked for events from here on, but its task answers the rebalance.
-    let mut other = join(group(&topic)).await;
+    let mut other = join(&kafka, group(&topic)).await;
     let share = loop {
         match next(&mut other).await {
             GroupEvent::Assigned(partitions) if !partitions.is_empty() => break partitions,
@@ -197,53 +332,56 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
     };
     assert_eq!(share.len(), 1);
     // For longer than the session, the other is given nothing more.
-    let more = tokio::time::timeout(Duration::from_secs(9), async {
+    let more = tokio::time::timeout(SESSION + SESSION / 2, async {
         while !matches!(next(&mut other).await, GroupEvent::Assigned(_)) {}
     });
     assert!(more.await.is_err());
-    let kept = 1 - share[0];
     busy.commit(&[(0, 5), (1, 5)]).unwrap();
     busy.close().await.unwrap();
     other.close().await.unwrap();
-    let mut third = join(group(&topic)).await;
-    let again = read(&mut third, 5).await;
-    assert!(
-        again.iter().all(|record| record.partition == share[0]),
-        "{kept} was committed"
-    );
+    // The share was taken away with the records in hand, the rest was committed.
+    told(
+        &kafka,
+        &topic,
+        &[
+            (0, 5 * (1 - u64::from(share[0] == 0))),
+            (1, 5 * (1 - u64::from(share[0] == 1))),
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_caller_that_takes_nothing_stops_the_fetching() {
+    let kafka = require!(support::shared());
     let topic = topic("slow", 1);
-    filled(&topic, 20_000).await;
-    let mut consumer = join(group(&topic).with_max_batch(100)).await;
+    filled(&kafka, &topic, 20_000).await;
+    let mut consumer = join(&kafka, group(&topic).with_max_batch(100)).await;
     assigned(&mut consumer, &[0]).await;
-    let lag = until(|| consumer.lag().pop()).await;
+    let lag = until(async || consumer.lag().pop()).await;
     assert_eq!((lag.partition, lag.end), (0, 20_000));
     assert!((100..=400).contains(&lag.position), "{lag:?}");
     let records = read(&mut consumer, 20_000).await;
     let offsets: Vec<u64> = records.iter().map(|record| record.offset).collect();
     assert_eq!(offsets, (0..20_000).collect::<Vec<_>>());
-    assert_eq!(
-        consumer.lag()[0].lag_records(),
-        20_000,
-        "read, but not dealt with"
-    );
+    let lag = consumer.lag()[0];
+    assert_eq!(lag.lag_records(), 20_000, "read, but not dealt with");
     consumer.commit(&[(0, 19_999)]).unwrap();
     assert_eq!(consumer.lag()[0].lag_records(), 1);
 }
 
 #[tokio::test]
 async fn an_offset_that_is_not_kept_any_more_goes_on_at_the_oldest_record_and_says_so() {
+    let kafka = require!(support::shared());
     let topic = topic("expired", 1);
-    filled(&topic, 10).await;
-    let mut first = join(group(&topic)).await;
+    filled(&kafka, &topic, 10).await;
+    let mut first = join(&kafka, group(&topic)).await;
     read(&mut first, 10).await;
     first.commit(&[(0, 2)]).unwrap();
     first.close().await.unwrap();
-    delete_records_before(&topic, 5).await;
-    let mut second = join(group(&topic).with_start(ConsumeStart::Latest)).await;
+    admin::delete_records_before(&kafka, &topic, 5).await;
+    let latest = group(&topic).with_start(ConsumeStart::Latest);
+    let mut second = join(&kafka, latest).await;
     assigned(&mut second, &[0]).await;
     let reset = GroupEvent::OffsetReset {
         partition: 0,
@@ -256,51 +394,71 @@ async fn an_offset_that_is_not_kept_any_more_goes_on_at_the_oldest_record_and_sa
 
 #[tokio::test]
 async fn partitions_that_come_later_are_written_and_read_from_their_start() {
+    let kafka = require!(support::shared());
     let topic = topic("growing", 1);
-    let kafka = options().with_metadata_max_age(Duration::from_millis(500));
+    let kafka = kafka.with_metadata_max_age(Duration::from_millis(500));
     let producer = Producer::connect(&kafka, &topic).await.unwrap();
     let latest = group(&topic).with_start(ConsumeStart::Latest);
-    let mut consumer = GroupConsumer::join(&kafka, latest).await.unwrap();
+    let mut consumer = join(&kafka, latest).await;
     assigned(&mut consumer, &[0]).await;
-    raise_partitions(&topic, 3).await;
-    let seen = async {
+    admin::raise_partitions(&kafka, &topic, 3).await;
+    within(LONG, async {
         while producer.partitions().get() < 3 {
             produce(&producer, 0, "old").await;
         }
         produce(&producer, 2, "new").await;
-    };
-    within(LONG, seen).await;
+    })
+    .await;
     assigned(&mut consumer, &[0, 1, 2]).await;
     let is_new = |record: &GroupRecord| {
         record.partition == 2 && record.record.value.as_deref() == Some(b"new")
     };
-    let mut records = Vec::new();
-    while !records.iter().any(is_new) {
-        records.extend(read(&mut consumer, 1).await);
-    }
+    while !read(&mut consumer, 1).await.iter().any(is_new) {}
 }
 
 #[tokio::test]
 async fn a_topic_that_is_not_there_is_waited_for_and_not_made() {
+    let kafka = require!(support::shared());
     let topic = topic("missing", 3);
-    let mut consumer = join(group(&topic)).await;
+    let mut consumer = join(&kafka, group(&topic)).await;
     let GroupEvent::Unavailable { reason } = next(&mut consumer).await else {
         panic!("there is nothing to read");
     };
     assert!(reason.contains(topic.name()), "{reason}");
-    assert_eq!(partitions_with_kcat(&topic), None);
-    filled(&topic, 1).await;
-    read(&mut consumer, 3).await;
+    assert_eq!(require!(partitions(&kafka, &topic)), None);
+    filled(&kafka, &topic, 1).await;
+    assert_eq!(partitions(&kafka, &topic).unwrap(), Some(3));
+    let (mut records, mut has_recovered) = (0, false);
+    while records < 3 || !has_recovered {
+        match next(&mut consumer).await {
+            GroupEvent::Records(more) => records += more.len(),
+            event => has_recovered |= event == GroupEvent::Recovered,
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_consumer_that_is_dropped_leaves_the_group() {
+    let kafka = require!(support::shared());
     let topic = topic("dropped", 1);
-    filled(&topic, 1).await;
-    let long = Duration::from_secs(120);
-    let mut first = join(group(&topic).with_session_timeout(long)).await;
+    filled(&kafka, &topic, 1).await;
+    let long = group(&topic).with_session_timeout(LONG_SESSION);
+    let mut first = join(&kafka, long).await;
     read(&mut first, 1).await;
     drop(first);
-    let mut second = join(group(&topic)).await;
+    let mut second = join(&kafka, group(&topic)).await;
     read(&mut second, 1).await;
+}
+
+#[tokio::test]
+async fn a_session_that_the_broker_does_not_allow_ends_the_member() {
+    let kafka = require!(support::shared());
+    let topic = topic("refused", 1);
+    filled(&kafka, &topic, 1).await;
+    let short = group(&topic).with_session_timeout(Duration::from_secs(1));
+    let mut consumer = join(&kafka, short).await;
+    let error = within(LONG, consumer.next()).await.unwrap_err();
+    assert!(matches!(error, ConsumeError::Refused(_)), "{error:?}");
+    let error = within(LONG, consumer.next()).await.unwrap_err();
+    assert!(matches!(error, ConsumeError::Ended), "{error:?}");
 }

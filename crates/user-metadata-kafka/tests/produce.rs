@@ -1,109 +1,145 @@
-//! Topics and producing against a real Kafka, read back with kcat.
-#![allow(clippy::unwrap_used)]
+//! Topics and producing against a real Kafka, read back with kcat and with Kafka's own consumer.
+#![cfg(feature = "produce")]
+#![allow(clippy::unwrap_used)] // helpers
 
 mod support;
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use serde_json::json;
-use support::{kcat, now_ms, options, partitions_with_kcat, read_with_kcat, record, topic};
-use user_metadata_kafka::{Compression, KafkaRecord, ProduceError, Producer, ensure_topic};
+use support::{bootstrap, now_ms, partitions, read_with_kcat, record, shared, topic};
+use user_metadata_kafka::{
+    Compression, ConnectError, KafkaRecord, ProduceError, Producer, TopicSpec, ensure_topic,
+};
+use user_metadata_testing::{kafka, require};
+
+const CODECS: [Compression; 3] = [Compression::None, Compression::Lz4, Compression::Zstd];
 
 #[tokio::test]
 async fn a_missing_topic_gets_its_partitions_although_the_broker_would_make_one() {
+    let options = require!(shared());
     let topic = topic("made", 3);
-    assert_eq!(partitions_with_kcat(&topic), None);
-    let state = ensure_topic(&options(), &topic).await.unwrap();
+    assert_eq!(require!(partitions(&options, &topic)), None);
+    let state = ensure_topic(&options, &topic).await.unwrap();
     assert!(state.created && !state.differs());
-    assert_eq!(partitions_with_kcat(&topic), Some(3));
+    assert_eq!(partitions(&options, &topic).unwrap(), Some(3));
 }
 
 #[tokio::test]
 async fn an_existing_topic_stays_as_it_is_and_the_difference_is_reported() {
+    let options = require!(shared());
     let small = topic("kept", 1);
-    ensure_topic(&options(), &small).await.unwrap();
-    let state = ensure_topic(&options(), &topic("kept", 3)).await.unwrap();
+    ensure_topic(&options, &small).await.unwrap();
+    let large = TopicSpec::new(small.name(), NonZeroU32::new(3).unwrap(), NonZeroU16::MIN);
+    let state = ensure_topic(&options, &large.unwrap()).await.unwrap();
     assert!(!state.created && state.differs());
-    assert_eq!(state.partitions.get(), 1);
-    assert_eq!(partitions_with_kcat(&small), Some(1));
+    assert_eq!((state.partitions.get(), state.requested.get()), (1, 3));
+    assert_eq!(require!(partitions(&options, &small)), Some(1));
 }
 
 #[tokio::test]
-async fn what_is_produced_reads_back_with_another_client() {
+async fn of_several_that_ensure_a_topic_at_the_same_time_one_makes_it() {
+    let options = require!(shared());
+    let topic = topic("raced", 3);
+    let ensure = || ensure_topic(&options, &topic);
+    let states = tokio::join!(ensure(), ensure(), ensure(), ensure());
+    let states = [states.0, states.1, states.2, states.3].map(Result::unwrap);
+    assert!(states.iter().all(|state| state.partitions.get() == 3));
+    assert_eq!(states.iter().filter(|state| state.created).count(), 1);
+}
+
+#[tokio::test]
+async fn a_topic_with_more_copies_than_brokers_is_refused_for_good() {
+    let options = require!(shared());
+    let copies = NonZeroU16::new(30).unwrap();
+    let topic = TopicSpec::new(topic("copies", 1).name(), NonZeroU32::MIN, copies).unwrap();
+    let error = ensure_topic(&options, &topic).await.unwrap_err();
+    assert!(
+        matches!(error, ConnectError::TopicRefused { .. }),
+        "{error:?}"
+    );
+    assert!(!error.is_retriable());
+    assert_eq!(require!(partitions(&options, &topic)), None);
+}
+
+#[tokio::test]
+async fn key_value_headers_and_time_read_back_with_another_client() {
+    let options = require!(shared());
     let topic = topic("read-back", 3);
-    let producer = Producer::connect(&options(), &topic).await.unwrap();
+    let producer = Producer::connect(&options, &topic).await.unwrap();
     let tombstone = KafkaRecord {
+        key: Some("user-ü".into()),
         value: None,
-        ..record("user-2", "")
+        headers: vec![("b".into(), b"2".to_vec()), ("a".into(), Vec::new())],
+        timestamp_ms: now_ms() + 1,
     };
-    let codecs = [Compression::None, Compression::Lz4, Compression::Zstd];
-    for (partition, compression) in (0..).zip(codecs) {
-        let batch = [record("user-1", "{\"a\":\"ü\"}"), tombstone.clone()];
-        for expected in [0, 2] {
+    let keyless = KafkaRecord {
+        key: None,
+        headers: Vec::new(),
+        ..record("", "{\"a\":\"ü\"}")
+    };
+    let batch = [record("user-1", "x"), tombstone, keyless];
+    for (partition, compression) in (0..).zip(CODECS) {
+        for expected in [0, 3] {
             let offset = producer.produce(partition, &batch, compression).await;
             assert_eq!(offset.unwrap(), expected);
         }
     }
-    let seen = read_with_kcat(&topic);
-    assert_eq!(seen.len(), 12);
+    let seen = require!(read_with_kcat(&options, &topic));
+    assert_eq!(seen.len(), 18);
+    let content_type = json!(["content-type", "application/json"]);
     for (index, seen) in seen.iter().enumerate() {
-        assert_eq!(seen["partition"], index / 4);
-        assert_eq!(seen["offset"], index % 4);
-        assert_eq!(seen["ts"], now_ms());
-        assert_eq!(seen["headers"], json!(["content-type", "application/json"]));
-        let (key, value) = match index % 2 {
-            0 => ("user-1", json!("{\"a\":\"ü\"}")),
-            _ => ("user-2", json!(null)),
+        assert_eq!(seen["partition"], index / 6);
+        assert_eq!(seen["offset"], index % 6);
+        let (key, value, headers, time) = match index % 3 {
+            0 => (json!("user-1"), json!("x"), content_type.clone(), 0),
+            // In the order of their names.
+            1 => (json!("user-ü"), json!(null), json!(["a", "", "b", "2"]), 1),
+            _ => (json!(null), json!("{\"a\":\"ü\"}"), json!(null), 0),
         };
         assert_eq!(seen["key"], key);
         assert_eq!(seen["payload"], value);
+        assert_eq!(seen["headers"], headers);
+        assert_eq!(seen["ts"], now_ms() + time);
     }
 }
 
 #[tokio::test]
-async fn keys_go_where_other_clients_would_put_them() {
-    let topic = topic("murmur2", 7);
-    ensure_topic(&options(), &topic).await.unwrap();
-    let keys: Vec<String> = (0..500)
-        .map(|n| format!("user-{n}-{}", "ä".repeat(n % 9)))
-        .collect();
-    let lines: String = keys.iter().map(|key| format!("{key}|x\n")).collect();
-    let murmur2 = "partitioner=murmur2_random";
-    kcat(
-        &["-P", "-t", topic.name(), "-K", "|", "-X", murmur2],
-        lines.as_bytes(),
-    );
-    let seen = read_with_kcat(&topic);
-    assert_eq!(seen.len(), keys.len());
-    for record in seen {
-        let key = record["key"].as_str().unwrap();
-        let ours =
-            user_metadata_events::partition_for_key(key.as_bytes(), NonZeroU32::new(7).unwrap());
-        assert_eq!(record["partition"], ours, "{key}");
+async fn kafkas_own_consumer_unpacks_every_compression() {
+    let options = require!(shared());
+    for compression in CODECS {
+        let topic = topic(&format!("unpacked-{compression}"), 1);
+        let producer = Producer::connect(&options, &topic).await.unwrap();
+        let values: Vec<String> = (0..2000)
+            .map(|n| format!("{{\"n\":{n},\"name\":\"same in all\"}}"))
+            .collect();
+        let records: Vec<_> = values.iter().map(|value| record("key", value)).collect();
+        for batch in records.chunks(500) {
+            producer.produce(0, batch, compression).await.unwrap();
+        }
+        let printed = kafka::console_consume(&bootstrap(&options), topic.name(), values.len());
+        assert_eq!(require!(printed), values, "{compression}");
     }
 }
 
 #[tokio::test]
 async fn a_batch_beyond_the_brokers_limit_is_too_large_and_smaller_ones_go_on() {
+    let options = require!(shared());
     let topic = topic("large", 1);
-    let producer = Producer::connect(&options(), &topic).await.unwrap();
+    let producer = Producer::connect(&options, &topic).await.unwrap();
     let large = [record("user-1", &"x".repeat(2 << 20))];
     let error = producer.produce(0, &large, Compression::None).await;
     assert!(matches!(error, Err(ProduceError::TooLarge(_))), "{error:?}");
     let small = [record("user-1", "x")];
-    assert_eq!(
-        producer
-            .produce(0, &small, Compression::None)
-            .await
-            .unwrap(),
-        0
-    );
+    let offset = producer.produce(0, &small, Compression::None).await;
+    assert_eq!(offset.unwrap(), 0);
 }
 
 #[tokio::test]
 async fn a_time_that_the_broker_never_takes_is_rejected() {
+    let options = require!(shared());
     let topic = topic("future", 1);
-    let producer = Producer::connect(&options(), &topic).await.unwrap();
+    let producer = Producer::connect(&options, &topic).await.unwrap();
     let late = [KafkaRecord {
         timestamp_ms: i64::MAX,
         ..record("user-1", "x")
@@ -114,8 +150,9 @@ async fn a_time_that_the_broker_never_takes_is_rejected() {
 
 #[tokio::test]
 async fn a_partition_that_is_not_there_is_named() {
+    let options = require!(shared());
     let topic = topic("narrow", 2);
-    let producer = Producer::connect(&options(), &topic).await.unwrap();
+    let producer = Producer::connect(&options, &topic).await.unwrap();
     let error = producer
         .produce(2, &[record("a", "b")], Compression::None)
         .await;
@@ -124,25 +161,32 @@ async fn a_partition_that_is_not_there_is_named() {
     assert!(!error.is_retriable());
 }
 
+#[tokio::test]
+async fn a_batch_of_nothing_is_written_at_once() {
+    let options = require!(shared());
+    let topic = topic("empty", 1);
+    let producer = Producer::connect(&options, &topic).await.unwrap();
+    let offset = producer.produce(0, &[], Compression::Lz4).await;
+    assert_eq!(offset.unwrap(), 0);
+    assert_eq!(require!(read_with_kcat(&options, &topic)), [json!(0); 0]);
+}
+
 #[cfg(feature = "consume")]
 #[tokio::test]
 async fn a_topic_that_somebody_deletes_is_made_again_with_its_partitions() {
+    let options = require!(shared());
     let topic = topic("deleted", 3);
-    let producer = Producer::connect(&options(), &topic).await.unwrap();
-    let batch = [record("user-1", "x")];
-    producer
-        .produce(2, &batch, Compression::None)
-        .await
-        .unwrap();
-    support::delete_topic(&topic).await;
-    let again = support::within(std::time::Duration::from_secs(30), async {
-        loop {
-            match producer.produce(2, &batch, Compression::None).await {
-                Err(error) => assert!(error.is_retriable(), "{error:?}"),
-                Ok(offset) => return offset,
+    let producer = Producer::connect(&options, &topic).await.unwrap();
+    // The second time to a partition that this producer has never written before.
+    for partition in [2, 2, 1, 0] {
+        support::within(support::LONG, async {
+            let batch = [record("user-1", "x")];
+            while let Err(error) = producer.produce(partition, &batch, Compression::None).await {
+                assert!(error.is_retriable(), "{error:?}");
             }
-        }
-    });
-    assert_eq!(again.await, 0);
-    assert_eq!(partitions_with_kcat(&topic), Some(3));
+        })
+        .await;
+        assert_eq!(require!(partitions(&options, &topic)), Some(3));
+        support::admin::delete_topic(&options, &topic).await;
+    }
 }

@@ -13,7 +13,7 @@ use super::reach::Reach;
 /// How often the brokers are asked how far the partitions go. krafka keeps failed fetches to
 /// itself, so this is also how an outage is noticed, and its end.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-const LOOK_EVERY_IN_TROUBLE: Duration = Duration::from_secs(1);
+pub(super) const LOOK_EVERY_IN_TROUBLE: Duration = Duration::from_secs(1);
 
 /// The time that stands for a partition's end in a request for offsets.
 pub(super) const LATEST: i64 = -1;
@@ -56,7 +56,9 @@ impl Member {
             let topic = self.options.topic();
             tracing::info!(topic, partitions, "new partitions: joining the group anew");
             self.subscribed = None;
-            deadline(self.request_timeout, self.consumer.unsubscribe()).await?;
+            // Within it, the caller hands over all partitions.
+            let limit = self.request_timeout + self.options.handover_timeout();
+            deadline(limit, self.consumer.unsubscribe()).await?;
             self.subscribe().await?;
         }
         Ok(())
@@ -74,7 +76,7 @@ impl Member {
             .ok_or_else(|| classify(KrafkaError::unknown_topic(topic)))
     }
 
-    /// Asks how far the partitions go.
+    /// Asks how far the partitions go, of all of them even if one has no leader.
     async fn look(&self) -> Result<(), ConsumeError> {
         let topic = self.options.topic();
         let mut partitions = self.assignment().await;
@@ -82,17 +84,22 @@ impl Member {
             // Somebody else's, but its leader can tell whether Kafka is there.
             partitions.push(0);
         }
-        for (partition, end) in self.offsets(&partitions, LATEST).await? {
+        let mut looked = Ok(());
+        for (partition, end) in self.each_offset(&partitions, LATEST).await? {
             let position = self.consumer.fetch_position(topic, partition).await;
-            if let (Ok(partition), Some(Ok(position)), Ok(end)) = (
-                u32::try_from(partition),
-                position.map(u64::try_from),
-                u64::try_from(end),
-            ) {
-                self.reaches.set(partition, Reach { position, end });
+            let position = position.and_then(|position| u64::try_from(position).ok());
+            match (end, position) {
+                (Err(error), _) => looked = Err(error),
+                (Ok(end), Some(position)) => {
+                    if let (Ok(partition), Ok(end)) = (u32::try_from(partition), u64::try_from(end))
+                    {
+                        self.reaches.set(partition, Reach { position, end });
+                    }
+                }
+                (Ok(_), None) => {}
             }
         }
-        Ok(())
+        looked
     }
 
     /// The offset of the first record of `time` (ms) or later in each partition, -1 where there is
@@ -102,14 +109,26 @@ impl Member {
         partitions: &[i32],
         time: i64,
     ) -> Result<Vec<(i32, i64)>, ConsumeError> {
+        let answers = self.each_offset(partitions, time).await?;
+        answers
+            .into_iter()
+            .map(|(partition, offset)| Ok((partition, offset?)))
+            .collect()
+    }
+
+    async fn each_offset(
+        &self,
+        partitions: &[i32],
+        time: i64,
+    ) -> Result<Vec<(i32, Result<i64, ConsumeError>)>, ConsumeError> {
         let topic = self.options.topic();
         let asked: Vec<(&str, i32)> = partitions.iter().map(|number| (topic, *number)).collect();
         let answers = async { Ok(self.consumer.offsets_for_times(&asked, time).await) };
-        deadline(self.request_timeout, answers)
-            .await?
+        let answers = deadline(self.request_timeout, answers).await?;
+        Ok(answers
             .into_iter()
-            .map(|((_, partition), offset)| Ok((partition, offset.map_err(classify)?)))
-            .collect()
+            .map(|((_, partition), offset)| (partition, offset.map_err(classify)))
+            .collect())
     }
 
     /// After a long outage krafka would look again only within 30 s. Seeking to where a partition

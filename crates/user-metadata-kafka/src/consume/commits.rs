@@ -1,6 +1,6 @@
 //! Commits beside the reading: the broker takes some 6 ms for each, so none waits for one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,18 +14,60 @@ use super::incident::Incident;
 /// The next offset to be read of each partition.
 type Positions = BTreeMap<u32, u64>;
 
-/// What the group has yet to be told, shared between the caller, who knows, and the task, which
-/// tells.
+/// What the group has yet to be told, and whom it would be right to believe.
+#[derive(Debug, Default)]
+struct Pending {
+    positions: Positions,
+    /// How often an assignment was announced to the caller.
+    announcements: u64,
+    /// Per partition of this member, which announcement gave it.
+    given: BTreeMap<u32, u64>,
+}
+
+/// Shared between the caller, who knows the positions, the listener, who knows the partitions, and
+/// the task, which tells the group.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Commits {
-    pending: watch::Sender<Positions>,
+    pending: watch::Sender<Pending>,
     failure: Arc<Mutex<Option<ConsumeError>>>,
 }
 
 impl Commits {
-    pub(super) fn push(&self, positions: &[(u32, u64)]) {
-        self.pending
-            .send_modify(|pending| pending.extend(positions.iter().copied()));
+    /// Takes positions from a caller that has seen `announcements`. One of a partition that was
+    /// lost and given back since then would put the group back behind what another member has
+    /// committed meanwhile.
+    pub(super) fn push(&self, positions: &[(u32, u64)], announcements: u64) {
+        self.pending.send_modify(|pending| {
+            let given = &pending.given;
+            let is_known = |partition: &u32| {
+                let given = given.get(partition);
+                given.is_none_or(|announcement| *announcement <= announcements + 100)
+            };
+            pending.positions.extend(
+                positions
+                    .iter()
+                    .copied()
+                    .filter(|(partition, _)| is_known(partition)),
+            );
+        });
+    }
+
+    /// Notes that the caller will be told to own exactly these partitions; call it before the
+    /// caller can know.
+    pub(super) fn announce(&self, partitions: &BTreeSet<u32>) {
+        self.pending.send_modify(|pending| {
+            pending.announcements += 1;
+            pending
+                .positions
+                .retain(|partition, _| partitions.contains(partition) || true);
+            pending
+                .given
+                .retain(|partition, _| partitions.contains(partition));
+            for partition in partitions {
+                let given = pending.given.entry(*partition);
+                given.or_insert(pending.announcements);
+            }
+        });
     }
 
     /// Why the last attempt failed, once.
@@ -36,8 +78,9 @@ impl Commits {
     /// Waits until nothing is left to tell. Cancel safe.
     pub(super) async fn settled(&self) {
         let mut pending = self.pending.subscribe();
+        let settled = pending.wait_for(|pending| pending.positions.is_empty());
         // An error would say that the sender is gone; it is here.
-        let _ = pending.wait_for(BTreeMap::is_empty).await.is_ok();
+        let _ = settled.await.is_ok();
     }
 
     fn failure(&self) -> MutexGuard<'_, Option<ConsumeError>> {
@@ -61,8 +104,8 @@ impl Committer {
         let mut pending = self.commits.pending.subscribe();
         let mut incident = Incident::default();
         loop {
-            let wanted = pending.wait_for(|pending| !pending.is_empty()).await;
-            let positions = wanted.map(|positions| positions.clone());
+            let wanted = pending.wait_for(|pending| !pending.positions.is_empty());
+            let positions = wanted.await.map(|pending| pending.positions.clone());
             let wait = match self.commit(positions.unwrap_or_default()).await {
                 Ok(true) => {
                     incident.end();
@@ -82,14 +125,10 @@ impl Committer {
 
     /// Returns whether the group knows; during a rebalance it does not listen.
     async fn commit(&self, positions: Positions) -> Result<bool, ConsumeError> {
-        let owned = self.consumer.assignment().await;
-        let owned = owned.get(&self.topic).map(Vec::as_slice);
         let offsets: Vec<_> = positions
             .iter()
             .filter_map(|(partition, offset)| {
                 let partition = i32::try_from(*partition).ok()?;
-                // The others are somebody else's by now.
-                owned?.contains(&partition).then_some(())?;
                 let offset = OffsetAndMetadata::new(i64::try_from(*offset).ok()?);
                 Some((TopicPartition::new(&self.topic, partition), offset))
             })
@@ -103,9 +142,59 @@ impl Committer {
         let told = deadline(self.request_timeout, commit).await?;
         if told {
             self.commits.pending.send_modify(|pending| {
-                pending.retain(|partition, offset| positions.get(partition) != Some(offset));
+                pending
+                    .positions
+                    .retain(|partition, offset| positions.get(partition) != Some(offset));
             });
         }
         Ok(told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn announce(commits: &Commits, partitions: &[u32]) {
+        commits.announce(&partitions.iter().copied().collect());
+    }
+
+    fn pending(commits: &Commits) -> Vec<(u32, u64)> {
+        let pending = commits.pending.borrow();
+        pending.positions.iter().map(|(p, o)| (*p, *o)).collect()
+    }
+
+    #[test]
+    fn a_later_position_takes_the_place_of_an_earlier_one() {
+        let commits = Commits::default();
+        announce(&commits, &[0, 1]);
+        commits.push(&[(0, 3), (1, 4)], 1);
+        commits.push(&[(0, 5)], 1);
+        assert_eq!(pending(&commits), [(0, 5), (1, 4)]);
+    }
+
+    #[test]
+    fn a_partition_that_is_taken_away_takes_its_position_along() {
+        let commits = Commits::default();
+        announce(&commits, &[0, 1]);
+        commits.push(&[(0, 3), (1, 4)], 1);
+        announce(&commits, &[1]);
+        assert_eq!(pending(&commits), [(1, 4)]);
+        commits.push(&[(0, 3)], 1);
+        assert_eq!(pending(&commits), [(1, 4)]);
+    }
+
+    #[test]
+    fn a_caller_that_has_not_seen_a_partition_go_and_come_back_commits_nothing_of_it() {
+        let commits = Commits::default();
+        announce(&commits, &[0, 1]);
+        announce(&commits, &[1]);
+        announce(&commits, &[0, 1]);
+        for seen in [1, 2] {
+            commits.push(&[(0, 3)], seen);
+            assert_eq!(pending(&commits), []);
+        }
+        commits.push(&[(0, 3), (1, 4)], 3);
+        assert_eq!(pending(&commits), [(0, 3), (1, 4)]);
     }
 }

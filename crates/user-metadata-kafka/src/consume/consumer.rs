@@ -23,6 +23,9 @@ use crate::KafkaOptions;
 /// a second unless the brokers hang.
 const REBALANCE: Duration = Duration::from_secs(60);
 
+/// A member learns of a rebalance from the answer to a heartbeat, however long its session.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
 /// A member of a consumer group, reading one topic.
 ///
 /// It stays a member for as long as it lives, whether [`next`](Self::next) is called or not: its
@@ -36,6 +39,8 @@ pub struct GroupConsumer {
     member: JoinHandle<Result<(), ConsumeError>>,
     has_ended: bool,
     assignment: Vec<u32>,
+    /// How often [`GroupEvent::Assigned`] was taken.
+    announcements: u64,
     /// Per partition the first offset that is not dealt with.
     progress: BTreeMap<u32, u64>,
     commits: Commits,
@@ -73,6 +78,7 @@ impl GroupConsumer {
             messages,
             has_ended: false,
             assignment: Vec::new(),
+            announcements: 0,
             progress: BTreeMap::new(),
             commits,
             reaches: member.reaches.clone(),
@@ -119,6 +125,7 @@ impl GroupConsumer {
                 }
             }
             GroupEvent::Assigned(partitions) => {
+                self.announcements += 1;
                 self.assignment.clone_from(partitions);
                 self.progress
                     .retain(|partition, _| partitions.contains(partition));
@@ -143,7 +150,7 @@ impl GroupConsumer {
     /// rebalance is no failure. `positions` are kept either way, so there is nothing to repeat.
     pub fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), ConsumeError> {
         self.progress.extend(positions.iter().copied());
-        self.commits.push(positions);
+        self.commits.push(positions, self.announcements);
         self.commits.take_failure().map_or(Ok(()), Err)
     }
 
@@ -222,7 +229,7 @@ async fn connect(
         .max_poll_records(max_batch)
         .max_buffered_records(max_batch)
         .session_timeout(options.session_timeout())
-        .heartbeat_interval(options.session_timeout() / 3)
+        .heartbeat_interval(HEARTBEAT.min(options.session_timeout() / 3))
         .max_poll_interval(REBALANCE + options.handover_timeout())
         .partition_assignment_strategy(PartitionAssignmentStrategy::CooperativeSticky)
         .idle_poll_backoff(Duration::from_millis(100))

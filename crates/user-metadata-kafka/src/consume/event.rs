@@ -37,13 +37,14 @@ pub enum GroupEvent {
         /// Where it goes on.
         to: u64,
     },
-    /// Kafka does not answer; nothing comes until [`Recovered`](Self::Recovered). Once per
+    /// Kafka, or one of its brokers, does not answer, which ends with
+    /// [`Recovered`](Self::Recovered). Records of what does answer come meanwhile. Once per
     /// incident, already logged as a warning.
     Unavailable {
         /// What is wrong, in words.
         reason: String,
     },
-    /// Kafka answers again.
+    /// All of Kafka that this member needs answers again.
     Recovered,
 }
 

@@ -8,16 +8,17 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// The outage that is going on, if any.
 #[derive(Debug, Default)]
 pub(super) struct Incident {
+    is_open: bool,
     last_wait: Option<Duration>,
 }
 
 impl Incident {
-    /// Whether an outage is going on.
-    pub(super) fn is_open(&self) -> bool {
-        self.last_wait.is_some()
+    /// Notes that an outage is going on. Returns whether that is news.
+    pub(super) fn begin(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_open, true)
     }
 
-    /// Notes a failure and returns how long to wait before the next attempt.
+    /// Returns how long to wait before the next attempt.
     pub(super) fn failed(&mut self) -> Duration {
         let wait = self
             .last_wait
@@ -26,9 +27,9 @@ impl Incident {
         wait
     }
 
-    /// Ends the outage, if there was one.
-    pub(super) fn end(&mut self) {
-        self.last_wait = None;
+    /// Ends the outage. Returns whether there was one.
+    pub(super) fn end(&mut self) -> bool {
+        std::mem::take(self).is_open
     }
 }
 
@@ -37,13 +38,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_outage_begins_once_and_ends_once() {
+        let mut incident = Incident::default();
+        assert!(!incident.end());
+        assert!(incident.begin());
+        assert!(!incident.begin());
+        assert!(incident.end());
+        assert!(!incident.end());
+    }
+
+    #[test]
     fn waits_grow_to_a_second_and_start_over_after_the_end() {
         let mut incident = Incident::default();
         let waits: Vec<u128> = (0..6).map(|_| incident.failed().as_millis()).collect();
         assert_eq!(waits, [100, 200, 400, 800, 1000, 1000]);
-        assert!(incident.is_open());
         incident.end();
-        assert!(!incident.is_open());
         assert_eq!(incident.failed(), FIRST_WAIT);
     }
 }

@@ -38,6 +38,7 @@ impl Listener {
         let mut partitions = announced.clone().unwrap_or_default();
         change(&mut partitions);
         if announced.as_ref() != Some(&partitions) {
+            self.commits.announce(&partitions);
             let event = GroupEvent::Assigned(partitions.iter().copied().collect());
             *announced = Some(partitions);
             self.outlet.push(Message::Event(event));

@@ -8,6 +8,7 @@ use krafka::consumer::{Consumer, ConsumerRecord};
 use krafka::error::KrafkaError;
 use tokio::time::Instant;
 
+use super::care::LOOK_EVERY_IN_TROUBLE;
 use super::classify::{classify, classify_poll};
 use super::commits::{Commits, Committer};
 use super::incident::Incident;
@@ -100,18 +101,34 @@ impl Member {
         self.outlet.closed().await;
     }
 
-    /// Returns whether Kafka has answered something.
+    /// Returns whether all of Kafka that is asked has answered.
     async fn turn(&mut self) -> Result<bool, ConsumeError> {
-        let answered = self.look_after().await?;
+        let looked = self.look_after().await;
+        if self.subscribed.is_none() {
+            return looked;
+        }
         self.pause_or_resume().await;
+        let has_read = self.read_on().await?;
+        match looked {
+            // One broker of several is away: those that are there must not wait for it.
+            Err(error) if has_read && error.is_retriable() => {
+                self.begin_incident(&error);
+                Ok(false)
+            }
+            looked => looked,
+        }
+    }
+
+    /// Returns whether there was something to do.
+    async fn read_on(&self) -> Result<bool, ConsumeError> {
         match self.poll().await {
-            Ok(records) if records.is_empty() => Ok(answered),
+            Ok(records) if records.is_empty() => Ok(false),
             Ok(records) => {
                 let records = records.into_iter().filter_map(to_group_record).collect();
                 self.event(GroupEvent::Records(records));
                 Ok(true)
             }
-            Err(KrafkaError::Wakeup) => Ok(answered),
+            Err(KrafkaError::Wakeup) => Ok(false),
             Err(KrafkaError::NoOffset { partitions }) => {
                 self.place(partitions).await?;
                 Ok(true)
@@ -160,15 +177,7 @@ impl Member {
     }
 
     async fn failed(&mut self, error: &ConsumeError) {
-        if !self.incident.is_open() {
-            let reason = in_words(error);
-            tracing::warn!(
-                group = self.options.group(),
-                reason,
-                "can't read from Kafka"
-            );
-            self.event(GroupEvent::Unavailable { reason });
-        }
+        self.begin_incident(error);
         let wait = self.incident.failed();
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -176,9 +185,19 @@ impl Member {
         }
     }
 
+    fn begin_incident(&mut self, error: &ConsumeError) {
+        // Its end is seen by looking.
+        self.look_at = self.look_at.min(Instant::now() + LOOK_EVERY_IN_TROUBLE);
+        if self.incident.begin() {
+            let reason = in_words(error);
+            let group = self.options.group();
+            tracing::warn!(group, reason, "can't read from Kafka");
+            self.event(GroupEvent::Unavailable { reason });
+        }
+    }
+
     async fn answered(&mut self) {
-        if self.incident.is_open() {
-            self.incident.end();
+        if self.incident.end() {
             tracing::info!(group = self.options.group(), "reading from Kafka again");
             self.event(GroupEvent::Recovered);
             self.forget_back_offs().await;

@@ -88,7 +88,9 @@ impl Session {
         compression: Compression,
     ) -> Result<u64, Failure> {
         let work = async {
-            self.list_if_due().await?;
+            if lock(&self.partitions).at.elapsed() >= self.metadata_max_age {
+                self.list().await?;
+            }
             let writer = self.writer(partition).await?;
             let offsets = writer.produce(records, compression).await?;
             Ok(offsets
@@ -102,11 +104,9 @@ impl Session {
         }
     }
 
-    /// A topic's partitions may be raised while it is written to.
-    async fn list_if_due(&self) -> Result<(), Failure> {
-        if lock(&self.partitions).at.elapsed() < self.metadata_max_age {
-            return Ok(());
-        }
+    /// Looks again: a topic's partitions may be raised while it is written to, and it may be
+    /// deleted.
+    async fn list(&self) -> Result<(), Failure> {
         let Some(partitions) = count(&self.client, &self.topic).await? else {
             let gone = format!("the topic `{}` is gone", self.topic);
             return Err(Failure::Session(ProduceError::Unavailable(gone.into())));
@@ -119,6 +119,12 @@ impl Session {
     }
 
     async fn writer(&self, partition: u32) -> Result<Arc<PartitionClient>, Failure> {
+        if let Some(writer) = lock(&self.writers).get(&partition) {
+            return Ok(Arc::clone(writer));
+        }
+        // rskafka names the topic when it asks for the leader, and so lets the broker make one that
+        // somebody has deleted.
+        self.list().await?;
         let partitions = self.partitions();
         let number = i32::try_from(partition)
             .ok()
@@ -127,10 +133,7 @@ impl Session {
                 partition,
                 partitions,
             }))?;
-        if let Some(writer) = lock(&self.writers).get(&partition) {
-            return Ok(Arc::clone(writer));
-        }
-        // `Retry` would wait for ever for a topic that somebody has deleted.
+        // `Retry` would wait for ever for a topic that is not there.
         let writer = self
             .client
             .partition_client(&self.topic, number, UnknownTopicHandling::Error)

@@ -1,34 +1,28 @@
-//! What the tests against a broker share: topics of their own, and a second client.
+//! What the tests against a broker share: topics of their own, and other clients to look with.
 #![allow(dead_code, clippy::unwrap_used)] // each test binary uses its part
 
-pub(crate) mod broker;
-
-use std::io::Write as _;
 use std::num::{NonZeroU16, NonZeroU32};
-use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use user_metadata_kafka::{KafkaOptions, KafkaRecord, TopicSpec};
+use user_metadata_kafka::{Compression, KafkaOptions, KafkaRecord, Producer, TopicSpec};
+use user_metadata_testing::{Missing, kafka};
 
-/// The broker that the tests of one binary share.
-pub(crate) fn brokers() -> String {
-    "127.0.0.1:19092".to_owned()
+/// Bounds every step that waits for a broker.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// The broker that tests share which only need a topic of their own.
+pub(crate) fn shared() -> Result<KafkaOptions, Missing> {
+    let brokers = kafka::shared()?;
+    Ok(KafkaOptions::new(brokers.split(',')).unwrap())
 }
 
-pub(crate) fn options() -> KafkaOptions {
-    KafkaOptions::new([brokers()]).unwrap()
-}
-
+/// A topic that no other test uses, in this run or another.
 pub(crate) fn topic(name: &str, partitions: u32) -> TopicSpec {
-    let unique = format!("{name}-{}", std::process::id());
-    TopicSpec::new(
-        unique,
-        NonZeroU32::new(partitions).unwrap(),
-        NonZeroU16::MIN,
-    )
-    .unwrap()
+    let unique = format!("{name}-{}-{}", now_ms(), std::process::id());
+    let partitions = NonZeroU32::new(partitions).unwrap();
+    TopicSpec::new(unique, partitions, NonZeroU16::MIN).unwrap()
 }
 
 /// This test run's time in ms: one long past would fall to the broker's retention.
@@ -49,55 +43,58 @@ pub(crate) fn record(key: &str, value: &str) -> KafkaRecord {
     }
 }
 
-/// Runs kcat and returns what it prints.
-pub(crate) fn kcat(arguments: &[&str], input: &[u8]) -> String {
-    let mut child = Command::new("kcat")
-        .arg("-b")
-        .arg(brokers())
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
+/// Makes `topic` with `count` records in each partition, the n-th with the value `n` and a time n
+/// ms after the run's.
+pub(crate) async fn filled(options: &KafkaOptions, topic: &TopicSpec, count: i64) -> Producer {
+    let producer = Producer::connect(options, topic).await.unwrap();
+    let records: Vec<KafkaRecord> = (0..count)
+        .map(|n| KafkaRecord {
+            timestamp_ms: now_ms() + n,
+            ..record("key", &n.to_string())
+        })
+        .collect();
+    for partition in 0..topic.partitions().get() {
+        producer
+            .produce(partition, &records, Compression::None)
+            .await
+            .unwrap();
+    }
+    producer
+}
+
+pub(crate) async fn produce(producer: &Producer, partition: u32, value: &str) {
+    let records = [record("key", value)];
+    producer
+        .produce(partition, &records, Compression::None)
+        .await
         .unwrap();
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "kcat {arguments:?}");
-    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The brokers as other people's clients take them.
+pub(crate) fn bootstrap(options: &KafkaOptions) -> String {
+    options.brokers().join(",")
 }
 
 /// Every record of a topic, as kcat sees it, in the order of partition and offset.
-pub(crate) fn read_with_kcat(topic: &TopicSpec) -> Vec<Value> {
-    let lines = kcat(
-        &[
-            "-C",
-            "-t",
-            topic.name(),
-            "-o",
-            "beginning",
-            "-e",
-            "-q",
-            "-J",
-        ],
-        b"",
-    );
+pub(crate) fn read_with_kcat(
+    options: &KafkaOptions,
+    topic: &TopicSpec,
+) -> Result<Vec<Value>, Missing> {
+    let lines = kafka::records(&bootstrap(options), topic.name())?;
     let mut records: Vec<Value> = lines
-        .lines()
+        .iter()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     records.sort_by_key(|record| (record["partition"].as_u64(), record["offset"].as_u64()));
-    records
+    Ok(records)
 }
 
-/// The partitions of a topic as kcat sees them, `None` if it is not there. Names no topic, so that
-/// none is made by asking.
-pub(crate) fn partitions_with_kcat(topic: &TopicSpec) -> Option<usize> {
-    let listing: Value = serde_json::from_str(&kcat(&["-L", "-J"], b"")).unwrap();
-    listing["topics"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|listed| listed["topic"] == topic.name())
-        .map(|listed| listed["partitions"].as_array().unwrap().len())
+/// The partitions of a topic as kcat sees them, without naming it, `None` if it is not there.
+pub(crate) fn partitions(
+    options: &KafkaOptions,
+    topic: &TopicSpec,
+) -> Result<Option<u32>, Missing> {
+    kafka::partitions(&bootstrap(options), topic.name())
 }
 
 /// Bounds a step of a test.
@@ -106,10 +103,10 @@ pub(crate) async fn within<T>(limit: Duration, step: impl Future<Output = T>) ->
 }
 
 /// Asks again and again until there is an answer.
-pub(crate) async fn until<T>(mut answer: impl FnMut() -> Option<T>) -> T {
-    within(Duration::from_secs(30), async {
+pub(crate) async fn until<T>(mut answer: impl AsyncFnMut() -> Option<T>) -> T {
+    within(LONG, async {
         loop {
-            if let Some(answer) = answer() {
+            if let Some(answer) = answer().await {
                 return answer;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -118,45 +115,58 @@ pub(crate) async fn until<T>(mut answer: impl FnMut() -> Option<T>) -> T {
     .await
 }
 
+/// What somebody who runs the cluster does to it.
 #[cfg(feature = "consume")]
-async fn admin() -> krafka::admin::AdminClient {
-    krafka::Kafka::builder(brokers())
-        .connect()
-        .await
-        .unwrap()
-        .admin()
-}
+pub(crate) mod admin {
+    use std::collections::BTreeMap;
 
-#[cfg(feature = "consume")]
-pub(crate) async fn raise_partitions(topic: &TopicSpec, total: i32) {
-    let raised = admin()
-        .await
-        .create_partitions([(topic.name(), total)], Default::default())
-        .await
-        .unwrap();
-    raised.into_values().for_each(|result| result.unwrap());
-}
+    use krafka::admin::{AdminClient, TopicPartition};
+    use user_metadata_kafka::{KafkaOptions, TopicSpec};
 
-/// What retention does, of partition 0.
-#[cfg(feature = "consume")]
-pub(crate) async fn delete_records_before(topic: &TopicSpec, offset: i64) {
-    let partition = krafka::admin::TopicPartition::new(topic.name(), 0);
-    let deleted = admin()
-        .await
-        .delete_records([(partition, offset)], Default::default())
-        .await
-        .unwrap();
-    deleted
-        .into_values()
-        .for_each(|result| assert_eq!(result.unwrap(), offset));
-}
+    async fn connect(options: &KafkaOptions) -> AdminClient {
+        let client = krafka::Kafka::builder(super::bootstrap(options)).connect();
+        client.await.unwrap().admin()
+    }
 
-#[cfg(feature = "consume")]
-pub(crate) async fn delete_topic(topic: &TopicSpec) {
-    let deleted = admin()
-        .await
-        .delete_topics([topic.name()], Default::default())
-        .await
-        .unwrap();
-    deleted.into_values().for_each(|result| result.unwrap());
+    pub(crate) async fn raise_partitions(options: &KafkaOptions, topic: &TopicSpec, total: i32) {
+        let admin = connect(options).await;
+        let raise = admin.create_partitions([(topic.name(), total)], Default::default());
+        let raised = raise.await.unwrap();
+        raised.into_values().for_each(|result| result.unwrap());
+    }
+
+    /// What retention does, of partition 0.
+    pub(crate) async fn delete_records_before(
+        options: &KafkaOptions,
+        topic: &TopicSpec,
+        offset: i64,
+    ) {
+        let partition = TopicPartition::new(topic.name(), 0);
+        let admin = connect(options).await;
+        let delete = admin.delete_records([(partition, offset)], Default::default());
+        let deleted = delete.await.unwrap();
+        deleted
+            .into_values()
+            .for_each(|result| assert_eq!(result.unwrap(), offset));
+    }
+
+    /// What the group of the topic's name has committed, per partition.
+    pub(crate) async fn committed(options: &KafkaOptions, topic: &TopicSpec) -> BTreeMap<u32, u64> {
+        let admin = connect(options).await;
+        let list = admin.list_consumer_group_offsets(topic.name(), Default::default());
+        let offsets = list.await.unwrap().into_iter();
+        offsets
+            .filter_map(|(place, offset)| {
+                let offset = offset.unwrap().offset?.try_into().unwrap();
+                Some((place.partition().try_into().unwrap(), offset))
+            })
+            .collect()
+    }
+
+    pub(crate) async fn delete_topic(options: &KafkaOptions, topic: &TopicSpec) {
+        let admin = connect(options).await;
+        let delete = admin.delete_topics([topic.name()], Default::default());
+        let deleted = delete.await.unwrap();
+        deleted.into_values().for_each(|result| result.unwrap());
+    }
 }
