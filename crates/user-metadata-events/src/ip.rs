@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -24,6 +24,27 @@ pub enum ClientIp {
 }
 
 impl ClientIp {
+    /// The network of an address: its host bits are zero, `/24` for IPv4 and `/48` for IPv6.
+    ///
+    /// ```
+    /// use user_metadata_events::ClientIp;
+    /// for (address, network) in [
+    ///     ("203.0.113.255", "203.0.113.0"),
+    ///     ("::ffff:203.0.113.255", "203.0.113.0"),
+    ///     ("2001:db8:1234:5678:9abc::1", "2001:db8:1234::"),
+    ///     ("::1", "::"),
+    /// ] {
+    ///     assert_eq!(ClientIp::network(address.parse().unwrap()).to_string(), network);
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn network(address: IpAddr) -> Self {
+        Self::Address(match address.to_canonical() {
+            IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & (u32::MAX << 8))),
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 80))),
+        })
+    }
+
     /// The address, if it is one.
     #[must_use]
     pub const fn address(&self) -> Option<IpAddr> {
