@@ -70,7 +70,7 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
     let tasks = TaskTracker::new();
     tasks.spawn(admin.serve(Arc::new(health), recorder, ended.clone()));
-    let publishing = tasks.spawn(publishing.run());
+    let mut publishing = tasks.spawn(publishing.run());
     let mut serving = tasks.spawn(server.serve(listener, stop.clone()));
 
     tokio::select! {
@@ -83,7 +83,10 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let drained = serving.await.map_err(|error| Failure::runtime(&error))?;
     let deadline = deadline.max(tokio::time::Instant::now() + LAST_EVENTS);
     // Whether in time or not, the account says what became of all events.
-    drop(timeout_at(deadline, publishing).await);
+    if timeout_at(deadline, &mut publishing).await.is_err() {
+        publishing.abort();
+        drop(publishing.await);
+    }
     ended.cancel();
     say_what_became_of_all(&monitor.accounting(), drained);
     Ok(())
