@@ -1,0 +1,200 @@
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::{Duration, SystemTime};
+
+use user_metadata_events::{
+    ClientId, DEFAULT_PARTITIONS, EncodeError, EventId, UnixMillis, User, UserMetadataEvent,
+    partition_for_key,
+};
+
+use super::violation::Fault;
+use crate::pipeline::Fetched;
+
+pub(super) const PARTITIONS: NonZeroU32 = DEFAULT_PARTITIONS;
+
+/// Every field that an event can have, and keys of a newer version.
+const FULL: &str = include_str!("full.json");
+/// As little as an event can have.
+const BARE: &str = include_str!("bare.json");
+
+/// Text that has broken something somewhere: SQL, CSV, JSON and shell in it, what looks like
+/// another type, what differs only in case, spaces or composition.
+const ODD_TEXTS: [&str; 20] = [
+    "O'Brien",
+    "\"quoted\" \\ back\\\\slash",
+    "'); DROP TABLE events; --",
+    "$1 ? :name %s %00 {} {{x}} ${x}",
+    "<script>alert('x')</script>&amp;",
+    "=1+1,\";\"|`id`",
+    "\\u0000 \\n \\x00",
+    "null",
+    "NULL",
+    "007",
+    "1e5",
+    "true",
+    " leading and trailing ",
+    "user",
+    "USER",
+    "caf\u{e9}",
+    "cafe\u{301}",
+    "שלום عليكم",
+    "👩‍👩‍👧‍👦 👍🏽 🏴‍☠️",
+    "𝕌𝕟𝕚 字 한국 ﷽ \u{10ffff}",
+];
+
+/// The texts of an event, and the most characters that each has.
+const LONGEST: [(Field, usize); 5] = [
+    (Field::UserId, User::MAX_ID),
+    (Field::Username, User::MAX_USERNAME),
+    (Field::SessionId, User::MAX_SESSION_ID),
+    (Field::UserAgent, 1024),
+    (Field::Language, 256),
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Field {
+    UserId,
+    Username,
+    SessionId,
+    UserAgent,
+    Language,
+}
+
+fn set(event: &mut UserMetadataEvent, field: Field, text: &str) {
+    let text = text.to_owned();
+    match field {
+        Field::UserId => event.user_id = text,
+        Field::Username => event.username = text,
+        Field::SessionId => event.session_id = text,
+        Field::UserAgent => event.metadata.user_agent = Some(text),
+        Field::Language => event.metadata.language = Some(text),
+    }
+}
+
+/// An event and where it lies in the topic.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) event: UserMetadataEvent,
+    pub(super) partition: u32,
+    pub(super) offset: u64,
+}
+
+impl Sent {
+    pub(super) fn to_fetched(&self) -> Result<Fetched, EncodeError> {
+        Ok(Fetched {
+            partition: self.partition,
+            offset: self.offset,
+            record: self.event.to_record("/conformance", None)?,
+        })
+    }
+}
+
+/// Makes events, and gives each its place in the topic.
+pub(super) struct Events {
+    full: UserMetadataEvent,
+    bare: UserMetadataEvent,
+    next_offsets: BTreeMap<u32, u64>,
+    made: u64,
+}
+
+impl Events {
+    pub(super) fn new() -> Result<Self, Fault> {
+        let decode = |json: &str| UserMetadataEvent::decode(Some(json.as_bytes()));
+        Ok(Self {
+            full: decode(FULL).map_err(Fault::setup)?,
+            bare: decode(BARE).map_err(Fault::setup)?,
+            next_offsets: BTreeMap::new(),
+            made: 0,
+        })
+    }
+
+    /// Makes `count` events of 100 users, full and bare ones in turn.
+    pub(super) fn plain(&mut self, count: usize) -> Vec<Sent> {
+        let mut plain = || {
+            let is_full = self.made.is_multiple_of(2);
+            let event = if is_full { &self.full } else { &self.bare };
+            let mut event = event.clone();
+            event.user_id = format!("conformance-user-{}", self.made % 100);
+            event.username = format!("User {}", self.made);
+            self.send(event)
+        };
+        (0..count).map(|_| plain()).collect()
+    }
+
+    /// Makes events with text at its limits, a plain one before and after each.
+    pub(super) fn odd(&mut self) -> Vec<Sent> {
+        let mut odd = Vec::new();
+        // One text at a time, in characters of one byte and of four, then all at once.
+        for character in ["x", "🦀"] {
+            let mut all = self.full.clone();
+            for (field, max) in LONGEST {
+                let mut event = self.full.clone();
+                set(&mut event, field, &character.repeat(max));
+                odd.push(event);
+                set(&mut all, field, &character.repeat(max));
+            }
+            odd.push(all);
+        }
+        for text in ODD_TEXTS {
+            let mut event = self.full.clone();
+            for (field, _) in LONGEST {
+                set(&mut event, field, text);
+            }
+            odd.push(event);
+        }
+        let mut sent = self.plain(1);
+        for event in odd {
+            sent.push(self.send(event));
+            sent.extend(self.plain(1));
+        }
+        sent
+    }
+
+    /// Puts an event that was sent into the topic once more, as a publisher does that did not
+    /// hear the first answer.
+    pub(super) fn again(&mut self, sent: &Sent) -> Sent {
+        let offset = self.next_offsets.entry(sent.partition).or_default();
+        let again = Sent {
+            offset: *offset,
+            ..sent.clone()
+        };
+        *offset += 1;
+        again
+    }
+
+    /// Gives an event ids and times of its own, and its place.
+    fn send(&mut self, mut event: UserMetadataEvent) -> Sent {
+        self.made += 1;
+        let upgrade = UnixMillis::from(SystemTime::now());
+        let join = upgrade.saturating_add(Duration::from_millis(120));
+        event.id = EventId::new(join);
+        event.timestamp = join;
+        event.connection_info.client_id = ClientId::new(upgrade);
+        event.connection_info.connection_time = upgrade;
+        let partition = partition_for_key(event.user_id.as_bytes(), PARTITIONS);
+        let offset = self.next_offsets.entry(partition).or_default();
+        let sent = Sent {
+            event,
+            partition,
+            offset: *offset,
+        };
+        *offset += 1;
+        sent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_is_one_that_a_consumer_decodes_unchanged() {
+        let mut events = Events::new().unwrap();
+        let sent = [events.plain(4), events.odd()].concat();
+        for sent in sent {
+            let value = sent.to_fetched().unwrap().record.value;
+            let decoded = UserMetadataEvent::decode(value.as_deref()).unwrap();
+            assert_eq!(decoded, sent.event);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use user_metadata_events::EventId;
+
+use crate::BoxError;
+
+/// What a sink did wrong, and when.
+#[derive(Debug, thiserror::Error)]
+#[error("{case}: {fault}")]
+pub struct Violation {
+    case: &'static str,
+    #[source]
+    fault: Fault,
+}
+
+impl Violation {
+    pub(super) const fn new(case: &'static str, fault: Fault) -> Self {
+        Self { case, fault }
+    }
+
+    /// What happened to the sink, e.g. `a crash after a batch was stored`.
+    #[must_use]
+    pub const fn case(&self) -> &'static str {
+        self.case
+    }
+
+    /// What it did wrong.
+    #[must_use]
+    pub const fn fault(&self) -> &Fault {
+        &self.fault
+    }
+}
+
+/// What a sink did wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// An event is not in the target.
+    #[error(
+        "`write` returned Ok, and {missing} of {sent} events are not in the target; the first that \
+         is missing is number {first}"
+    )]
+    Lost {
+        /// How many are missing.
+        missing: usize,
+        /// How many there should be.
+        sent: usize,
+        /// Which one is missing first, counted from 1 in the order of delivery.
+        first: usize,
+    },
+    /// An event is in the target several times.
+    #[error(
+        "event {id} is {times} times in the target; be idempotent on `event.id`, or say so in \
+         `Subject::deduplicates`"
+    )]
+    Duplicated {
+        /// The event.
+        id: EventId,
+        /// How often it is there.
+        times: usize,
+    },
+    /// Events of one partition are in the target in another order than they came in.
+    #[error("the events of partition {partition} are stored in another order than they came in")]
+    Reordered {
+        /// The partition.
+        partition: u32,
+    },
+    /// An event is in the target with another text.
+    #[error("event {id} comes back with another {field}: sent {sent}, stored {stored}")]
+    Changed {
+        /// The event.
+        id: EventId,
+        /// What has changed, named as in JSON.
+        field: &'static str,
+        /// As it was delivered.
+        sent: String,
+        /// As it was read back.
+        stored: String,
+    },
+    /// It rejects what it must not, or does not reject what it must.
+    #[error("{0}")]
+    Rejection(String),
+    /// `write` returned something else than it should.
+    #[error("`write` should have returned {expected}, and {got}")]
+    Answer {
+        /// What it should have returned.
+        expected: &'static str,
+        /// What it did.
+        got: String,
+    },
+    /// Not the sink's fault: it could not be opened, or its target not be read.
+    #[error("the check could not be done: {0}")]
+    Setup(#[source] BoxError),
+}
+
+impl Fault {
+    pub(super) fn setup(cause: impl Into<BoxError>) -> Self {
+        Self::Setup(cause.into())
+    }
+}

@@ -1,0 +1,188 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::num::{NonZeroU16, NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
+use std::time::Duration;
+
+use user_metadata_events::{DEFAULT_PARTITIONS, TOPIC, UnixMillis};
+
+use super::feed::{Carrier, Feed, Reading};
+use super::start::{Start, start};
+use super::{BuildError, Consumer};
+use crate::pipeline::{BatchLimits, Monitor};
+use crate::{ConsumerStatus, Sink};
+
+/// Where a sink starts that its group has no position for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum StartFrom {
+    /// At the oldest event that is kept.
+    #[default]
+    Earliest,
+    /// After the newest event.
+    Latest,
+    /// At the first event of this moment or later.
+    At(UnixMillis),
+}
+
+const MAX_EVENTS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
+
+/// What a [`Consumer`] reads, and the sinks that it writes to.
+#[must_use]
+pub struct ConsumerBuilder {
+    carrier: Option<Carrier>,
+    topic: String,
+    partitions: NonZeroU32,
+    replication_factor: NonZeroU16,
+    group: String,
+    start_from: StartFrom,
+    limits: BatchLimits,
+    sinks: Vec<(String, Start)>,
+}
+
+impl Default for ConsumerBuilder {
+    fn default() -> Self {
+        Self {
+            carrier: None,
+            topic: TOPIC.to_owned(),
+            partitions: DEFAULT_PARTITIONS,
+            replication_factor: NonZeroU16::MIN,
+            group: "user-metadata".to_owned(),
+            start_from: StartFrom::default(),
+            limits: BatchLimits {
+                max_events: MAX_EVENTS,
+                max_wait: Duration::from_millis(200),
+            },
+            sinks: Vec::new(),
+        }
+    }
+}
+
+impl ConsumerBuilder {
+    /// Reads from Kafka.
+    #[cfg(feature = "kafka")]
+    pub fn kafka(mut self, options: user_metadata_kafka::KafkaOptions) -> Self {
+        self.carrier = Some(Carrier::Kafka(options));
+        self
+    }
+
+    /// Reads the embedded log in this directory. Until a publisher has made it, the consumer
+    /// waits.
+    #[cfg(feature = "embedded")]
+    pub fn log(mut self, data_dir: impl Into<std::path::PathBuf>) -> Self {
+        let dir = user_metadata_log::DataDir::new(data_dir);
+        self.carrier = Some(Carrier::Log(dir));
+        self
+    }
+
+    /// The topic; default [`TOPIC`]. The embedded log has only one, which this names.
+    pub fn topic(mut self, name: impl Into<String>) -> Self {
+        self.topic = name.into();
+        self
+    }
+
+    /// How many partitions the topic gets if it has to be made; default 3. Only for Kafka.
+    pub fn partitions(mut self, partitions: NonZeroU32) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    /// How many copies the topic gets if it has to be made; default 1. Only for Kafka.
+    pub fn replication_factor(mut self, replication_factor: NonZeroU16) -> Self {
+        self.replication_factor = replication_factor;
+        self
+    }
+
+    /// The consumer group, to which each sink's name is added: `GROUP.NAME`; default
+    /// `user-metadata`.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.group = group.into();
+        self
+    }
+
+    /// Where a sink starts that its group has no position for; default
+    /// [`Earliest`](StartFrom::Earliest).
+    pub fn start_from(mut self, start_from: StartFrom) -> Self {
+        self.start_from = start_from;
+        self
+    }
+
+    /// The most events in a batch; default 1,000.
+    pub fn batch_max_events(mut self, events: NonZeroUsize) -> Self {
+        self.limits.max_events = events;
+        self
+    }
+
+    /// How long an event may wait for its batch to fill; default 200 ms.
+    pub fn batch_max_wait(mut self, wait: Duration) -> Self {
+        self.limits.max_wait = wait;
+        self
+    }
+
+    /// Adds a sink. `name` (lower-case letters, digits, dashes) is part of its group's name, so
+    /// under another name it reads everything anew.
+    pub fn sink(mut self, name: impl Into<String>, sink: impl Sink) -> Self {
+        self.sinks.push((name.into(), start(sink)));
+        self
+    }
+
+    /// Checks everything that can be checked without reaching the topic. On the embedded log, each
+    /// sink takes its group, which no other process then can. Blocks for some milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] names the remedy.
+    pub fn build(self) -> Result<Consumer, BuildError> {
+        let carrier = self.carrier.ok_or(BuildError::NoSource)?;
+        check_names(self.sinks.iter().map(|(name, _)| &**name))?;
+        let reading = Reading {
+            topic: self.topic,
+            partitions: self.partitions,
+            replication_factor: self.replication_factor,
+            start_from: self.start_from,
+            limits: self.limits,
+        };
+        let mut monitors = Vec::new();
+        let mut pipelines = Vec::new();
+        for (name, start) in self.sinks {
+            let group = format!("{}.{name}", self.group);
+            let feed = Feed::new(&carrier, &reading, &group)?;
+            let monitor = Monitor::new(&Arc::from(name), group);
+            monitors.push(monitor.shared());
+            pipelines.push((monitor, feed, start));
+        }
+        Ok(Consumer::new(pipelines, ConsumerStatus::new(monitors)))
+    }
+}
+
+fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), BuildError> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let name_owned = || name.to_owned();
+        if name.is_empty() || !name.chars().all(allowed) {
+            return Err(BuildError::SinkName { name: name_owned() });
+        }
+        if !seen.insert(name) {
+            return Err(BuildError::DuplicateSink { name: name_owned() });
+        }
+    }
+    if seen.is_empty() {
+        return Err(BuildError::NoSink);
+    }
+    Ok(())
+}
+
+impl fmt::Debug for ConsumerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sinks: Vec<&String> = self.sinks.iter().map(|(name, _)| name).collect();
+        f.debug_struct("ConsumerBuilder")
+            .field("carrier", &self.carrier)
+            .field("topic", &self.topic)
+            .field("group", &self.group)
+            .field("start_from", &self.start_from)
+            .field("limits", &self.limits)
+            .field("sinks", &sinks)
+            .finish_non_exhaustive()
+    }
+}

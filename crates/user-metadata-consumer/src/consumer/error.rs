@@ -1,0 +1,48 @@
+use crate::BoxError;
+
+/// A consumer can't be built. The message names the remedy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// There is nothing to read.
+    #[error("nothing to read; call `kafka` or `log`")]
+    NoSource,
+    /// There is nothing to write to.
+    #[error("no sink; add at least one")]
+    NoSink,
+    /// A sink's name would not do as a part of a group's name.
+    #[error("`{name}` can't name a sink; use lower-case letters, digits and dashes")]
+    SinkName {
+        /// The name.
+        name: String,
+    },
+    /// Two sinks would read as the same group.
+    #[error("two sinks are named `{name}`; give one of them another name, e.g. `?name={name}-2`")]
+    DuplicateSink {
+        /// The name.
+        name: String,
+    },
+    /// Kafka would refuse a topic's or a group's name, or a topic's layout.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Options(#[from] user_metadata_kafka::OptionsError),
+    /// The embedded log can't be used, e.g. since another process reads as the same group.
+    #[cfg(feature = "embedded")]
+    #[error(transparent)]
+    Log(#[from] user_metadata_log::OpenError),
+}
+
+/// A consumer has ended since no sink runs any more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsumeError {
+    /// A sink has failed for good, and every other has ended or failed, too.
+    #[error("no sink runs any more; {sink} has failed")]
+    SinkFailed {
+        /// The first that failed.
+        sink: String,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+}

@@ -1,0 +1,78 @@
+use std::num::{NonZeroU16, NonZeroU32};
+
+use super::{BuildError, StartFrom};
+use crate::pipeline::BatchLimits;
+
+#[cfg(feature = "embedded")]
+use crate::embedded::LogSource;
+#[cfg(feature = "kafka")]
+use crate::kafka::KafkaFeed;
+
+/// What carries the topic.
+#[derive(Debug, Clone)]
+pub(super) enum Carrier {
+    #[cfg(feature = "kafka")]
+    Kafka(user_metadata_kafka::KafkaOptions),
+    #[cfg(feature = "embedded")]
+    Log(user_metadata_log::DataDir),
+}
+
+/// How every sink reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    pub(crate) topic: String,
+    #[cfg_attr(
+        not(feature = "kafka"),
+        expect(dead_code, reason = "a log has its own")
+    )]
+    pub(crate) partitions: NonZeroU32,
+    #[cfg_attr(
+        not(feature = "kafka"),
+        expect(dead_code, reason = "a log has one copy")
+    )]
+    pub(crate) replication_factor: NonZeroU16,
+    pub(crate) start_from: StartFrom,
+    pub(crate) limits: BatchLimits,
+}
+
+impl Reading {
+    /// The topic of the dead letters of every topic.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn dead_letter_topic(&self) -> String {
+        format!("{}-dlq", self.topic)
+    }
+}
+
+/// What one sink reads from.
+pub(super) struct Feed {
+    pub(super) topic: String,
+    pub(super) limits: BatchLimits,
+    pub(super) of: FeedOf,
+}
+
+pub(super) enum FeedOf {
+    #[cfg(feature = "kafka")]
+    Kafka(KafkaFeed),
+    #[cfg(feature = "embedded")]
+    Log(LogSource),
+}
+
+impl Feed {
+    pub(super) fn new(
+        carrier: &Carrier,
+        reading: &Reading,
+        group: &str,
+    ) -> Result<Self, BuildError> {
+        let of = match carrier {
+            #[cfg(feature = "kafka")]
+            Carrier::Kafka(options) => FeedOf::Kafka(KafkaFeed::new(options, reading, group)?),
+            #[cfg(feature = "embedded")]
+            Carrier::Log(dir) => FeedOf::Log(LogSource::open(dir, reading, group)?),
+        };
+        Ok(Self {
+            topic: reading.topic.clone(),
+            limits: reading.limits,
+            of,
+        })
+    }
+}

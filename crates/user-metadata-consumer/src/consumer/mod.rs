@@ -1,0 +1,145 @@
+//! The consumer: which sinks run and what they read.
+
+mod builder;
+mod error;
+mod feed;
+mod start;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+pub use builder::{ConsumerBuilder, StartFrom};
+pub use error::{BuildError, ConsumeError};
+pub(crate) use feed::Reading;
+
+use crate::ConsumerStatus;
+use crate::pipeline::{End, Monitor, in_words};
+use crate::status::{Shared, lock};
+use feed::Feed;
+use start::Start;
+
+/// Reads a topic into sinks. Each sink has its own task and its own consumer group.
+pub struct Consumer {
+    pipelines: Vec<(Monitor, Feed, Start)>,
+    status: ConsumerStatus,
+}
+
+/// What a consumer has done from its start to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Every sink, in the order in which they were given.
+    pub sinks: Vec<SinkSummary>,
+}
+
+/// What one sink has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkSummary {
+    /// The sink's name.
+    pub name: String,
+    /// Events stored.
+    pub written: u64,
+    /// Records sent to the dead-letter topic.
+    pub dead_lettered: u64,
+}
+
+impl Consumer {
+    /// Starts to describe a consumer.
+    pub fn builder() -> ConsumerBuilder {
+        ConsumerBuilder::default()
+    }
+
+    const fn new(pipelines: Vec<(Monitor, Feed, Start)>, status: ConsumerStatus) -> Self {
+        Self { pipelines, status }
+    }
+
+    /// A handle that says how the consumer is, also while it runs.
+    #[must_use]
+    pub fn status(&self) -> ConsumerStatus {
+        self.status.clone()
+    }
+
+    /// Reads until `stop`, or until no sink runs any more. A batch that is being written at `stop`
+    /// is finished and committed first; whoever can't wait for a slow target drops the future:
+    /// what is not committed is read again.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`] when no sink runs any more and one has failed.
+    pub async fn run(self, stop: CancellationToken) -> Result<Summary, ConsumeError> {
+        let mut tasks = JoinSet::new();
+        let mut running: HashMap<Id, Shared> = HashMap::new();
+        for (monitor, feed, start) in self.pipelines {
+            let shared = monitor.shared();
+            let task = tasks.spawn(start(monitor, feed, stop.clone()));
+            running.insert(task.id(), shared);
+        }
+        let mut failure = None;
+        while let Some(ended) = tasks.join_next_with_id().await {
+            let (id, end) = match ended {
+                Ok((id, end)) => (id, end),
+                Err(error) => (error.id(), panicked(&error)),
+            };
+            if let Some(shared) = running.remove(&id) {
+                let failed = finish(&shared, end);
+                failure = failure.or(failed);
+            }
+        }
+        match failure {
+            Some(failure) if !stop.is_cancelled() => Err(failure),
+            _ => Ok(summary(&self.status)),
+        }
+    }
+}
+
+/// Notes the end of a sink. Returns the error if it is one.
+fn finish(shared: &Shared, end: End) -> Option<ConsumeError> {
+    let sink = lock(shared).name.to_string();
+    match end {
+        End::Stopped => {
+            Monitor::finished(shared, None);
+            None
+        }
+        End::Closed => {
+            info!(sink, "the sink's target wants no more; the sink ends");
+            Monitor::finished(shared, None);
+            None
+        }
+        End::Failed(source) => {
+            let reason = in_words(&*source);
+            error!(sink, reason, "the sink stops for good");
+            Monitor::finished(shared, Some(&reason));
+            Some(ConsumeError::SinkFailed { sink, source })
+        }
+    }
+}
+
+fn panicked(error: &JoinError) -> End {
+    End::Failed(format!("it panicked: {error}").into())
+}
+
+fn summary(status: &ConsumerStatus) -> Summary {
+    let sinks = status.sinks().into_iter().map(|sink| SinkSummary {
+        name: sink.name,
+        written: sink.written,
+        dead_lettered: sink.dead_lettered,
+    });
+    Summary {
+        sinks: sinks.collect(),
+    }
+}
+
+impl fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,9 @@
+//! Reading the embedded log, and appending dead letters to one.
+
+mod source;
+mod tail;
+mod topic;
+mod writer;
+
+pub(crate) use source::LogSource;
+pub use writer::LogTopicWriter;

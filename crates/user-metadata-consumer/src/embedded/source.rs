@@ -1,0 +1,171 @@
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+use user_metadata_events::DEFAULT_PARTITIONS;
+use user_metadata_log::{DataDir, GroupPositions, LogReader, OpenError};
+
+use super::tail::{Command, Tail};
+use super::writer::LogTopicWriter;
+use crate::BoxError;
+use crate::consumer::Reading;
+use crate::pipeline::{Input, Reach, Source};
+
+/// Reads the embedded log through a thread of its own, which may block. The thread ends when this
+/// is dropped.
+pub(crate) struct LogSource {
+    dir: DataDir,
+    commands: Sender<Command>,
+    inputs: mpsc::UnboundedReceiver<Result<Input, BoxError>>,
+    reaches: Reaches,
+    uncommitted: BTreeMap<u32, u64>,
+}
+
+/// How far the partitions go, as the thread last saw it.
+pub(super) type Reaches = Arc<Mutex<Vec<Reach>>>;
+
+pub(super) fn lock(reaches: &Reaches) -> MutexGuard<'_, Vec<Reach>> {
+    // Nothing panics while it is held.
+    reaches.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LogSource {
+    /// Takes the group, and begins to read if the log is there.
+    pub(crate) fn open(dir: &DataDir, reading: &Reading, group: &str) -> Result<Self, OpenError> {
+        let positions = GroupPositions::open(dir, group)?;
+        let path = dir.topic_path();
+        match LogReader::open(&path) {
+            Ok(_) | Err(OpenError::Missing { .. } | OpenError::Storage { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let (commands, received) = channel();
+        let (outlet, inputs) = mpsc::unbounded_channel();
+        let reaches = Reaches::default();
+        let tail = Tail::new(
+            path.clone(),
+            positions,
+            reading,
+            outlet,
+            Arc::clone(&reaches),
+        );
+        std::thread::Builder::new()
+            .name(format!("log-{group}"))
+            .spawn(move || tail.run(&received))
+            .map_err(|source| OpenError::Io { path, source })?;
+        Ok(Self {
+            dir: dir.clone(),
+            commands,
+            inputs,
+            reaches,
+            uncommitted: BTreeMap::new(),
+        })
+    }
+
+    /// Waits until the thread has done `command`.
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(command(answer)).ok()?;
+        answered.await.ok()
+    }
+}
+
+impl Source for LogSource {
+    type DeadLetters = LogTopicWriter;
+
+    async fn next(&mut self) -> Result<Input, BoxError> {
+        let input = self.inputs.recv().await;
+        // Nothing is awaited from here on, so a dropped call has not taken anything out.
+        drop(self.commands.send(Command::Taken));
+        input.unwrap_or_else(|| Err("the thread that reads the log has ended".into()))
+    }
+
+    async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
+        self.uncommitted.extend(positions.iter().copied());
+        if self.uncommitted.is_empty() {
+            return Ok(());
+        }
+        let positions = self.uncommitted.clone().into_iter().collect();
+        let commit = |answer| Command::Commit { positions, answer };
+        let committed = self.ask(commit).await;
+        committed.ok_or("the thread that reads the log has ended")??;
+        self.uncommitted.clear();
+        Ok(())
+    }
+
+    fn reach(&self) -> Vec<Reach> {
+        lock(&self.reaches).clone()
+    }
+
+    fn dead_letters(&self) -> LogTopicWriter {
+        let partitions = u32::try_from(lock(&self.reaches).len());
+        let partitions = partitions.ok().and_then(NonZeroU32::new);
+        LogTopicWriter::new(
+            self.dir.dead_letters_path(),
+            partitions.unwrap_or(DEFAULT_PARTITIONS),
+        )
+    }
+
+    async fn close(mut self) {
+        if !self.uncommitted.is_empty()
+            && let Err(error) = self.commit(&[]).await
+        {
+            tracing::warn!(
+                error,
+                "the last positions are not committed; they are read again"
+            );
+        }
+        drop(self.commands);
+        // The end of the thread is the end of its outlet.
+        while self.inputs.recv().await.is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::{NonZeroU16, NonZeroUsize};
+    use std::time::Duration;
+
+    use user_metadata_log::{Batch, LogOptions, LogRecord, LogWriter};
+
+    use super::*;
+    use crate::StartFrom;
+    use crate::pipeline::BatchLimits;
+
+    #[tokio::test]
+    async fn the_thread_reads_no_further_than_one_input_ahead() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::new(dir.path());
+        let mut writer = LogWriter::open(data.topic_path(), LogOptions::default()).unwrap();
+        let records = vec![LogRecord::default(); 5];
+        let batch = Batch {
+            partition: 0,
+            records: &records,
+        };
+        writer.append(&[batch]).unwrap();
+        let reading = Reading {
+            topic: "user-metadata".to_owned(),
+            partitions: DEFAULT_PARTITIONS,
+            replication_factor: NonZeroU16::MIN,
+            start_from: StartFrom::Earliest,
+            limits: BatchLimits {
+                max_events: NonZeroUsize::MIN,
+                max_wait: Duration::ZERO,
+            },
+        };
+        let mut source = LogSource::open(&data, &reading, "group.own").unwrap();
+        assert!(matches!(source.next().await, Ok(Input::Assigned(all)) if all == [0, 1, 2]));
+        for offset in 0..5 {
+            let Ok(Input::Records(records)) = source.next().await else {
+                panic!("no record")
+            };
+            assert_eq!((records.len(), records[0].offset), (1, offset));
+            // The answer comes after the thread has seen that the records were taken.
+            source.commit(&[(0, offset + 1)]).await.unwrap();
+            assert!(source.inputs.len() <= 1, "it reads on and on");
+        }
+        assert_eq!(source.reach()[0].lag_records(), 0);
+        source.close().await;
+    }
+}

@@ -1,0 +1,227 @@
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
+use user_metadata_log::{GroupPositions, LogReader, OpenError, ReadError, StorageError};
+
+use super::source::{Reaches, lock};
+use super::topic::Topic;
+use crate::BoxError;
+use crate::consumer::{Reading, StartFrom};
+use crate::pipeline::{Fetched, Input, Reach, in_words};
+
+/// What the thread is asked to do.
+pub(super) enum Command {
+    /// One input was taken.
+    Taken,
+    Commit {
+        positions: Vec<(u32, u64)>,
+        answer: oneshot::Sender<Result<(), StorageError>>,
+    },
+}
+
+/// The thread that reads a log as one group, and holds the group's positions.
+pub(super) struct Tail {
+    path: PathBuf,
+    positions: GroupPositions,
+    start_from: StartFrom,
+    max_records: usize,
+    outlet: mpsc::UnboundedSender<Result<Input, BoxError>>,
+    reaches: Reaches,
+    /// Inputs that nobody has taken yet.
+    waiting: usize,
+    topic: Option<Topic>,
+    /// The log was not there when this began.
+    was_missing: bool,
+    /// Why nothing can be read, as it was told.
+    trouble: Option<String>,
+}
+
+/// Why nothing can be read.
+#[derive(Debug, thiserror::Error)]
+enum TailError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("the group's positions can't be used")]
+    Positions(#[source] StorageError),
+}
+
+impl Tail {
+    /// How long to wait before looking again: the shortest after something was found, doubled each
+    /// time up to the longest. A look costs microseconds.
+    const SHORTEST: Duration = Duration::from_millis(5);
+    const LONGEST: Duration = Duration::from_millis(50);
+    /// How often to look how far the partitions go while nothing is asked for.
+    const IDLE: Duration = Duration::from_secs(1);
+
+    pub(super) fn new(
+        path: PathBuf,
+        positions: GroupPositions,
+        reading: &Reading,
+        outlet: mpsc::UnboundedSender<Result<Input, BoxError>>,
+        reaches: Reaches,
+    ) -> Self {
+        Self {
+            path,
+            positions,
+            start_from: reading.start_from,
+            max_records: reading.limits.max_events.get(),
+            outlet,
+            reaches,
+            waiting: 0,
+            topic: None,
+            was_missing: false,
+            trouble: None,
+        }
+    }
+
+    /// Reads on whenever all that was read is taken, until nobody takes anything any more.
+    pub(super) fn run(mut self, commands: &Receiver<Command>) {
+        let mut quiet = Self::SHORTEST;
+        loop {
+            let wait = if self.waiting > 0 {
+                self.look_at_ends();
+                Self::IDLE
+            } else {
+                self.look();
+                quiet = if self.waiting > 0 {
+                    Self::SHORTEST
+                } else {
+                    (quiet * 2).min(Self::LONGEST)
+                };
+                quiet
+            };
+            match commands.recv_timeout(wait) {
+                Ok(Command::Taken) => self.waiting = self.waiting.saturating_sub(1),
+                Ok(Command::Commit { positions, answer }) => {
+                    // Nobody waits for the answer if the pipeline was dropped.
+                    drop(answer.send(self.commit(&positions)));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Tells what there is to tell.
+    fn look(&mut self) {
+        match self.read() {
+            Ok(found) => {
+                if self.trouble.take().is_some() {
+                    info!(path = %self.path.display(), "reading the log again");
+                    self.tell(Ok(Input::Recovered));
+                }
+                if !found.is_empty() {
+                    self.tell(Ok(Input::Records(found)));
+                }
+            }
+            Err(TailError::Open(
+                error @ (OpenError::NewerFormat { .. } | OpenError::Foreign { .. }),
+            )) => self.tell(Err(error.into())),
+            Err(error) => self.note(&error),
+        }
+    }
+
+    /// Tells of trouble, once.
+    fn note(&mut self, error: &TailError) {
+        let reason = in_words(error);
+        if self.trouble.as_ref() == Some(&reason) {
+            return;
+        }
+        match error {
+            TailError::Open(OpenError::Missing { .. }) => info!(reason, "waiting for the log"),
+            _ => warn!(reason, "the log can't be read"),
+        }
+        self.trouble = Some(reason.clone());
+        self.tell(Ok(Input::Unavailable { reason }));
+    }
+
+    fn tell(&mut self, input: Result<Input, BoxError>) {
+        self.waiting += 1;
+        // Nobody is there to take it only after the commands have ended.
+        drop(self.outlet.send(input));
+    }
+
+    fn read(&mut self) -> Result<Vec<Fetched>, TailError> {
+        let max_records = self.max_records;
+        let topic = match &mut self.topic {
+            Some(topic) => topic,
+            None => self.open()?,
+        };
+        let found = topic.read(max_records)?;
+        let losses = topic.take_losses();
+        losses.into_iter().for_each(|lost| self.tell(Ok(lost)));
+        self.look_at_ends();
+        Ok(found)
+    }
+
+    fn open(&mut self) -> Result<&mut Topic, TailError> {
+        let mut reader = match LogReader::open(&self.path) {
+            Err(error @ OpenError::Missing { .. }) => {
+                self.was_missing = true;
+                return Err(error.into());
+            }
+            opened => opened?,
+        };
+        let mut starts = Vec::new();
+        for partition in 0..reader.partitions() {
+            let position = self.positions.position(partition);
+            starts.push(match position.map_err(TailError::Positions)? {
+                Some(position) => position,
+                None => self.start(&mut reader, partition)?,
+            });
+        }
+        // "Latest" is the end of today, also for tomorrow's restart.
+        self.commit(&numbered(&starts).collect::<Vec<_>>())
+            .map_err(TailError::Positions)?;
+        let partitions = (0..reader.partitions()).collect();
+        *lock(&self.reaches) = numbered(&starts)
+            .map(|(partition, position)| Reach {
+                partition,
+                position,
+                end: position,
+            })
+            .collect();
+        self.tell(Ok(Input::Assigned(partitions)));
+        Ok(self.topic.insert(Topic::new(reader, starts)))
+    }
+
+    fn start(&self, reader: &mut LogReader, partition: u32) -> Result<u64, ReadError> {
+        match self.start_from {
+            StartFrom::At(time) => reader.offset_at(partition, time.as_i64()),
+            // All of a log that was not there at the start is newer than "now".
+            StartFrom::Latest if !self.was_missing => reader.end(partition),
+            StartFrom::Latest | StartFrom::Earliest => reader.earliest(partition),
+        }
+    }
+
+    fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), StorageError> {
+        self.positions.commit(positions)?;
+        let mut reaches = lock(&self.reaches);
+        for (partition, position) in positions {
+            if let Some(reach) = reaches.get_mut(*partition as usize) {
+                reach.position = *position;
+                reach.end = reach.end.max(*position);
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_ends(&self) {
+        let Some(topic) = &self.topic else { return };
+        for reach in lock(&self.reaches).iter_mut() {
+            // What can't be read is told of when it is to be read.
+            if let Ok(end) = topic.end(reach.partition) {
+                reach.end = end.max(reach.position);
+            }
+        }
+    }
+}
+
+fn numbered(offsets: &[u64]) -> impl Iterator<Item = (u32, u64)> {
+    (0..).zip(offsets.iter().copied())
+}

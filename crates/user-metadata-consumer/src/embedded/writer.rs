@@ -1,0 +1,125 @@
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use user_metadata_events::{Record, partition_for_key};
+use user_metadata_log::{
+    AppendOnceError, Batch, LogOptions, LogReader, LogRecord, OpenError, append_once,
+};
+
+use crate::{Rejection, SinkError, TopicWriter};
+
+/// Appends to an embedded log that several processes write now and then: it is opened for each
+/// call and closed after it. What is older than seven days by its own timestamp, or does not fit in
+/// 1 GiB, is removed with the next call.
+#[derive(Debug, Clone)]
+pub struct LogTopicWriter {
+    path: PathBuf,
+    partitions: NonZeroU32,
+}
+
+impl LogTopicWriter {
+    /// How long another process may have the log.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    /// The largest batch and the largest record, in bytes of payload: far below what a log takes.
+    const MAX_BYTES: usize = 8 << 20;
+
+    /// Writes the log at `path`. It is made with so many partitions if it is not there, and keeps
+    /// its own if it is.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, partitions: NonZeroU32) -> Self {
+        Self {
+            path: path.into(),
+            partitions,
+        }
+    }
+}
+
+impl TopicWriter for LogTopicWriter {
+    async fn append(&mut self, records: &[Record]) -> Result<Vec<Rejection>, SinkError> {
+        let (taken, refused): (Vec<_>, Vec<_>) = (0..)
+            .zip(records)
+            .partition(|(_, record)| record.size() <= Self::MAX_BYTES);
+        let records: Vec<_> = taken.iter().map(|(_, record)| to_log(record)).collect();
+        let Self { path, partitions } = self.clone();
+        let append = move || append(&path, partitions, records);
+        match tokio::task::spawn_blocking(append).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(to_sink_error(error)),
+            Err(panic) => return Err(SinkError::fatal(panic)),
+        }
+        let refuse = |(index, record): &(usize, &Record)| {
+            let (size, max) = (record.size(), Self::MAX_BYTES);
+            Rejection::new(*index, format!("it has {size} bytes, more than {max}"))
+        };
+        Ok(refused.iter().map(refuse).collect())
+    }
+}
+
+fn append(
+    path: &Path,
+    partitions: NonZeroU32,
+    records: Vec<LogRecord>,
+) -> Result<(), AppendOnceError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let existing = match LogReader::open(path) {
+        Ok(log) => NonZeroU32::new(log.partitions()),
+        Err(OpenError::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let partitions = existing.unwrap_or(partitions);
+    let options = LogOptions {
+        partitions,
+        ..LogOptions::default()
+    };
+    let parts = deal(records, partitions);
+    let batches: Vec<_> = parts
+        .iter()
+        .map(|(partition, records)| Batch {
+            partition: *partition,
+            records,
+        })
+        .collect();
+    append_once(path, options, &batches, LogTopicWriter::PATIENCE).map(drop)
+}
+
+/// Deals the records to the partitions of their keys, in batches that are not too large.
+fn deal(records: Vec<LogRecord>, partitions: NonZeroU32) -> Vec<(u32, Vec<LogRecord>)> {
+    let mut full = Vec::new();
+    let mut open: BTreeMap<u32, (usize, Vec<LogRecord>)> = BTreeMap::new();
+    for record in records {
+        let key = record.key.as_deref();
+        let partition = key.map_or(0, |key| partition_for_key(key, partitions));
+        let (bytes, batch) = open.entry(partition).or_default();
+        if *bytes + record.payload_bytes() > LogTopicWriter::MAX_BYTES && !batch.is_empty() {
+            full.push((partition, std::mem::take(batch)));
+            *bytes = 0;
+        }
+        *bytes += record.payload_bytes();
+        batch.push(record);
+    }
+    let open = open.into_iter();
+    full.extend(open.map(|(partition, (_, batch))| (partition, batch)));
+    full
+}
+
+fn to_sink_error(error: AppendOnceError) -> SinkError {
+    match error {
+        AppendOnceError::Open(OpenError::NewerFormat { .. } | OpenError::Foreign { .. }) => {
+            SinkError::fatal(error)
+        }
+        error => SinkError::unavailable(error),
+    }
+}
+
+fn to_log(record: &Record) -> LogRecord {
+    LogRecord {
+        key: record.key.clone(),
+        value: record.value.clone(),
+        headers: record.headers.clone(),
+        timestamp_ms: record.timestamp.as_i64(),
+    }
+}

@@ -1,0 +1,98 @@
+use user_metadata_events::Record;
+use user_metadata_kafka::{
+    GroupConsumer, GroupEvent, GroupRecord, KafkaOptions, KafkaRecord, TopicSpec,
+};
+
+use super::writer::KafkaTopicWriter;
+use crate::BoxError;
+use crate::pipeline::{Fetched, Input, LossCause, Reach, Source, to_unix_millis};
+
+/// Reads a Kafka topic as one member of a group.
+pub(crate) struct KafkaSource {
+    consumer: GroupConsumer,
+    options: KafkaOptions,
+    dead_letters: TopicSpec,
+}
+
+impl KafkaSource {
+    pub(super) const fn new(
+        consumer: GroupConsumer,
+        options: KafkaOptions,
+        dead_letters: TopicSpec,
+    ) -> Self {
+        Self {
+            consumer,
+            options,
+            dead_letters,
+        }
+    }
+}
+
+impl Source for KafkaSource {
+    type DeadLetters = KafkaTopicWriter;
+
+    async fn next(&mut self) -> Result<Input, BoxError> {
+        loop {
+            return Ok(match self.consumer.next().await? {
+                GroupEvent::Records(records) => {
+                    Input::Records(records.into_iter().map(to_fetched).collect())
+                }
+                GroupEvent::Assigned(partitions) => Input::Assigned(partitions),
+                GroupEvent::Revoking(_) => Input::Revoking,
+                GroupEvent::OffsetReset { from, to, .. } => Input::Lost {
+                    records: to.saturating_sub(from),
+                    cause: LossCause::Retention,
+                },
+                GroupEvent::Unavailable { reason } => Input::Unavailable { reason },
+                GroupEvent::Recovered => Input::Recovered,
+                _ => continue,
+            });
+        }
+    }
+
+    async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
+        // The member tries again by itself, and tells of an outage.
+        match self.consumer.commit(positions) {
+            Err(error) if !error.is_retriable() => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn reach(&self) -> Vec<Reach> {
+        let lag = self.consumer.lag().into_iter().map(|lag| Reach {
+            partition: lag.partition,
+            position: lag.position,
+            end: lag.end,
+        });
+        lag.collect()
+    }
+
+    fn dead_letters(&self) -> KafkaTopicWriter {
+        KafkaTopicWriter::new(self.options.clone(), self.dead_letters.clone())
+    }
+
+    async fn close(self) {
+        if let Err(error) = self.consumer.close().await {
+            tracing::warn!(error = %error, "the group could not be left; it will notice by itself");
+        }
+    }
+}
+
+fn to_fetched(fetched: GroupRecord) -> Fetched {
+    let KafkaRecord {
+        key,
+        value,
+        headers,
+        timestamp_ms,
+    } = fetched.record;
+    Fetched {
+        partition: fetched.partition,
+        offset: fetched.offset,
+        record: Record {
+            key,
+            value,
+            headers,
+            timestamp: to_unix_millis(timestamp_ms),
+        },
+    }
+}

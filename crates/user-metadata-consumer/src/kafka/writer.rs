@@ -1,0 +1,117 @@
+use user_metadata_events::{Record, partition_for_key};
+use user_metadata_kafka::{
+    Compression, KafkaOptions, KafkaRecord, ProduceError, Producer, TopicSpec,
+};
+
+use crate::pipeline::in_words;
+use crate::{Rejection, SinkError, TopicWriter};
+
+/// Appends to a Kafka topic, which is made when the first record comes.
+#[derive(Debug)]
+pub struct KafkaTopicWriter {
+    options: KafkaOptions,
+    topic: TopicSpec,
+    producer: Option<Producer>,
+}
+
+/// A record and its index in the call.
+type Numbered = (usize, KafkaRecord);
+
+impl KafkaTopicWriter {
+    /// The largest batch; brokers take 1 MiB by default.
+    const BATCH_BYTES: usize = 512 << 10;
+
+    /// Names the topic, which is made so if it is not there.
+    #[must_use]
+    pub const fn new(options: KafkaOptions, topic: TopicSpec) -> Self {
+        Self {
+            options,
+            topic,
+            producer: None,
+        }
+    }
+
+    async fn producer(&mut self) -> Result<&Producer, SinkError> {
+        let producer = match self.producer.take() {
+            Some(producer) => producer,
+            None => Producer::connect(&self.options, &self.topic)
+                .await
+                .map_err(SinkError::unavailable)?,
+        };
+        Ok(self.producer.insert(producer))
+    }
+}
+
+impl TopicWriter for KafkaTopicWriter {
+    async fn append(&mut self, records: &[Record]) -> Result<Vec<Rejection>, SinkError> {
+        let producer = self.producer().await?;
+        let mut refused = Vec::new();
+        for (partition, batch) in batches(records, producer) {
+            append_batch(producer, partition, batch, &mut refused).await?;
+        }
+        Ok(refused)
+    }
+}
+
+/// Deals the records to their partitions, in batches that a broker takes.
+fn batches(records: &[Record], producer: &Producer) -> Vec<(u32, Vec<Numbered>)> {
+    let partitions = producer.partitions();
+    let mut batches: Vec<(u32, Vec<Numbered>)> = Vec::new();
+    let mut open: std::collections::BTreeMap<u32, (usize, Vec<Numbered>)> = Default::default();
+    for (index, record) in records.iter().enumerate() {
+        let key = record.key.as_deref();
+        let partition = key.map_or(0, |key| partition_for_key(key, partitions));
+        let record = to_kafka(record);
+        let size = record.approximate_size();
+        let (bytes, batch) = open.entry(partition).or_default();
+        if *bytes + size > KafkaTopicWriter::BATCH_BYTES && !batch.is_empty() {
+            batches.push((partition, std::mem::take(batch)));
+            *bytes = 0;
+        }
+        *bytes += size;
+        batch.push((index, record));
+    }
+    batches.extend(
+        open.into_iter()
+            .map(|(partition, (_, batch))| (partition, batch)),
+    );
+    batches
+}
+
+/// Appends one batch, by halves if the broker will not take the whole.
+async fn append_batch(
+    producer: &Producer,
+    partition: u32,
+    batch: Vec<Numbered>,
+    refused: &mut Vec<Rejection>,
+) -> Result<(), SinkError> {
+    let mut parts = vec![batch];
+    while let Some(mut part) = parts.pop() {
+        let records: Vec<_> = part.iter().map(|(_, record)| record.clone()).collect();
+        match producer
+            .produce(partition, &records, Compression::None)
+            .await
+        {
+            Ok(_) => {}
+            Err(error @ (ProduceError::TooLarge(_) | ProduceError::Rejected(_))) => {
+                if let [(index, _)] = part.as_slice() {
+                    refused.push(Rejection::new(*index, in_words(&error)));
+                } else {
+                    let second = part.split_off(part.len() / 2);
+                    parts.extend([second, part]);
+                }
+            }
+            Err(error) => return Err(SinkError::unavailable(error)),
+        }
+    }
+    Ok(())
+}
+
+fn to_kafka(record: &Record) -> KafkaRecord {
+    KafkaRecord {
+        key: record.key.clone(),
+        value: record.value.clone(),
+        headers: record.headers.clone(),
+        timestamp_ms: record.timestamp.as_i64(),
+    }
+}

@@ -1,0 +1,45 @@
+#![doc = include_str!("../README.md")]
+
+mod delivery;
+mod sink;
+mod topic_writer;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+#[cfg(any(feature = "kafka", feature = "embedded"))]
+mod consumer;
+#[cfg(feature = "embedded")]
+mod embedded;
+#[cfg(feature = "kafka")]
+mod kafka;
+// Kafka, the embedded log and the conformance kit each use their part of the pipeline.
+#[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
+#[cfg_attr(not(all(feature = "kafka", feature = "embedded")), allow(dead_code))]
+mod metrics;
+#[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
+#[cfg_attr(
+    not(all(feature = "kafka", feature = "embedded")),
+    allow(dead_code, unused_imports)
+)]
+mod pipeline;
+#[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
+#[cfg_attr(
+    not(all(feature = "kafka", feature = "embedded")),
+    allow(dead_code, unreachable_pub)
+)]
+mod status;
+
+pub use delivery::{Delivery, Position};
+pub use sink::{BoxError, Rejection, Sink, SinkError};
+pub use topic_writer::TopicWriter;
+
+#[cfg(any(feature = "kafka", feature = "embedded"))]
+pub use consumer::{
+    BuildError, ConsumeError, Consumer, ConsumerBuilder, SinkSummary, StartFrom, Summary,
+};
+#[cfg(feature = "embedded")]
+pub use embedded::LogTopicWriter;
+#[cfg(feature = "kafka")]
+pub use kafka::KafkaTopicWriter;
+#[cfg(any(feature = "kafka", feature = "embedded"))]
+pub use status::{ConsumerHealth, ConsumerStatus, Problem, SinkState, SinkStatus};

@@ -1,0 +1,125 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
+
+use crate::pipeline::{LetterCause, LossCause, Reach};
+
+const LAG_RECORDS: &str = "user_metadata_consumer_lag_records";
+const LAG_SECONDS: &str = "user_metadata_consumer_lag_seconds";
+const LOST: &str = "user_metadata_consumer_lost_total";
+const TOMBSTONES: &str = "user_metadata_consumer_tombstones_total";
+const WRITTEN: &str = "user_metadata_sink_written_total";
+const RETRIES: &str = "user_metadata_sink_retries_total";
+const DEAD_LETTERED: &str = "user_metadata_sink_dead_lettered_total";
+const WRITE_SECONDS: &str = "user_metadata_sink_write_seconds";
+const END_TO_END: &str = "user_metadata_end_to_end_seconds";
+
+/// The metrics of one sink. The handles belong to the recorder that is installed when the consumer
+/// is built.
+pub(crate) struct SinkMetrics {
+    sink: Arc<str>,
+    lag_records: BTreeMap<u32, Gauge>,
+    lag_seconds: Gauge,
+    lost: [Counter; LossCause::ALL.len()],
+    tombstones: Counter,
+    written: Counter,
+    retries: Counter,
+    dead_lettered: [Counter; LetterCause::ALL.len()],
+    write_seconds: Histogram,
+    end_to_end: Histogram,
+}
+
+impl SinkMetrics {
+    pub(crate) fn new(sink: &Arc<str>) -> Self {
+        describe();
+        let name = || Arc::clone(sink);
+        Self {
+            lag_records: BTreeMap::new(),
+            lag_seconds: gauge!(LAG_SECONDS, "sink" => name()),
+            lost: LossCause::ALL
+                .map(|cause| counter!(LOST, "sink" => name(), "reason" => cause.as_str())),
+            tombstones: counter!(TOMBSTONES, "sink" => name()),
+            written: counter!(WRITTEN, "sink" => name()),
+            retries: counter!(RETRIES, "sink" => name()),
+            dead_lettered: LetterCause::ALL
+                .map(|cause| counter!(DEAD_LETTERED, "sink" => name(), "reason" => cause.as_str())),
+            write_seconds: histogram!(WRITE_SECONDS, "sink" => name()),
+            end_to_end: histogram!(END_TO_END, "sink" => name()),
+            sink: name(),
+        }
+    }
+
+    /// Sets the lag of every partition; one that belongs to another member now has none here.
+    pub(crate) fn lag(&mut self, reaches: &[Reach], age: Duration) {
+        for gauge in self.lag_records.values() {
+            gauge.set(0.0);
+        }
+        for reach in reaches {
+            let sink = &self.sink;
+            self.lag_records
+                .entry(reach.partition)
+                .or_insert_with(|| {
+                    let partition = reach.partition.to_string();
+                    gauge!(LAG_RECORDS, "sink" => Arc::clone(sink), "partition" => partition)
+                })
+                .set(reach.lag_records() as f64);
+        }
+        self.lag_seconds.set(age);
+    }
+
+    pub(crate) fn lost(&self, cause: LossCause, records: u64) {
+        self.lost[cause as usize].increment(records);
+    }
+
+    pub(crate) fn tombstones(&self, records: u64) {
+        self.tombstones.increment(records);
+    }
+
+    pub(crate) fn written(&self, events: u64) {
+        self.written.increment(events);
+    }
+
+    pub(crate) fn retried(&self) {
+        self.retries.increment(1);
+    }
+
+    pub(crate) fn dead_lettered(&self, cause: LetterCause) {
+        self.dead_lettered[cause as usize].increment(1);
+    }
+
+    pub(crate) fn write_time(&self, elapsed: Duration) {
+        self.write_seconds.record(elapsed);
+    }
+
+    pub(crate) fn end_to_end(&self, elapsed: Duration) {
+        self.end_to_end.record(elapsed);
+    }
+}
+
+fn describe() {
+    describe_gauge!(
+        LAG_RECORDS,
+        "Records of the partition that the sink has not committed yet"
+    );
+    describe_gauge!(
+        LAG_SECONDS,
+        Unit::Seconds,
+        "Age of the oldest record that is in hand and not stored yet"
+    );
+    describe_counter!(LOST, "Records that were gone before the sink read them");
+    describe_counter!(TOMBSTONES, "Records without a value, which are skipped");
+    describe_counter!(WRITTEN, "Events that the sink has stored");
+    describe_counter!(RETRIES, "Batches that were written again");
+    describe_counter!(DEAD_LETTERED, "Records sent to the dead-letter topic");
+    describe_histogram!(
+        WRITE_SECONDS,
+        Unit::Seconds,
+        "How long the sink took for a batch"
+    );
+    describe_histogram!(END_TO_END, Unit::Seconds, "From the join to the sink");
+}

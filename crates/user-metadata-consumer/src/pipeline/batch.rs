@@ -1,0 +1,112 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use user_metadata_events::{DecodeError, UnixMillis, UserMetadataEvent};
+
+use super::dead_letter::{DeadLetter, LetterCause};
+use super::source::Fetched;
+use crate::{Delivery, Position, Rejection};
+
+/// Records that are settled and committed together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// The events, for the sink.
+    pub(crate) deliveries: Vec<Delivery>,
+    /// What is no event, or what the sink has rejected.
+    pub(crate) letters: Vec<DeadLetter>,
+    /// Records without a value: nothing to store, nothing wrong.
+    pub(crate) tombstones: u64,
+    records: usize,
+    next_offsets: BTreeMap<u32, u64>,
+}
+
+/// The sink speaks of an event that it was not given.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the sink rejects event {index} of a batch of {events}; this is a bug in the sink")]
+pub(crate) struct UnknownIndex {
+    index: usize,
+    events: usize,
+}
+
+impl Batch {
+    /// Decodes a record and adds it as what it is.
+    pub(crate) fn add(&mut self, topic: &Arc<str>, fetched: Fetched) {
+        let Fetched {
+            partition,
+            offset,
+            record,
+        } = fetched;
+        self.records += 1;
+        self.next_offsets.insert(partition, offset + 1);
+        let position = Position {
+            topic: Arc::clone(topic),
+            partition,
+            offset,
+        };
+        match UserMetadataEvent::decode(record.value.as_deref()) {
+            Ok(event) => self.deliveries.push(Delivery::new(event, record, position)),
+            Err(DecodeError::Tombstone) => self.tombstones += 1,
+            Err(error) => self.letters.push(DeadLetter {
+                record,
+                position,
+                cause: LetterCause::Undecodable,
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    /// How many records were added, whatever they are.
+    pub(crate) const fn records(&self) -> usize {
+        self.records
+    }
+
+    /// Per partition the offset after the last record.
+    pub(crate) fn next_offsets(&self) -> Vec<(u32, u64)> {
+        let offsets = self.next_offsets.iter();
+        offsets
+            .map(|(partition, next)| (*partition, *next))
+            .collect()
+    }
+
+    /// When the oldest event in it happened.
+    pub(crate) fn oldest(&self) -> Option<UnixMillis> {
+        let events = self.deliveries.iter().map(|d| d.record.timestamp);
+        let letters = self.letters.iter().map(|l| l.record.timestamp);
+        events.chain(letters).min()
+    }
+
+    /// Drops what lies in other partitions: another member reads it again.
+    pub(crate) fn keep(&mut self, partitions: &[u32]) {
+        let kept = |position: &Position| partitions.contains(&position.partition);
+        self.deliveries.retain(|delivery| kept(&delivery.position));
+        self.letters.retain(|letter| kept(&letter.position));
+        self.next_offsets
+            .retain(|partition, _| partitions.contains(partition));
+    }
+
+    /// Turns what the sink rejects into dead letters; what is left is stored.
+    pub(crate) fn reject(&mut self, rejections: Vec<Rejection>) -> Result<(), UnknownIndex> {
+        let events = self.deliveries.len();
+        let mut reasons: BTreeMap<usize, String> = rejections
+            .into_iter()
+            .map(|rejection| (rejection.index, rejection.reason))
+            .collect();
+        match reasons.last_key_value() {
+            None => return Ok(()),
+            Some((&index, _)) if index >= events => return Err(UnknownIndex { index, events }),
+            Some(_) => {}
+        }
+        for (index, delivery) in std::mem::take(&mut self.deliveries).into_iter().enumerate() {
+            match reasons.remove(&index) {
+                None => self.deliveries.push(delivery),
+                Some(reason) => self.letters.push(DeadLetter {
+                    record: delivery.record,
+                    position: delivery.position,
+                    cause: LetterCause::Rejected,
+                    reason,
+                }),
+            }
+        }
+        Ok(())
+    }
+}

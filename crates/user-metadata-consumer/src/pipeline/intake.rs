@@ -1,0 +1,202 @@
+use std::collections::VecDeque;
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+use user_metadata_events::UnixMillis;
+
+use super::batch::Batch;
+use super::monitor::{Monitor, Trouble};
+use super::source::{Fetched, Input, Source};
+use super::words::in_words;
+use crate::BoxError;
+
+/// How large a batch may grow and how long it may wait to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchLimits {
+    pub(crate) max_events: NonZeroUsize,
+    pub(crate) max_wait: Duration,
+}
+
+/// Gathers the next batch from a source, also while the one before is being written.
+pub(crate) struct Intake<K: Source> {
+    pub(crate) source: K,
+    pub(crate) monitor: Monitor,
+    topic: Arc<str>,
+    limits: BatchLimits,
+    next: Batch,
+    /// When the first record of the next batch came.
+    since: Option<Instant>,
+    /// What came and has no room in the next batch.
+    waiting: VecDeque<Fetched>,
+    /// The oldest record of the batch that is being written.
+    oldest_written: Option<UnixMillis>,
+    assigned: Vec<u32>,
+    /// The partitions that have been this member's ever since the batch that is being written was
+    /// cut: another member may have been further with the others meanwhile.
+    kept: Vec<u32>,
+    /// Partitions are to be handed over as soon as what is in hand is settled.
+    revoking: bool,
+    failure: Option<BoxError>,
+    look: Interval,
+    looked: bool,
+}
+
+impl<K: Source> Intake<K> {
+    /// How often the lag is looked at, and a commit that failed is tried again.
+    const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+    pub(crate) fn new(source: K, monitor: Monitor, topic: Arc<str>, limits: BatchLimits) -> Self {
+        let mut look = tokio::time::interval(Self::LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            source,
+            monitor,
+            topic,
+            limits,
+            next: Batch::default(),
+            since: None,
+            waiting: VecDeque::new(),
+            oldest_written: None,
+            assigned: Vec::new(),
+            kept: Vec::new(),
+            revoking: false,
+            failure: None,
+            look,
+            looked: false,
+        }
+    }
+
+    /// Does `work`, and meanwhile takes in what comes, up to a batch.
+    pub(crate) async fn during<F: Future>(&mut self, work: F) -> F::Output {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = self.listen() => {}
+            }
+        }
+    }
+
+    /// Waits, and meanwhile takes in what comes. Partitions are handed over at once: nobody knows
+    /// when what is in hand will be settled, and their new owner reads it again.
+    pub(crate) async fn wait(&mut self, time: Duration) {
+        let mut over = pin!(tokio::time::sleep(time));
+        loop {
+            self.revoking = false;
+            tokio::select! {
+                biased;
+                () = &mut over => return,
+                () = self.listen() => {}
+            }
+        }
+    }
+
+    /// Takes in one thing. Cancel safe.
+    pub(crate) async fn listen(&mut self) {
+        let has_room = self.failure.is_none() && !self.revoking && !self.is_full();
+        tokio::select! {
+            input = self.source.next(), if has_room => match input {
+                Ok(input) => self.take(input),
+                Err(error) => self.failure = Some(error),
+            },
+            _ = self.look.tick() => self.look(),
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Records(records) => {
+                self.waiting.extend(records);
+                self.fill();
+            }
+            Input::Assigned(partitions) => {
+                self.next.keep(&partitions);
+                self.waiting
+                    .retain(|fetched| partitions.contains(&fetched.partition));
+                self.kept.retain(|kept| partitions.contains(kept));
+                self.monitor.assigned(&partitions);
+                self.assigned = partitions;
+            }
+            Input::Revoking => self.revoking = true,
+            Input::Lost { records, cause } => self.monitor.lost(cause, records),
+            Input::Unavailable { reason } => self.monitor.begin(Trouble::Source, &reason),
+            Input::Recovered => self.monitor.end(Trouble::Source),
+        }
+    }
+
+    /// Moves what waits into the next batch, as far as there is room.
+    fn fill(&mut self) {
+        while self.next.records() < self.limits.max_events.get()
+            && let Some(fetched) = self.waiting.pop_front()
+        {
+            self.since.get_or_insert_with(Instant::now);
+            self.next.add(&self.topic, fetched);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.next.records() >= self.limits.max_events.get()
+    }
+
+    fn look(&mut self) {
+        let oldest = [self.oldest_written, self.next.oldest()];
+        let oldest = oldest.into_iter().flatten().min();
+        self.monitor.reach(&self.source.reach(), oldest);
+        self.looked = true;
+    }
+
+    /// Whether [`look`](Self::look) was since the last call.
+    pub(crate) fn has_looked(&mut self) -> bool {
+        std::mem::take(&mut self.looked)
+    }
+
+    /// When the next batch is to be written even if it is not full.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.since.map(|since| since + self.limits.max_wait)
+    }
+
+    /// Takes the next batch if it is full, or due, or partitions are to be handed over.
+    pub(crate) fn cut(&mut self) -> Option<Batch> {
+        let is_due = self.due().is_some_and(|due| due <= Instant::now());
+        let is_ready = self.is_full() || is_due || self.revoking;
+        if !is_ready || self.next.records() == 0 {
+            // Nothing is in hand: asking for more lets the partitions go.
+            self.revoking &= self.next.records() > 0;
+            return None;
+        }
+        self.since = None;
+        self.kept.clone_from(&self.assigned);
+        let batch = std::mem::take(&mut self.next);
+        self.fill();
+        self.oldest_written = batch.oldest();
+        Some(batch)
+    }
+
+    /// Drops from `batch` what belongs to another member by now.
+    pub(crate) fn keep_own(&self, batch: &mut Batch) {
+        batch.keep(&self.kept);
+    }
+
+    /// Commits past a batch that is settled. What fails is tried again later.
+    pub(crate) async fn commit(&mut self, next_offsets: &[(u32, u64)]) {
+        self.oldest_written = None;
+        match self.source.commit(next_offsets).await {
+            Ok(()) => self.monitor.end(Trouble::Commit),
+            Err(error) => self.monitor.begin(Trouble::Commit, &in_words(&*error)),
+        }
+    }
+
+    /// Why the source can't go on, if it can't and all that it gave is settled.
+    pub(crate) fn failure(&mut self) -> Option<BoxError> {
+        if self.next.records() == 0 {
+            self.failure.take()
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! From a source to a sink: batches, retries, dead letters, commits.
+
+mod backoff;
+mod batch;
+mod dead_letter;
+mod intake;
+#[cfg(any(test, feature = "conformance"))]
+pub(crate) mod memory;
+mod monitor;
+mod run;
+mod source;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub(crate) use backoff::delay;
+pub(crate) use dead_letter::LetterCause;
+pub(crate) use intake::{BatchLimits, Intake};
+pub(crate) use monitor::{Monitor, Trouble};
+pub(crate) use run::{End, Pipeline};
+pub(crate) use source::{Fetched, Input, LossCause, Reach, Source, to_unix_millis};
+pub(crate) use words::in_words;

@@ -1,0 +1,206 @@
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+use user_metadata_events::UnixMillis;
+
+use super::batch::Batch;
+use super::dead_letter::DeadLetter;
+use super::source::{LossCause, Reach};
+use crate::metrics::SinkMetrics;
+use crate::status::{Notes, Problem, Shared, SinkState, lock};
+
+/// What a pipeline tells the world: status, metrics and one warning per incident.
+pub(crate) struct Monitor {
+    sink: Arc<str>,
+    shared: Shared,
+    metrics: SinkMetrics,
+    /// Dead letters that no line of the log has told of yet.
+    untold_letters: u64,
+    letters_told: Option<Instant>,
+}
+
+/// What can be wrong with a sink that runs, each by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trouble {
+    /// What is to be read can't be reached yet.
+    Connection,
+    /// Nothing can be read any more; whoever reads has told the log of it.
+    Source,
+    /// The target does not take the batch.
+    Sink,
+    /// The dead-letter topic does not take the letters.
+    DeadLetters,
+    /// Positions can't be committed.
+    Commit,
+    /// The end.
+    Failure,
+}
+
+impl Trouble {
+    /// What a line of the log says when it begins.
+    const fn consequence(self) -> &'static str {
+        match self {
+            Self::Connection => "Kafka can't be reached",
+            Self::Source => "events can't be read",
+            Self::Sink => "the sink is unavailable; its batch waits",
+            Self::DeadLetters => "dead letters can't be stored; their batch waits",
+            Self::Commit => "positions can't be committed; a restart would read again",
+            Self::Failure => "the sink stops for good",
+        }
+    }
+}
+
+impl Monitor {
+    /// At most one line about dead letters in this time.
+    const LETTERS_EVERY: Duration = Duration::from_secs(60);
+
+    pub(crate) fn new(sink: &Arc<str>, group: String) -> Self {
+        Self {
+            sink: Arc::clone(sink),
+            shared: Arc::new(std::sync::Mutex::new(Notes::new(sink, group))),
+            metrics: SinkMetrics::new(sink),
+            untold_letters: 0,
+            letters_told: None,
+        }
+    }
+
+    pub(crate) fn shared(&self) -> Shared {
+        Arc::clone(&self.shared)
+    }
+
+    pub(crate) fn sink(&self) -> &Arc<str> {
+        &self.sink
+    }
+
+    pub(crate) fn assigned(&self, partitions: &[u32]) {
+        let mut notes = lock(&self.shared);
+        notes.state = SinkState::Running;
+        notes.partitions = partitions.to_vec();
+        notes.progress = Instant::now();
+        info!(sink = &*self.sink, ?partitions, "reading");
+    }
+
+    /// Notes how far the sink is behind. `oldest` is the oldest record in hand.
+    pub(crate) fn reach(&mut self, reaches: &[Reach], oldest: Option<UnixMillis>) {
+        let mut notes = lock(&self.shared);
+        notes.lag_records = reaches.iter().map(Reach::lag_records).sum();
+        notes.oldest_in_hand = oldest;
+        let reads = !notes.troubles.contains_key(&Trouble::Source);
+        if notes.lag_records == 0 && oldest.is_none() && reads {
+            notes.progress = Instant::now();
+        }
+        self.metrics.lag(reaches, notes.lag());
+    }
+
+    pub(crate) fn lost(&self, cause: LossCause, records: u64) {
+        lock(&self.shared).lost += records;
+        self.metrics.lost(cause, records);
+    }
+
+    pub(crate) fn retried(&self) {
+        self.metrics.retried();
+    }
+
+    /// Notes that the sink has stored the events of the batch.
+    pub(crate) fn written(&self, batch: &Batch, took: Duration) {
+        let events = batch.deliveries.len() as u64;
+        lock(&self.shared).written += events;
+        self.metrics.written(events);
+        self.metrics.write_time(took);
+        let now = UnixMillis::from(SystemTime::now());
+        for delivery in &batch.deliveries {
+            self.metrics.end_to_end(now.since(delivery.event.timestamp));
+        }
+    }
+
+    /// Notes that the letters are in the dead-letter topic.
+    pub(crate) fn dead_lettered(&mut self, letters: &[DeadLetter]) {
+        for letter in letters {
+            self.metrics.dead_lettered(letter.cause);
+        }
+        lock(&self.shared).dead_lettered += letters.len() as u64;
+        self.untold_letters += letters.len() as u64;
+        self.tell_letters();
+    }
+
+    /// A producer gone wrong would fill the log otherwise. The reasons stay in the topic: a sink's
+    /// may quote the event.
+    fn tell_letters(&mut self) {
+        let is_due = self
+            .letters_told
+            .is_none_or(|told| told.elapsed() >= Self::LETTERS_EVERY);
+        if self.untold_letters > 0 && is_due {
+            warn!(
+                sink = &*self.sink,
+                records = self.untold_letters,
+                "records went to the dead-letter topic; their header dlq_reason says why"
+            );
+            self.untold_letters = 0;
+            self.letters_told = Some(Instant::now());
+        }
+    }
+
+    /// Notes that everything of a batch is settled.
+    pub(crate) fn settled(&mut self, tombstones: u64) {
+        self.metrics.tombstones(tombstones);
+        lock(&self.shared).progress = Instant::now();
+        self.tell_letters();
+    }
+
+    /// Notes that something is wrong, with a warning if it was not before.
+    pub(crate) fn begin(&self, trouble: Trouble, what: &str) {
+        let since = self.note(trouble, what);
+        // What reads has told of it already.
+        if since.is_none() && trouble != Trouble::Source {
+            warn!(
+                sink = &*self.sink,
+                reason = what,
+                "{}",
+                trouble.consequence()
+            );
+        }
+    }
+
+    /// Returns since when it has been wrong, if it was before.
+    fn note(&self, trouble: Trouble, what: &str) -> Option<UnixMillis> {
+        let mut notes = lock(&self.shared);
+        let before = notes.troubles.get(&trouble).map(|problem| problem.since);
+        let since = before.unwrap_or_else(|| SystemTime::now().into());
+        let what = what.to_owned();
+        notes.troubles.insert(trouble, Problem { what, since });
+        before
+    }
+
+    /// Notes that something is no longer wrong.
+    pub(crate) fn end(&self, trouble: Trouble) {
+        let ended = lock(&self.shared).troubles.remove(&trouble);
+        if let Some(Problem { since, .. }) = ended
+            && trouble != Trouble::Source
+        {
+            let lasted = UnixMillis::from(SystemTime::now()).since(since);
+            info!(
+                sink = &*self.sink,
+                ?lasted,
+                "over: {}",
+                trouble.consequence()
+            );
+        }
+    }
+
+    /// Notes the end of the pipeline.
+    pub(crate) fn finished(shared: &Shared, failure: Option<&str>) {
+        let mut notes = lock(shared);
+        notes.partitions.clear();
+        notes.state = SinkState::Ended;
+        if let Some(failure) = failure {
+            notes.state = SinkState::Failed;
+            let problem = Problem {
+                what: failure.to_owned(),
+                since: SystemTime::now().into(),
+            };
+            notes.troubles.insert(Trouble::Failure, problem);
+        }
+    }
+}

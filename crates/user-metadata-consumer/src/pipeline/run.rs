@@ -1,0 +1,212 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::backoff::delay;
+use super::batch::Batch;
+use super::dead_letter::DeadLetter;
+use super::intake::Intake;
+use super::monitor::Trouble;
+use super::source::{LossCause, Source};
+use super::words::in_words;
+use crate::{BoxError, Rejection, Sink, SinkError, TopicWriter};
+
+/// One sink and what it reads: gathers a batch, has it stored, makes dead letters of what can't be,
+/// commits, and so on.
+pub(crate) struct Pipeline<K: Source, S: Sink> {
+    intake: Intake<K>,
+    sink: S,
+    dead_letters: Option<K::DeadLetters>,
+    stop: CancellationToken,
+}
+
+/// Why a pipeline has ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It was told to.
+    Stopped,
+    /// The sink's target wants no more.
+    Closed,
+    /// It can't go on.
+    Failed(BoxError),
+}
+
+impl From<SinkError> for End {
+    fn from(error: SinkError) -> Self {
+        match error {
+            SinkError::Closed => Self::Closed,
+            SinkError::Fatal(source) | SinkError::Unavailable { source, .. } => {
+                Self::Failed(source)
+            }
+        }
+    }
+}
+
+impl<K: Source, S: Sink> Pipeline<K, S> {
+    pub(crate) fn new(intake: Intake<K>, sink: S, stop: CancellationToken) -> Self {
+        Self {
+            intake,
+            sink,
+            dead_letters: None,
+            stop,
+        }
+    }
+
+    /// Runs until it is stopped or can't go on, and lets go of the group.
+    pub(crate) async fn run(mut self) -> End {
+        let end = loop {
+            let batch = match self.gather().await {
+                Ok(batch) => batch,
+                Err(end) => break end,
+            };
+            if let Err(end) = self.settle(batch).await {
+                break end;
+            }
+        };
+        self.intake.source.close().await;
+        end
+    }
+
+    async fn gather(&mut self) -> Result<Batch, End> {
+        loop {
+            if self.stop.is_cancelled() {
+                return Err(End::Stopped);
+            }
+            if let Some(batch) = self.intake.cut() {
+                return Ok(batch);
+            }
+            if let Some(failure) = self.intake.failure() {
+                return Err(End::Failed(failure));
+            }
+            if self.intake.has_looked() {
+                self.intake.commit(&[]).await;
+            }
+            let due = self.intake.due();
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => {}
+                () = until(due) => {}
+                () = self.intake.listen() => {}
+            }
+        }
+    }
+
+    /// Does with every record of the batch what has to be done, then commits past it.
+    async fn settle(&mut self, mut batch: Batch) -> Result<(), End> {
+        self.store(&mut batch).await?;
+        self.intake.keep_own(&mut batch);
+        self.bury(&mut batch).await?;
+        self.intake.keep_own(&mut batch);
+        self.intake.commit(&batch.next_offsets()).await;
+        self.intake.monitor.settled(batch.tombstones);
+        Ok(())
+    }
+
+    /// Writes the events until the sink has taken them.
+    async fn store(&mut self, batch: &mut Batch) -> Result<(), End> {
+        let mut failures = 0;
+        while !batch.deliveries.is_empty() {
+            let started = Instant::now();
+            let write = self.sink.write(&batch.deliveries);
+            match self.intake.during(write).await {
+                Ok(rejections) => {
+                    self.intake.monitor.end(Trouble::Sink);
+                    batch
+                        .reject(rejections)
+                        .map_err(|bug| End::Failed(bug.into()))?;
+                    self.intake.monitor.written(batch, started.elapsed());
+                    return Ok(());
+                }
+                Err(error) => {
+                    failures += 1;
+                    self.back_off(Trouble::Sink, error, failures).await?;
+                    self.intake.keep_own(batch);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the dead letters to their topic.
+    async fn bury(&mut self, batch: &mut Batch) -> Result<(), End> {
+        let mut failures = 0;
+        while !batch.letters.is_empty() {
+            let now = SystemTime::now().into();
+            let sink = Arc::clone(self.intake.monitor.sink());
+            let to_record = |letter: &DeadLetter| letter.to_record(&sink, now);
+            let records: Vec<_> = batch.letters.iter().map(to_record).collect();
+            let source = &self.intake.source;
+            let topic = self
+                .dead_letters
+                .get_or_insert_with(|| source.dead_letters());
+            match self.intake.during(topic.append(&records)).await {
+                Ok(refused) => {
+                    self.intake.monitor.end(Trouble::DeadLetters);
+                    self.lose(batch, refused);
+                    self.intake.monitor.dead_lettered(&batch.letters);
+                    return Ok(());
+                }
+                Err(error) => {
+                    failures += 1;
+                    self.back_off(Trouble::DeadLetters, error, failures).await?;
+                    self.intake.keep_own(batch);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last resort: a letter that its topic will never take is lost, and the log says where it
+    /// was.
+    fn lose(&self, batch: &mut Batch, mut refused: Vec<Rejection>) {
+        refused.sort_by_key(|rejection| std::cmp::Reverse(rejection.index));
+        refused.dedup_by_key(|rejection| rejection.index);
+        for Rejection { index, reason } in refused {
+            if index < batch.letters.len() {
+                let position = batch.letters.remove(index).position.to_string();
+                let sink = &**self.intake.monitor.sink();
+                error!(
+                    sink,
+                    position, reason, "a record is lost: the dead-letter topic refuses it"
+                );
+                self.intake.monitor.lost(LossCause::Refused, 1);
+            }
+        }
+    }
+
+    /// Waits after a failure, if there is any use in it.
+    async fn back_off(
+        &mut self,
+        trouble: Trouble,
+        error: SinkError,
+        failures: u32,
+    ) -> Result<(), End> {
+        let SinkError::Unavailable {
+            retry_after,
+            source,
+        } = error
+        else {
+            return Err(error.into());
+        };
+        self.intake.monitor.begin(trouble, &in_words(&*source));
+        let stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(End::Stopped),
+            () = self.intake.wait(delay(failures, retry_after)) => {
+                self.intake.monitor.retried();
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,84 @@
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+
+use crate::Delivery;
+
+/// The cause of an error, whatever it is.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A place events go.
+///
+/// Each sink runs in its own task and reads as its own consumer group, so a slow one holds up no
+/// other. Delivery is at least once: be idempotent on `event.id`.
+pub trait Sink: Send + 'static {
+    /// Stores `batch` durably and returns what the target will never take; the consumer makes dead
+    /// letters of those and then commits past the batch. Of a partition, events come in the order
+    /// of their offsets; a batch is never empty and a tombstone is never in it.
+    ///
+    /// Bound every wait: a batch comes again after an error, but not before this call has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError`]: nothing of the batch counts as stored.
+    fn write(
+        &mut self,
+        batch: &[Delivery],
+    ) -> impl Future<Output = Result<Vec<Rejection>, SinkError>> + Send;
+}
+
+/// One event of a batch that the target will never take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The event's index in the batch.
+    pub index: usize,
+    /// Why, in words; the header `dlq_reason` of the dead letter.
+    pub reason: String,
+}
+
+impl Rejection {
+    /// Rejects the event at `index` of the batch.
+    #[must_use]
+    pub fn new(index: usize, reason: impl Into<String>) -> Self {
+        Self {
+            index,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Why a batch was not stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The target is away or busy: the same batch is written again after a back-off.
+    #[error("sink is unavailable")]
+    Unavailable {
+        /// How long the target asks to be left alone.
+        retry_after: Option<Duration>,
+        /// What is wrong.
+        #[source]
+        source: BoxError,
+    },
+    /// The target wants no more, as a closed pipe does: the sink ends, and that is no failure.
+    #[error("sink is closed")]
+    Closed,
+    /// The sink can't go on, whatever comes (wrong password, no such database).
+    #[error("sink has failed for good")]
+    Fatal(#[source] BoxError),
+}
+
+impl SinkError {
+    /// The target is away or busy, and did not say for how long.
+    pub fn unavailable(source: impl Into<BoxError>) -> Self {
+        Self::Unavailable {
+            retry_after: None,
+            source: source.into(),
+        }
+    }
+
+    /// The sink can't go on.
+    pub fn fatal(source: impl Into<BoxError>) -> Self {
+        Self::Fatal(source.into())
+    }
+}
