@@ -1,0 +1,55 @@
+use user_metadata_consumer::{Delivery, Rejection, Sink, SinkError};
+
+use crate::url::Target;
+use crate::{IpFilter, IpPrivacy, OpenError};
+
+/// Any of the built-in sinks, opened; made by [`SinkUrl::open`](crate::SinkUrl::open).
+#[derive(Debug)]
+pub struct BuiltinSink(IpFilter<Opened>);
+
+#[derive(Debug)]
+enum Opened {
+    #[cfg(feature = "stdout")]
+    Stdout(crate::NdjsonSink),
+    #[cfg(feature = "sqlite")]
+    Sqlite(crate::SqliteSink),
+}
+
+impl BuiltinSink {
+    pub(crate) fn open(target: &Target, ip: IpPrivacy) -> Result<Self, OpenError> {
+        let opened = match target {
+            #[cfg(feature = "stdout")]
+            Target::Stdout => crate::NdjsonSink::stdout()
+                .map(Opened::Stdout)
+                .map_err(OpenError::Start),
+            #[cfg(feature = "sqlite")]
+            Target::Sqlite(path) => crate::SqliteSink::open(path).map(Opened::Sqlite),
+            #[cfg(not(feature = "stdout"))]
+            Target::Stdout => Err(OpenError::NotBuiltIn { scheme: "stdout" }),
+            #[cfg(not(feature = "sqlite"))]
+            Target::Sqlite(_) => Err(OpenError::NotBuiltIn { scheme: "sqlite" }),
+        };
+        opened.map(|opened| Self(IpFilter::new(ip, opened)))
+    }
+}
+
+impl Sink for BuiltinSink {
+    async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
+        self.0.write(batch).await
+    }
+}
+
+#[cfg_attr(
+    not(any(feature = "stdout", feature = "sqlite")),
+    allow(unused_variables, reason = "there is no sink to write to")
+)]
+impl Sink for Opened {
+    async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
+        match *self {
+            #[cfg(feature = "stdout")]
+            Self::Stdout(ref mut sink) => sink.write(batch).await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(ref mut sink) => sink.write(batch).await,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+use std::io;
+use std::path::PathBuf;
+
+use user_metadata_consumer::BoxError;
+
+/// What is wrong with a sink's URL. The message names the remedy, and no value that could be a
+/// secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseSinkError {
+    /// There is no known scheme before the first colon.
+    #[error("{found}; write one of {known}")]
+    Scheme {
+        /// What stands there instead.
+        found: String,
+        /// The schemes there are.
+        known: String,
+    },
+    /// What stands between the scheme and the options is not right.
+    #[error("`{scheme}:` {problem}")]
+    Path {
+        /// The scheme.
+        scheme: &'static str,
+        /// What is wrong, and what would be right.
+        problem: &'static str,
+    },
+    /// There is no such option.
+    #[error("`{scheme}:` has no option{key}; it takes {known}")]
+    UnknownOption {
+        /// The scheme.
+        scheme: &'static str,
+        /// The option in backquotes, or nothing where it could be anything.
+        key: String,
+        /// The options there are.
+        known: &'static str,
+    },
+    /// An option has a value that it can't have.
+    #[error("`{scheme}:` option `{key}` {problem}")]
+    Option {
+        /// The scheme.
+        scheme: &'static str,
+        /// The option.
+        key: &'static str,
+        /// What is wrong, and what would be right.
+        problem: &'static str,
+    },
+}
+
+/// Why a sink can't be opened. Trying again won't help before something is mended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The sink is not part of this build.
+    #[error("`{scheme}:` is not part of this build; build it with the cargo feature `{scheme}`")]
+    NotBuiltIn {
+        /// The scheme, and the feature.
+        scheme: &'static str,
+    },
+    /// The file was written by a newer version of this software.
+    #[error(
+        "{} has schema version {found}, and this version knows up to {supported}; \
+         use a newer version, or another file",
+        path.display()
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// The version in the file.
+        found: i32,
+        /// The newest version that is known here.
+        supported: i32,
+    },
+    /// The file is something else.
+    #[error(
+        "{} is not a database of this sink; move it away, or name another file",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file can't be written.
+    #[error("{} is read-only; allow this user to write it, or name another file", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The directory or the file can't be made.
+    #[error("{} can't be made", path.display())]
+    Create {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The database refuses.
+    #[error("{} can't be opened", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        source: BoxError,
+    },
+    /// The operating system gives no thread to write with, or no handle to standard output.
+    #[error("the sink can't start")]
+    Start(#[source] io::Error),
+}

@@ -1,0 +1,177 @@
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
+
+use super::error::WriteError;
+use super::file::{Identity, create_file, create_parent};
+use super::row::Row;
+use super::schema::{self, Kind};
+use crate::OpenError;
+
+/// How long another process may hold the file before a batch is put off.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The file, open for writing.
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl Database {
+    /// Opens the file, and makes it where it is missing.
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let path = as_file(path);
+        create_parent(&path)?;
+        create_file(&path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags);
+        let connection = connection.map_err(|error| refused(&path, error))?;
+        let identity = Identity::of(&path).map_err(|source| OpenError::Create {
+            path: path.clone(),
+            source,
+        })?;
+        let database = Self {
+            connection,
+            path,
+            identity,
+        };
+        database.prepare()?;
+        Ok(database)
+    }
+
+    fn prepare(&self) -> Result<(), OpenError> {
+        let refused = |error| refused(&self.path, error);
+        self.connection
+            .busy_timeout(BUSY_TIMEOUT)
+            .map_err(refused)?;
+        // Before anything is written: a file that is not ours must stay untouched.
+        let is_new = self.check()? == Kind::Empty;
+        if self.connection.is_readonly(MAIN_DB).map_err(refused)? {
+            let path = self.path.clone();
+            return Err(OpenError::ReadOnly { path });
+        }
+        if is_new {
+            self.create().map_err(refused)?;
+            // Whoever came first may have been another version.
+            self.check()?;
+        }
+        configure(&self.connection).map_err(refused)
+    }
+
+    /// Says whether the file is empty or ours.
+    fn check(&self) -> Result<Kind, OpenError> {
+        let path = || self.path.clone();
+        match Kind::of(&self.connection).map_err(|error| refused(&self.path, error))? {
+            Kind::Newer(found) => Err(OpenError::NewerSchema {
+                path: path(),
+                found,
+                supported: schema::VERSION,
+            }),
+            Kind::Foreign => Err(OpenError::Foreign { path: path() }),
+            kind => Ok(kind),
+        }
+    }
+
+    /// Fills the file, unless another process has by now.
+    fn create(&self) -> rusqlite::Result<()> {
+        let transaction = self.begin()?;
+        if Kind::of(&transaction)? == Kind::Empty {
+            schema::create(&transaction)?;
+        }
+        transaction.commit()
+    }
+
+    /// Stores all rows, or none. Rows that are there already stay as they are.
+    pub(super) fn insert(&self, rows: &[Row]) -> Result<(), WriteError> {
+        let failed = |error| WriteError::new(&self.path, error);
+        if Identity::of(&self.path).ok() != Some(self.identity) {
+            // SQLite would go on writing to a file that nobody will find again.
+            let path = self.path.clone();
+            return Err(WriteError::Gone { path });
+        }
+        let transaction = self.begin().map_err(failed)?;
+        if Kind::of(&transaction).map_err(failed)? != Kind::Current {
+            let path = self.path.clone();
+            return Err(WriteError::Schema { path });
+        }
+        let mut insert = transaction.prepare_cached(Row::INSERT).map_err(failed)?;
+        for row in rows {
+            row.insert(&mut insert).map_err(failed)?;
+        }
+        drop(insert);
+        transaction.commit().map_err(failed)
+    }
+
+    /// Takes the write lock at once: a transaction that reads first can't wait for it.
+    fn begin(&self) -> rusqlite::Result<Transaction<'_>> {
+        Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
+    }
+}
+
+/// To SQLite, `file:x` and `:memory:` are no names of files, and a path without a directory has no
+/// parent to be made.
+fn as_file(path: &Path) -> PathBuf {
+    if path.is_relative() {
+        Path::new(".").join(path)
+    } else {
+        path.to_owned()
+    }
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    use_wal(connection)?;
+    // The topic forgets a batch once it is stored, so it must survive a power cut.
+    connection.pragma_update(None, "synchronous", "full")?;
+    // 40 MB of write-ahead log: fewer, larger checkpoints.
+    connection.pragma_update(None, "wal_autocheckpoint", 10_000)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "cache_size", -(64 << 10))
+}
+
+fn refused(path: &Path, error: rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::Foreign { path },
+        Some(ErrorCode::ReadOnly) => OpenError::ReadOnly { path },
+        _ => OpenError::Database {
+            path,
+            source: error.into(),
+        },
+    }
+}
+
+/// Of two that switch a new file over at the same moment, SQLite sends one away at once, whatever
+/// the timeout.
+fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => thread::yield_now(),
+            result => return result,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_path_names_a_file_whatever_sqlite_would_take_it_for() {
+        for (path, expected) in [
+            ("users.sqlite", "./users.sqlite"),
+            (":memory:", "./:memory:"),
+            ("file:x?mode=memory", "./file:x?mode=memory"),
+            ("/abs", "/abs"),
+        ] {
+            assert_eq!(as_file(Path::new(path)).as_os_str(), expected);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::path::Path;
+
+use crate::OpenError;
+
+/// Makes the directory of `path` for its owner alone; one that is there is left as it is.
+pub(super) fn create_parent(path: &Path) -> Result<(), OpenError> {
+    let Some(parent) = path.parent() else {
+        return Ok(());
+    };
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(parent).map_err(|source| OpenError::Create {
+        path: parent.to_owned(),
+        source,
+    })
+}
+
+/// Makes the file for its owner alone; SQLite gives its write-ahead log the same mode.
+pub(super) fn create_file(path: &Path) -> Result<(), OpenError> {
+    let mut options = OpenOptions::new();
+    // Never opens one that is there: on closing it, POSIX would release every lock that this
+    // process holds on it, also those of another connection.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(OpenError::Create {
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Tells a file from another one that has taken its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    #[cfg(unix)]
+    device: u64,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl Identity {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let metadata = path.metadata()?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            Ok(Self {
+                device: metadata.dev(),
+                inode: metadata.ino(),
+            })
+        }
+        // Elsewhere an open file can't be moved.
+        #[cfg(not(unix))]
+        {
+            drop(metadata);
+            Ok(Self {})
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Rows in a SQLite file.
+
+mod database;
+mod error;
+mod file;
+mod row;
+mod schema;
+mod sink;
+#[cfg(test)]
+mod tests;
+
+pub use sink::SqliteSink;

@@ -1,0 +1,45 @@
+use rusqlite::Connection;
+
+/// SQLite's `application_id`: `ums1`. No other database is taken for ours.
+pub(super) const APPLICATION_ID: i32 = 0x756d_7331;
+/// SQLite's `user_version`.
+pub(super) const VERSION: i32 = 1;
+
+const CREATE: &str = include_str!("schema.sql");
+
+/// What a file is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// There is nothing in it yet.
+    Empty,
+    /// This version's.
+    Current,
+    /// A newer version's.
+    Newer(i32),
+    /// Something else.
+    Foreign,
+}
+
+impl Kind {
+    pub(super) fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let query = "SELECT (SELECT application_id FROM pragma_application_id),
+                            (SELECT user_version FROM pragma_user_version),
+                            (SELECT count(*) FROM sqlite_schema)";
+        let found = connection.query_row(query, (), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?))
+        })?;
+        Ok(match found {
+            (0, 0, 0) => Self::Empty,
+            (APPLICATION_ID, VERSION, _) => Self::Current,
+            (APPLICATION_ID, version, _) if version > VERSION => Self::Newer(version),
+            _ => Self::Foreign,
+        })
+    }
+}
+
+/// Fills an empty database; within a transaction.
+pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(CREATE)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", VERSION)
+}

@@ -1,0 +1,51 @@
+use std::path::Path;
+
+use user_metadata_consumer::{Delivery, Rejection, Sink, SinkError};
+
+use super::database::Database;
+use super::error::WriteError;
+use super::row::Row;
+use crate::OpenError;
+use crate::worker::Worker;
+
+/// Writes events as rows into a SQLite file, each once, however often it comes.
+///
+/// A batch is a transaction, and synced to disk before it counts as stored: what was stored
+/// survives a kill and a power cut. The file has a connection and a thread of its own.
+#[derive(Debug)]
+pub struct SqliteSink {
+    worker: Worker<Vec<Row>, Result<(), WriteError>>,
+}
+
+impl SqliteSink {
+    /// Opens the file; makes it (0600) and its directory (0700) where they are missing. Blocks for
+    /// some milliseconds, and for seconds where another process holds the file.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: another kind of file, one of a newer version, or one that can't be written.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::start(Database::open(path.as_ref())?)
+    }
+
+    pub(super) fn start(database: Database) -> Result<Self, OpenError> {
+        let insert = move |rows: Vec<Row>| database.insert(&rows);
+        let worker = Worker::start("sqlite-sink", insert).map_err(OpenError::Start)?;
+        Ok(Self { worker })
+    }
+}
+
+impl Sink for SqliteSink {
+    async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
+        let mut rows = Vec::with_capacity(batch.len());
+        let mut rejections = Vec::new();
+        for (index, delivery) in batch.iter().enumerate() {
+            match Row::new(&delivery.event) {
+                Ok(row) => rows.push(row),
+                Err(error) => rejections.push(Rejection::new(index, format!("not JSON: {error}"))),
+            }
+        }
+        self.worker.run(rows).await??;
+        Ok(rejections)
+    }
+}

@@ -1,0 +1,9 @@
+//! A sink as it is given on a command line.
+
+mod options;
+mod percent;
+mod scheme;
+mod sink_url;
+
+pub use sink_url::SinkUrl;
+pub(crate) use sink_url::Target;

@@ -1,0 +1,104 @@
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::options::Options;
+use super::percent;
+use super::scheme::Scheme;
+use crate::{BuiltinSink, IpPrivacy, OpenError, ParseSinkError};
+
+/// A sink as it is given on a command line: `SCHEME:REST?OPTION=VALUE&…`.
+///
+/// Every sink takes `name` (lower-case letters, digits, dashes; default: the scheme) and `ip`
+/// (`full`, `truncate` or `none`; see [`IpPrivacy`]). In the path and in values `%20` stands for a
+/// space, `%3F` for a question mark and `%25` for a percent sign.
+///
+/// ```
+/// use user_metadata_sinks::SinkUrl;
+/// let sink: SinkUrl = "sqlite:/var/lib/users.sqlite?name=archive&ip=truncate".parse()?;
+/// assert_eq!(sink.name(), "archive");
+///
+/// let error = "sqlite:users.sqlite?ip=half".parse::<SinkUrl>().unwrap_err();
+/// assert_eq!(error.to_string(), "`sqlite:` option `ip` must be `full`, `truncate` or `none`");
+/// # Ok::<(), user_metadata_sinks::ParseSinkError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkUrl {
+    name: String,
+    ip: IpPrivacy,
+    target: Target,
+}
+
+/// Where a sink writes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Stdout,
+    Sqlite(PathBuf),
+}
+
+impl SinkUrl {
+    /// The sink's name: part of its consumer group, so with another one it reads everything anew.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Opens the sink, and makes what has to be there. Blocks for some milliseconds; seconds, where
+    /// another process holds the database.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] names the remedy. No port has to be bound to find out.
+    pub fn open(&self) -> Result<BuiltinSink, OpenError> {
+        BuiltinSink::open(&self.target, self.ip)
+    }
+}
+
+impl FromStr for SinkUrl {
+    type Err = ParseSinkError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSinkError> {
+        let (scheme, rest) = Scheme::split(text)?;
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let target = target(scheme, path).map_err(|problem| ParseSinkError::Path {
+            scheme: scheme.name(),
+            problem,
+        })?;
+        let options = Options::parse(scheme, query)?;
+        Ok(Self {
+            name: options.name.unwrap_or_else(|| scheme.name().to_owned()),
+            ip: options.ip.unwrap_or_default(),
+            target,
+        })
+    }
+}
+
+fn target(scheme: Scheme, path: &str) -> Result<Target, &'static str> {
+    match scheme {
+        Scheme::Stdout if path.is_empty() => Ok(Target::Stdout),
+        Scheme::Stdout => Err("takes no path; write `stdout:`, and options after a `?`"),
+        Scheme::Sqlite => file(path).map(Target::Sqlite),
+    }
+}
+
+/// `./relative`, `/absolute` or `///absolute`.
+fn file(path: &str) -> Result<PathBuf, &'static str> {
+    let path = match path.strip_prefix("//") {
+        // The part between the second and the third slash is a host.
+        Some(rest) if rest.starts_with('/') || rest.is_empty() => rest,
+        Some(_) => {
+            return Err(
+                "takes a file of this host; write `sqlite:relative/path` or \
+                        `sqlite:///absolute/path`",
+            );
+        }
+        None => path,
+    };
+    match percent::decode(path) {
+        Some(path) if path.is_empty() => {
+            Err("needs the path of a file, e.g. `sqlite:./data/user-metadata.sqlite`")
+        }
+        Some(path) if path.ends_with('/') => Err("needs the path of a file, not of a directory"),
+        Some(path) => Ok(path.into()),
+        None => Err("has a malformed `%` in its path; write `%25` for a percent sign"),
+    }
+}

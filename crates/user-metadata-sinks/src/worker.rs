@@ -1,0 +1,102 @@
+use std::fmt;
+use std::io;
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+use user_metadata_consumer::SinkError;
+
+/// A thread that may block, and does one job at a time with what it owns.
+///
+/// Not the runtime's pool: a runtime waits for that when it ends, and a pipe that nobody reads
+/// blocks for ever. Nor is anything lost with a future that is dropped halfway: the thread finishes
+/// the job and has its writer or connection for the next.
+pub(crate) struct Worker<J, R> {
+    jobs: mpsc::Sender<(J, oneshot::Sender<R>)>,
+}
+
+/// The thread is gone: a job panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("the thread that writes has panicked")]
+struct Ended;
+
+impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
+    /// Starts the thread; it ends with the worker.
+    pub(crate) fn start(
+        name: &str,
+        mut work: impl FnMut(J) -> R + Send + 'static,
+    ) -> io::Result<Self> {
+        let (jobs, mut received) = mpsc::channel::<(J, oneshot::Sender<R>)>(1);
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                while let Some((job, reply)) = received.blocking_recv() {
+                    // Whoever no longer waits will bring the job again.
+                    if !reply.is_closed() {
+                        drop(reply.send(work(job)));
+                    }
+                }
+            })?;
+        Ok(Self { jobs })
+    }
+
+    /// Has the thread do `job`.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError::Fatal`] if the thread is gone.
+    pub(crate) async fn run(&self, job: J) -> Result<R, SinkError> {
+        let (reply, result) = oneshot::channel();
+        let sent = self.jobs.send((job, reply)).await;
+        sent.map_err(|_| SinkError::fatal(Ended))?;
+        result.await.map_err(|_| SinkError::fatal(Ended))
+    }
+}
+
+impl<J, R> fmt::Debug for Worker<J, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_whose_future_was_dropped_is_finished_before_the_next() {
+        let (began, has_begun) = channel();
+        let (go, may_go) = channel();
+        let mut done = Vec::new();
+        let worker = Worker::start("test", move |job: u8| {
+            began.send(()).unwrap();
+            may_go.recv().unwrap();
+            done.push(job);
+            done.clone()
+        })
+        .unwrap();
+        {
+            let first = worker.run(1);
+            let mut first = std::pin::pin!(first);
+            tokio::select! {
+                biased;
+                _ = &mut first => panic!("it may not go yet"),
+                () = std::future::ready(()) => {}
+            }
+            has_begun.recv().unwrap();
+        }
+        go.send(()).unwrap();
+        go.send(()).unwrap();
+        assert_eq!(worker.run(2).await.unwrap(), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_for_good() {
+        let worker = Worker::<(), ()>::start("test", |()| panic!("on purpose")).unwrap();
+        for _ in 0..2 {
+            let error = worker.run(()).await.unwrap_err();
+            assert!(matches!(error, SinkError::Fatal(_)), "{error}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The built-in sinks keep what `Sink` promises.
+#![cfg(any(feature = "stdout", feature = "sqlite"))]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use user_metadata_consumer::BoxError;
+use user_metadata_consumer::conformance::{StoredEvent, Subject, check};
+use user_metadata_events::UserMetadataEvent;
+
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use rusqlite::{Connection, OpenFlags};
+    use serde_json::{Map, Value, json};
+    use user_metadata_sinks::SqliteSink;
+
+    use super::*;
+
+    struct Database {
+        _dir: TempDir,
+        path: PathBuf,
+        /// Holds the file while it is to be unavailable.
+        holder: Option<Connection>,
+    }
+
+    impl Subject for Database {
+        type Sink = SqliteSink;
+
+        async fn open(&mut self) -> Result<SqliteSink, BoxError> {
+            Ok(SqliteSink::open(&self.path)?)
+        }
+
+        async fn stored(&mut self) -> Result<Vec<StoredEvent>, BoxError> {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+            let connection = Connection::open_with_flags(&self.path, flags)?;
+            let mut query = connection.prepare(AS_JSON)?;
+            let rows = query.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let events = rows.map(|row| {
+                let (columns, details): (String, Option<String>) = row?;
+                Ok(event(&columns, details.as_deref())?.into())
+            });
+            events.collect()
+        }
+
+        async fn set_available(&mut self, available: bool) -> Result<bool, BoxError> {
+            self.holder = None;
+            if !available {
+                let holder = Connection::open(&self.path)?;
+                holder.execute_batch("BEGIN IMMEDIATE")?;
+                self.holder = Some(holder);
+            }
+            Ok(true)
+        }
+    }
+
+    const AS_JSON: &str = "SELECT json_object(
+            'id', id, 'userId', user_id, 'username', username, 'sessionId', session_id,
+            'timestamp', timestamp,
+            'metadata', json_object('ip', ip, 'userAgent', user_agent, 'browser', browser, 'os', os,
+                'device', device, 'language', language),
+            'connectionInfo', json_object('clientId', client_id, 'ipAddress', ip,
+                'connectionTime', connection_time)),
+        details FROM events ORDER BY rowid";
+
+    /// Puts a row together again, so that what is lost shows.
+    fn event(columns: &str, details: Option<&str>) -> Result<UserMetadataEvent, BoxError> {
+        let mut event: Map<String, Value> = serde_json::from_str(columns)?;
+        let details: Map<String, Value> = serde_json::from_str(details.unwrap_or("{}"))?;
+        for (key, value) in details {
+            let in_part = |part: &str| (part.to_owned(), json!({ key.as_str(): value.clone() }));
+            let (part, values) = match key.as_str() {
+                "agent" | "screen" | "timezone" | "claimedHints" => in_part("metadata"),
+                "ipSource" | "ipAddress" => in_part("connectionInfo"),
+                "metadata" | "connectionInfo" => (key, value),
+                "event" => {
+                    event.extend(value.as_object().cloned().unwrap_or_default());
+                    continue;
+                }
+                _ => {
+                    event.insert(key, value);
+                    continue;
+                }
+            };
+            let part = event.get_mut(&part).and_then(Value::as_object_mut);
+            let values = values.as_object().cloned().unwrap_or_default();
+            part.ok_or("no such part")?.extend(values);
+        }
+        let value = serde_json::to_vec(&event)?;
+        Ok(UserMetadataEvent::decode(Some(&value))?)
+    }
+
+    #[tokio::test]
+    async fn the_sqlite_sink_keeps_its_promise() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("users.sqlite");
+        let database = Database {
+            _dir: dir,
+            path,
+            holder: None,
+        };
+        check(database).await.unwrap();
+    }
+}
+
+#[cfg(feature = "stdout")]
+mod ndjson {
+    use std::fs::{self, OpenOptions};
+
+    use user_metadata_sinks::NdjsonSink;
+
+    use super::*;
+
+    struct File {
+        _dir: TempDir,
+        path: PathBuf,
+    }
+
+    impl Subject for File {
+        type Sink = NdjsonSink;
+
+        async fn open(&mut self) -> Result<NdjsonSink, BoxError> {
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&self.path)?;
+            Ok(NdjsonSink::new(file)?)
+        }
+
+        async fn stored(&mut self) -> Result<Vec<StoredEvent>, BoxError> {
+            let lines = fs::read_to_string(&self.path)?;
+            let decode = |line: &str| UserMetadataEvent::decode(Some(line.as_bytes()));
+            let events = lines.split_terminator('\n').map(decode);
+            events.map(|event| Ok(event?.into())).collect()
+        }
+
+        fn deduplicates(&self) -> bool {
+            false
+        }
+    }
+
+    #[tokio::test]
+    async fn the_sink_of_lines_keeps_its_promise() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.ndjson");
+        check(File { _dir: dir, path }).await.unwrap();
+    }
+}
