@@ -1,0 +1,178 @@
+use std::fmt;
+use std::net::SocketAddr;
+
+use user_metadata_cli::{Carrier, Failure, FlagError, Topic};
+use user_metadata_consumer::{BuildError, Consumer, ConsumerBuilder, StartFrom};
+use user_metadata_log::OpenError;
+use user_metadata_sinks::SinkUrl;
+
+use crate::args::RunArgs;
+use crate::from::From;
+
+/// The flags, checked. Nothing is open yet.
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) source: Source,
+    builder: ConsumerBuilder,
+    sinks: Vec<SinkUrl>,
+}
+
+/// What is read. Displays as the log names it.
+#[derive(Debug, Clone)]
+pub(crate) struct Source(Topic);
+
+impl TryFrom<RunArgs> for Config {
+    type Error = FlagError;
+
+    fn try_from(args: RunArgs) -> Result<Self, FlagError> {
+        let topic = args.topic.check("metadata-consumer")?;
+        let sinks = args.sink.iter().filter(|url| !url.is_empty());
+        let sinks = sinks.map(|url| {
+            let parsed = url.parse::<SinkUrl>();
+            parsed.map_err(|error| FlagError::new("sink", error.to_string()))
+        });
+        let builder = read_from(Consumer::builder(), &topic)?
+            .topic(topic.spec.name())
+            .partitions(topic.spec.partitions())
+            .replication_factor(topic.spec.replication_factor())
+            .group(args.group)
+            .start_from(match args.from {
+                From::Earliest => StartFrom::Earliest,
+                From::Latest => StartFrom::Latest,
+                From::At(time) => StartFrom::At(time),
+            })
+            .batch_max_events(args.batch_max_events)
+            .batch_max_wait(args.batch_max_wait.get());
+        Ok(Self {
+            listen: args.listen,
+            sinks: sinks.collect::<Result<_, _>>()?,
+            source: Source(topic),
+            builder,
+        })
+    }
+}
+
+fn read_from(builder: ConsumerBuilder, topic: &Topic) -> Result<ConsumerBuilder, FlagError> {
+    match &topic.carrier {
+        #[cfg(feature = "kafka")]
+        Carrier::Kafka(options) => Ok(builder.kafka(options.clone())),
+        #[cfg(not(feature = "kafka"))]
+        Carrier::Kafka(_) => Err(FlagError::new(
+            "brokers",
+            "this program was built without Kafka; build it with `--features kafka`",
+        )),
+        Carrier::Embedded(path) => Ok(builder.log(path)),
+    }
+}
+
+impl Config {
+    /// Opens the sinks and takes their groups.
+    pub(crate) fn consumer(self) -> Result<Consumer, Failure> {
+        let mut builder = self.builder;
+        for spec in self.sinks {
+            let name = spec.name().to_owned();
+            let sink = spec.open().map_err(|error| flag_failure("sink", &error))?;
+            builder = builder.sink(name, sink);
+        }
+        builder.build().map_err(|error| refused(&error))
+    }
+}
+
+/// Why the consumer can't be built, with the flag that mends it.
+fn refused(error: &BuildError) -> Failure {
+    let flag = match error {
+        BuildError::NoSink | BuildError::SinkName { .. } | BuildError::DuplicateSink { .. } => {
+            "sink"
+        }
+        BuildError::Log(log) => log_flag(log),
+        _ => "group",
+    };
+    flag_failure(flag, error)
+}
+
+fn log_flag(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::InUse { .. } | OpenError::GroupName { .. } => "group",
+        _ => "data-dir",
+    }
+}
+
+fn flag_failure(flag: &'static str, error: &dyn std::error::Error) -> Failure {
+    match Failure::configuration(error) {
+        Failure::Configuration(words) => FlagError::new(flag, words).into(),
+        failure => failure,
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.carrier {
+            Carrier::Kafka(options) => {
+                let brokers = options.brokers().join(",");
+                write!(f, "Kafka at {brokers}, topic {}", self.0.spec.name())
+            }
+            Carrier::Embedded(path) => {
+                let path = path.display();
+                write!(f, "the embedded log in {path} (no --brokers given)")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::Args;
+
+    fn config(flags: &[&str]) -> Result<Config, FlagError> {
+        let flags = [&["metadata-consumer"], flags].concat();
+        Config::try_from(Args::try_parse_from(flags).unwrap().run())
+    }
+
+    #[test]
+    fn run_is_the_command_that_is_meant_without_one() {
+        for flags in [&["--group", "g"][..], &["run", "--group", "g"]] {
+            let builder = format!("{:?}", config(flags).unwrap().builder);
+            assert!(builder.contains(r#"group: "g""#), "{builder}");
+        }
+    }
+
+    #[cfg(all(feature = "stdout", feature = "sqlite"))]
+    #[test]
+    fn sinks_come_one_by_one_or_separated_by_spaces() {
+        let flags = [
+            "--sink",
+            "stdout: sqlite:a.db",
+            "--sink",
+            "sqlite:b.db?name=b",
+        ];
+        let config = config(&flags).unwrap();
+        let names: Vec<_> = config.sinks.iter().map(SinkUrl::name).collect();
+        assert_eq!(names, ["stdout", "sqlite", "b"]);
+    }
+
+    #[test]
+    fn a_sink_that_is_none_is_refused_with_those_that_are() {
+        let Err(error) = config(&["--sink", "mysql:x"]) else {
+            panic!("mysql is no sink");
+        };
+        assert!(error.to_string().starts_with("--sink: "), "{error}");
+    }
+
+    #[test]
+    fn two_sinks_of_one_name_are_refused_with_a_remedy() {
+        let data = tempfile::tempdir().unwrap();
+        let data = data.path().to_str().unwrap();
+        let sinks = ["--data-dir", data, "--sink", "stdout:", "--sink", "stdout:"];
+        let failure = config(&sinks).unwrap().consumer().unwrap_err();
+        let message = failure.to_string();
+        assert!(matches!(failure, Failure::Configuration(_)), "{message}");
+        assert!(
+            message.starts_with("--sink: two sinks are named `stdout`"),
+            "{message}"
+        );
+        assert!(message.contains("?name=stdout-2"), "{message}");
+    }
+}

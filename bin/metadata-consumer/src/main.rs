@@ -1,0 +1,103 @@
+//! Reads who connected, and from what, into databases and other sinks: flags → config → wiring →
+//! signals.
+
+mod args;
+mod config;
+mod from;
+mod health;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser as _;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+use user_metadata_cli::{Admin, Failure, LogGuard, Recorder, ShutdownSignals, run};
+use user_metadata_consumer::{Consumer, Summary};
+
+use args::Args;
+use config::Config;
+use health::ReaderHealth;
+
+fn main() -> ExitCode {
+    run("metadata-consumer", || {
+        let args = Args::parse().run();
+        let log = args.log;
+        let config = Config::try_from(args)?;
+        let log = Arc::new(log.start()?);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::runtime(&error))?;
+        // Kept until all tasks are gone, so that the last line is written, too.
+        let result = runtime.block_on(consume(config, Arc::clone(&log)));
+        // What blocks in a sink by then is not waited for: it is not committed and comes again.
+        runtime.shutdown_background();
+        result
+    })
+}
+
+async fn consume(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
+    let signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
+    let recorder = Recorder::install().map_err(|error| Failure::runtime(&error))?;
+    let source = config.source.to_string();
+    info!("consuming from {source}");
+    let listen = config.listen;
+    let consumer = config.consumer()?;
+    let admin = Admin::bind(listen).await;
+    let admin = admin.map_err(|error| Failure::runtime(&error))?;
+    info!("status at http://{}/status", admin.address());
+
+    let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+    let health = ReaderHealth {
+        consumer: consumer.status(),
+        source,
+        log,
+        stop: stop.clone(),
+        started: Instant::now(),
+    };
+    let tasks = TaskTracker::new();
+    let admin = tasks.spawn(admin.serve(Arc::new(health), recorder, ended.clone()));
+    tasks.spawn(stop_at_signal(signals, stop.clone()));
+    let result = run_until(stop, consumer).await;
+    ended.cancel();
+    admin.await.map_err(|error| Failure::runtime(&error))?;
+    result
+}
+
+async fn stop_at_signal(mut signals: ShutdownSignals, stop: CancellationToken) {
+    let signal = signals.next().await;
+    info!(signal, "shutdown requested");
+    stop.cancel();
+    signals.exit_at_next().await;
+}
+
+/// Runs until `stop`, and then as long as the batches in hand may take.
+async fn run_until(stop: CancellationToken, consumer: Consumer) -> Result<(), Failure> {
+    const LAST_BATCHES: Duration = Duration::from_secs(10);
+    let mut running = std::pin::pin!(consumer.run(stop.clone()));
+    let finished = tokio::select! {
+        finished = &mut running => Some(finished),
+        () = stop.cancelled() => timeout(LAST_BATCHES, &mut running).await.ok(),
+    };
+    match finished {
+        Some(Ok(summary)) => say_what_was_done(&summary),
+        Some(Err(error)) => return Err(Failure::runtime(&error)),
+        None => warn!("ended while a sink was busy; what it had in hand is read again"),
+    }
+    Ok(())
+}
+
+fn say_what_was_done(summary: &Summary) {
+    for sink in &summary.sinks {
+        info!(
+            sink = sink.name,
+            written = sink.written,
+            dead_lettered = sink.dead_lettered,
+            "ended"
+        );
+    }
+}
