@@ -16,8 +16,6 @@ CREATE TABLE events (
     details TEXT -- JSON of what has no column, or null
 ) STRICT;
 
--- What one user did; and erasing it. Users come in no order, so each column more in here costs writes.
-CREATE INDEX events_user_id ON events (user_id);
 -- A span of time; and erasing what is older.
 CREATE INDEX events_timestamp ON events (timestamp);
 
