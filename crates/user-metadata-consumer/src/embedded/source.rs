@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 use user_metadata_events::DEFAULT_PARTITIONS;
-use user_metadata_log::{DataDir, GroupPositions, LogReader, OpenError};
+use user_metadata_log::{DataDir, GroupPositions, LogReader, OpenError, StorageError};
 
 use super::tail::{Command, Tail};
 use super::writer::LogTopicWriter;
@@ -20,7 +20,15 @@ pub(crate) struct LogSource {
     commands: Sender<Command>,
     inputs: mpsc::UnboundedReceiver<Result<Input, BoxError>>,
     reaches: Reaches,
+    /// What was not sent yet, or failed.
     uncommitted: BTreeMap<u32, u64>,
+    under_way: Option<UnderWay>,
+}
+
+/// A commit that the thread was asked for.
+struct UnderWay {
+    positions: Vec<(u32, u64)>,
+    answered: oneshot::Receiver<Result<(), StorageError>>,
 }
 
 /// How far the partitions go, as the thread last saw it.
@@ -60,14 +68,45 @@ impl LogSource {
             inputs,
             reaches,
             uncommitted: BTreeMap::new(),
+            under_way: None,
         })
     }
 
-    /// Waits until the thread has done `command`.
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+    /// Asks the thread to commit what is not committed.
+    fn ask(&mut self) {
+        if self.uncommitted.is_empty() {
+            return;
+        }
+        let positions: Vec<_> = std::mem::take(&mut self.uncommitted).into_iter().collect();
         let (answer, answered) = oneshot::channel();
-        self.commands.send(command(answer)).ok()?;
-        answered.await.ok()
+        let command = Command::Commit {
+            positions: positions.clone(),
+            answer,
+        };
+        // If the thread is gone, so is the answer.
+        drop(self.commands.send(command));
+        self.under_way = Some(UnderWay {
+            positions,
+            answered,
+        });
+    }
+
+    /// Waits for the answer, if the thread was asked.
+    async fn answer(&mut self) -> Result<(), BoxError> {
+        let Some(UnderWay {
+            positions,
+            answered,
+        }) = self.under_way.take()
+        else {
+            return Ok(());
+        };
+        let error: BoxError = match answered.await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.into(),
+            Err(_) => "the thread that reads the log has ended".into(),
+        };
+        self.uncommitted.extend(positions);
+        Err(error)
     }
 }
 
@@ -81,17 +120,12 @@ impl Source for LogSource {
         input.unwrap_or_else(|| Err("the thread that reads the log has ended".into()))
     }
 
+    /// Waits only for the commit before: while this one is made, the next batch is written.
     async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
+        let committed = self.answer().await;
         self.uncommitted.extend(positions.iter().copied());
-        if self.uncommitted.is_empty() {
-            return Ok(());
-        }
-        let positions = self.uncommitted.clone().into_iter().collect();
-        let commit = |answer| Command::Commit { positions, answer };
-        let committed = self.ask(commit).await;
-        committed.ok_or("the thread that reads the log has ended")??;
-        self.uncommitted.clear();
-        Ok(())
+        self.ask();
+        committed
     }
 
     fn reach(&self) -> Vec<Reach> {
@@ -108,9 +142,10 @@ impl Source for LogSource {
     }
 
     async fn close(mut self) {
-        if !self.uncommitted.is_empty()
-            && let Err(error) = self.commit(&[]).await
-        {
+        if self.answer().await.is_err() {
+            self.ask();
+        }
+        if let Err(error) = self.answer().await {
             tracing::warn!(
                 error,
                 "the last positions are not committed; they are read again"
@@ -161,8 +196,10 @@ mod tests {
                 panic!("no record")
             };
             assert_eq!((records.len(), records[0].offset), (1, offset));
-            // The answer comes after the thread has seen that the records were taken.
+            // The answer comes after the thread has seen that the records were taken, and the next
+            // call waits for it.
             source.commit(&[(0, offset + 1)]).await.unwrap();
+            source.commit(&[]).await.unwrap();
             assert!(source.inputs.len() <= 1, "it reads on and on");
         }
         assert_eq!(source.reach()[0].lag_records(), 0);

@@ -13,8 +13,8 @@ pub(crate) trait Source: Send + 'static {
     /// good; an outage is [`Input::Unavailable`].
     fn next(&mut self) -> impl Future<Output = Result<Input, BoxError>> + Send;
 
-    /// Commits per partition the next offset to read. What fails is kept and goes out with the
-    /// next call, so a call without positions tries again.
+    /// Commits per partition the next offset to read. It need not be done when this returns: the
+    /// next call tells what failed, and tries it again together with what it is given, if anything.
     fn commit(
         &mut self,
         positions: &[(u32, u64)],
