@@ -14,10 +14,14 @@ const BUILD: [&str; 8] = [
 ];
 
 /// Builds the programs as they are shipped, and measures them.
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     needs::install();
     succeed(&mut cargo(&BUILD))?;
     let programs = target()?.join("release");
     let mut bench = std::process::Command::new(programs.join("user-metadata-bench"));
-    succeed(bench.env("USER_METADATA_PROGRAMS", &programs))
+    succeed(
+        bench
+            .args(arguments)
+            .env("USER_METADATA_PROGRAMS", &programs),
+    )
 }

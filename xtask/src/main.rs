@@ -17,7 +17,8 @@ Usage: cargo xtask COMMAND
 
   quickstart          builds and runs both programs on the embedded log (--help tells its flags)
   test [ARGUMENTS]    runs all tests, or those of `cargo test ARGUMENTS`, with all that they need
-  bench               measures joins, storing and latency against their floors, in release mode
+  bench [PART]        measures joins, storing and latency, or one of them, against their floors, in
+                      release mode
   ua-data             renews the rules for User-Agents from a package registry";
 
 fn main() -> ExitCode {
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "quickstart" => quickstart::run(&rest),
         "test" => test::run(&rest),
-        "bench" => bench::run(),
+        "bench" => bench::run(&rest),
         "ua-data" => ua_data::run().map_err(Into::into),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -1,5 +1,6 @@
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
 use user_metadata_events::{EventId, UserMetadataEvent, partition_for_key};
 use user_metadata_log::{Batch, DataDir, LogOptions, LogReader, LogRecord, LogWriter};
@@ -9,10 +10,15 @@ use crate::Failure;
 /// As many records as ws-server puts into one row when it is busy.
 const BATCH: u32 = 100;
 
-/// Fills the log in `path` with events of so many different users.
+/// Users who join again and again.
+const USERS: u32 = 50_000;
+/// Joins in a millisecond.
+const PER_MILLISECOND: u32 = 10;
+
+/// Fills the log in `path` with so many events.
 ///
 /// All are made after one that a ws-server wrote, so that they have the size and the fields of real
-/// ones.
+/// ones; users come in no order, time goes on.
 pub(crate) fn fill(path: &Path, like: &LogRecord, events: u32) -> Result<(), Failure> {
     let event = UserMetadataEvent::decode(like.value.as_deref())?;
     let mut writer = LogWriter::open(DataDir::new(path).topic_path(), LogOptions::default())?;
@@ -39,8 +45,11 @@ fn record(
     partitions: NonZeroU32,
 ) -> Result<(u32, LogRecord), Failure> {
     let mut event = event.clone();
+    let later = Duration::from_millis(u64::from(number / PER_MILLISECOND));
+    event.timestamp = event.timestamp.saturating_add(later);
     event.id = EventId::new(event.timestamp);
-    event.user_id = format!("user-{number}");
+    // Knuth's multiplicative hash: spread, and the same in every run.
+    event.user_id = format!("user-{}", number.wrapping_mul(2_654_435_761) % USERS);
     let record = event.to_record("/ws-server/bench", None)?;
     let partition = partition_for_key(event.user_id.as_bytes(), partitions);
     let record = LogRecord {
