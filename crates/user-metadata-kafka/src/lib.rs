@@ -1,4 +1,11 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    all(feature = "consume", feature = "produce"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(feature = "consume", feature = "produce")),
+    doc = "What user-metadata needs of Kafka; see the README, whose examples need all features."
+)]
 
 mod error;
 mod options;

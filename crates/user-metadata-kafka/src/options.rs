@@ -71,8 +71,9 @@ impl KafkaOptions {
         self
     }
 
-    /// How old the list of a topic's partitions may be; default 30 s. Producing, it is asked for
-    /// again with the first batch after that time; consuming, it may be as old again.
+    /// How long new partitions, or that a topic was deleted and made anew, may go unnoticed;
+    /// default 30 s. Producing, the topic is listed again with the first batch after that time;
+    /// consuming, the list may be as old again.
     #[must_use]
     pub fn with_metadata_max_age(mut self, age: Duration) -> Self {
         self.metadata_max_age = age;
@@ -103,7 +104,7 @@ impl KafkaOptions {
         self.request_timeout
     }
 
-    /// How old the list of a topic's partitions may be.
+    /// How long a change of a topic may go unnoticed.
     #[must_use]
     pub fn metadata_max_age(&self) -> Duration {
         self.metadata_max_age

@@ -7,12 +7,16 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use support::{LONG, admin, filled, now_ms, partitions, produce, record, topic, until, within};
+use support::{
+    LONG, admin, bootstrap, filled, insist, now_ms, partitions, produce, record, settled, topic,
+    until, within,
+};
 use user_metadata_kafka::{
     Compression, ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupRecord,
     KafkaOptions, KafkaRecord, Producer, TopicSpec,
 };
-use user_metadata_testing::require;
+use user_metadata_testing::kafka::kcat;
+use user_metadata_testing::{Scratch, require};
 
 /// The shortest that a broker accepts.
 const SESSION: Duration = Duration::from_secs(6);
@@ -68,7 +72,7 @@ async fn every_compression_comes_back_as_it_was() {
     batch[10].timestamp_ms += 1;
     let codecs = [Compression::None, Compression::Lz4, Compression::Zstd];
     for (partition, compression) in (0..).zip(codecs) {
-        let produced = producer.produce(partition, &batch, compression).await;
+        let produced = settled(&producer, partition, &batch, compression).await;
         assert_eq!(produced.unwrap(), 0);
     }
     let mut consumer = join(&kafka, group(&topic)).await;
@@ -80,6 +84,27 @@ async fn every_compression_comes_back_as_it_was() {
         assert_eq!(&seen.record, &batch[usize::try_from(seen.offset).unwrap()]);
     }
     consumer.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_other_producers_pack_is_unpacked() {
+    let kafka = require!(support::shared());
+    let topic = topic("packed", 1);
+    filled(&kafka, &topic, 0).await;
+    let scratch = Scratch::new("packed");
+    let values: Vec<String> = (0..100).map(|n| format!("the same again, {n}")).collect();
+    let file = scratch.file("values");
+    std::fs::write(&file, values.join("\n")).unwrap();
+    let codecs = ["none", "gzip", "snappy", "lz4", "zstd"];
+    for codec in codecs {
+        let produce = ["-P", "-t", topic.name(), "-z", codec, "-l", &file];
+        require!(kcat(&bootstrap(&kafka), &produce));
+    }
+    let mut consumer = join(&kafka, group(&topic)).await;
+    let seen = read(&mut consumer, codecs.len() * values.len()).await;
+    for (seen, value) in seen.iter().zip(values.iter().cycle()) {
+        assert_eq!(seen.record.value.as_deref(), Some(value.as_bytes()));
+    }
 }
 
 #[tokio::test]
@@ -204,8 +229,7 @@ async fn members_that_come_and_go_read_every_record_once() {
     let mut records: Vec<(u32, u64)> = Vec::new();
     for round in 1..=24 {
         for partition in 0..4 {
-            let produced = producer.produce(partition, &batch, Compression::None);
-            produced.await.unwrap();
+            insist(&producer, partition, &batch).await;
         }
         // Half is in flight when somebody comes or goes.
         while records.len() < round * 200 - 100 {
@@ -390,6 +414,28 @@ async fn an_offset_that_is_not_kept_any_more_goes_on_at_the_oldest_record_and_sa
     };
     assert_eq!(next(&mut second).await, reset);
     assert_eq!(read(&mut second, 5).await[0].offset, 5);
+}
+
+#[tokio::test]
+async fn a_topic_that_was_deleted_and_made_anew_is_read_from_its_start() {
+    let kafka = require!(support::shared());
+    let topic = topic("made-anew", 1);
+    let kafka = kafka.with_metadata_max_age(Duration::from_millis(500));
+    let producer = filled(&kafka, &topic, 10).await;
+    let mut consumer = join(&kafka, group(&topic)).await;
+    read(&mut consumer, 10).await;
+    consumer.commit(&[(0, 10)]).unwrap();
+    told(&kafka, &topic, &[(0, 10)]).await;
+    admin::delete_topic(&kafka, &topic).await;
+    let batch = vec![record("key", "new"); 20];
+    until(async || {
+        let offset = producer.produce(0, &batch, Compression::None).await;
+        (offset.ok()? == 0).then_some(())
+    })
+    .await;
+    while read(&mut consumer, 1).await[0].offset != 0 {}
+    consumer.commit(&[(0, 1)]).unwrap();
+    told(&kafka, &topic, &[(0, 1)]).await;
 }
 
 #[tokio::test]

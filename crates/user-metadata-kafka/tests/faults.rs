@@ -1,121 +1,262 @@
-//! A broker that freezes, dies and comes back, on a broker of its own.
+//! A broker that freezes, dies and comes back: each test has one of its own.
 #![cfg(all(feature = "consume", feature = "produce"))]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // helpers
 
 mod support;
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-use support::{record, topic, within};
+use support::{
+    LONG, admin, filled, partitions, produce, read_with_kcat, record, topic, until, within,
+};
+use tokio::sync::watch;
 use user_metadata_kafka::{
     Compression, ConsumeError, GroupConsumer, GroupEvent, GroupOptions, KafkaOptions, ProduceError,
-    Producer,
+    Producer, TopicSpec,
 };
+use user_metadata_testing::kafka::Broker;
+use user_metadata_testing::require;
 
-const LONG: Duration = Duration::from_secs(60);
 const REQUEST: Duration = Duration::from_secs(2);
+/// What a call to the producer may take at most, and some time for a busy machine.
+const PRODUCE_LIMIT: Duration = Duration::from_secs(4 * REQUEST.as_secs() + 5);
+/// Longer than the broker's own sessions and the shortest one of a group.
+const FROZEN: Duration = Duration::from_secs(8);
 
-async fn event(consumer: &mut GroupConsumer, wanted: impl Fn(&GroupEvent) -> bool) {
-    within(LONG, async {
-        loop {
-            let event = consumer.next().await.unwrap();
-            println!("{:?} {event:?}", Instant::now());
-            if wanted(&event) {
-                return;
-            }
-        }
-    })
-    .await;
+fn options(broker: &Broker) -> KafkaOptions {
+    KafkaOptions::new([broker.address()])
+        .unwrap()
+        .with_request_timeout(REQUEST)
+        .with_connect_timeout(REQUEST)
 }
 
-fn is_value(value: &'static str) -> impl Fn(&GroupEvent) -> bool {
-    move |event| match event {
-        GroupEvent::Records(records) => records
-            .iter()
-            .any(|record| record.record.value.as_deref() == Some(value.as_bytes())),
-        _ => false,
+/// Produces for as long as the broker is to stay frozen, and returns the errors.
+async fn fail_while_frozen(producer: &Producer) -> Vec<ProduceError> {
+    let start = Instant::now();
+    let batch = [record("key", "frozen")];
+    let mut errors = Vec::new();
+    while start.elapsed() < FROZEN {
+        let produce = producer.produce(0, &batch, Compression::None);
+        errors.push(within(PRODUCE_LIMIT, produce).await.unwrap_err());
+    }
+    errors
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn producing_fails_in_time_while_the_broker_is_frozen_or_dead_and_goes_on_afterwards() {
+    let mut broker = require!(Broker::start());
+    let topic = topic("producing", 1);
+    let producer = filled(&options(&broker), &topic, 1).await;
+
+    broker.freeze();
+    let errors = fail_while_frozen(&producer).await;
+    let first = &errors[0];
+    assert!(matches!(first, ProduceError::Timeout(REQUEST)), "{first:?}");
+    assert!(errors.iter().all(ProduceError::is_retriable), "{errors:?}");
+    broker.thaw();
+    produce(&producer, 0, "thawed").await;
+
+    broker.kill();
+    let batch = [record("key", "killed")];
+    let killed = producer.produce(0, &batch, Compression::None);
+    let error = within(PRODUCE_LIMIT, killed).await.unwrap_err();
+    assert!(matches!(error, ProduceError::Unavailable(_)), "{error:?}");
+    broker.restart();
+    produce(&producer, 0, "restarted").await;
+}
+
+/// Produces the numbers from 0, one after the other, until told to stop, and returns how many.
+async fn count_up(
+    producer: Producer,
+    progress: watch::Sender<usize>,
+    mut stop: watch::Receiver<bool>,
+) -> usize {
+    let mut done = 0;
+    while !*stop.borrow_and_update() {
+        produce(&producer, 0, &done.to_string()).await;
+        done += 1;
+        progress.send_replace(done);
+    }
+    done
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_to_the_broker_records_stand_in_the_order_in_which_they_were_produced() {
+    let mut broker = require!(Broker::start());
+    let options = options(&broker);
+    let topic = topic("order", 1);
+    require!(partitions(&options, &topic));
+    let producer = Producer::connect(&options, &topic).await.unwrap();
+    let (progress, mut seen) = watch::channel(0);
+    let (stop, stopped) = watch::channel(false);
+    let counting = tokio::spawn(count_up(producer, progress, stopped));
+    let mut go_on = async || {
+        let from = *seen.borrow_and_update();
+        let further = seen.wait_for(|done| *done > from + 100);
+        drop(within(LONG, further).await.unwrap());
+    };
+    go_on().await;
+    for _ in 0..2 {
+        broker.freeze();
+        // Longer than a request may take, so that what hangs in the old connection is written by
+        // the broker after its repetition has been sent.
+        let witness = fail_to_connect(&options, &topic);
+        within(LONG, witness).await;
+        broker.thaw();
+        go_on().await;
+        broker.kill();
+        broker.restart();
+        go_on().await;
+    }
+    stop.send(true).unwrap();
+    let count = counting.await.unwrap();
+
+    // Readers go by the first of those with the same id.
+    let mut known = HashSet::new();
+    let records = read_with_kcat(&options, &topic).unwrap();
+    let values = records
+        .iter()
+        .map(|record| record["payload"].as_str().unwrap().parse().unwrap());
+    let values: Vec<usize> = values.filter(|value| known.insert(*value)).collect();
+    assert_eq!(values, (0..count).collect::<Vec<_>>());
+}
+
+/// Tries to connect twice, which takes twice the time that a request may take.
+async fn fail_to_connect(options: &KafkaOptions, topic: &TopicSpec) {
+    for _ in 0..2 {
+        let error = Producer::connect(options, topic).await.unwrap_err();
+        assert!(error.is_retriable(), "{error:?}");
     }
 }
 
-/// Produces until Kafka takes it, and returns the first error.
-async fn insist(producer: &Producer, value: &str) -> Option<ProduceError> {
-    let batch = [record("key", value)];
-    let mut first = None;
-    within(LONG, async {
-        while let Err(error) = producer.produce(0, &batch, Compression::None).await {
-            assert!(error.is_retriable(), "{error:?}");
-            first.get_or_insert(error);
-            tokio::time::sleep(Duration::from_millis(100)).await;
+/// What was logged by this crate in all tests of this file.
+static LOGGED: LazyLock<Arc<Mutex<Vec<u8>>>> = LazyLock::new(|| {
+    struct Writer(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Writer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
         }
-    })
-    .await;
-    first
-}
-
-#[tokio::test]
-async fn both_sides_survive_a_frozen_and_a_killed_broker() {
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let logged = Arc::<Mutex<Vec<u8>>>::default();
+    let writer = Arc::clone(&logged);
     tracing_subscriber::fmt()
-        .with_env_filter("info,rskafka=warn")
+        .with_env_filter("user_metadata_kafka=info")
+        .with_writer(move || Writer(Arc::clone(&writer)))
         .with_ansi(false)
         .init();
-    let mut broker = support::broker::Broker::start();
-    let kafka = KafkaOptions::new([broker.addr()])
-        .unwrap()
-        .with_request_timeout(REQUEST)
-        .with_connect_timeout(REQUEST);
-    let topic = topic("faults", 1);
-    let producer = Producer::connect(&kafka, &topic).await.unwrap();
-    assert!(insist(&producer, "before").await.is_none());
-    let group = GroupOptions::new(topic.name(), "group").unwrap();
-    let mut consumer = GroupConsumer::join(&kafka, group).await.unwrap();
-    event(&mut consumer, is_value("before")).await;
+    logged
+});
+
+/// How many lines speak of this group and contain `text`.
+fn logged(group: &str, text: &str) -> usize {
+    let logged = LOGGED.lock().unwrap();
+    let logged = String::from_utf8_lossy(&logged);
+    let lines = logged.lines();
+    lines
+        .filter(|line| line.contains(group) && line.contains(text))
+        .count()
+}
+
+async fn event(consumer: &mut GroupConsumer, wanted: impl Fn(&GroupEvent) -> bool) {
+    within(LONG, async {
+        while !wanted(&consumer.next().await.unwrap()) {}
+    })
+    .await;
+}
+
+fn is_records(event: &GroupEvent) -> bool {
+    matches!(event, GroupEvent::Records(_))
+}
+
+fn is_unavailable(event: &GroupEvent) -> bool {
+    matches!(event, GroupEvent::Unavailable { .. })
+}
+
+fn group(topic: &TopicSpec) -> GroupOptions {
+    let options = GroupOptions::new(topic.name(), topic.name()).unwrap();
+    options.with_session_timeout(Duration::from_secs(6))
+}
+
+/// Reads on, and commits what it reads, until another client sees the commit behind the record with
+/// `value`. A member that was lost meanwhile gets its partition and these records once more.
+async fn work_up_to(
+    value: &str,
+    consumer: &mut GroupConsumer,
+    options: &KafkaOptions,
+    topic: &TopicSpec,
+) {
+    let mut wanted = None;
+    until(async || {
+        let soon = Duration::from_millis(100);
+        if let Ok(event) = tokio::time::timeout(soon, consumer.next()).await
+            && let GroupEvent::Records(records) = event.unwrap()
+        {
+            let behind = records.last().unwrap().offset + 1;
+            // That an earlier attempt failed is no news here.
+            drop(consumer.commit(&[(0, behind)]));
+            let mut values = records.iter().map(|read| read.record.value.as_deref());
+            if values.any(|read| read == Some(value.as_bytes())) {
+                wanted = Some(behind);
+            }
+        }
+        let committed = admin::committed(options, topic).await;
+        (wanted.is_some() && committed.get(&0) >= wanted.as_ref()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_goes_on_after_its_broker_was_frozen_and_after_it_was_killed() {
+    LazyLock::force(&LOGGED);
+    let mut broker = require!(Broker::start());
+    let options = options(&broker);
+    let topic = topic("consuming", 1);
+    let producer = filled(&options, &topic, 1).await;
+    let mut consumer = GroupConsumer::join(&options, group(&topic)).await.unwrap();
+    event(&mut consumer, is_records).await;
 
     broker.freeze();
-    println!("frozen");
-    let started = Instant::now();
-    let batch = [record("key", "frozen")];
-    let error = producer
-        .produce(0, &batch, Compression::None)
-        .await
-        .unwrap_err();
-    assert!(matches!(error, ProduceError::Timeout(REQUEST)), "{error:?}");
-    assert!(started.elapsed() < REQUEST + Duration::from_secs(1));
-    let error = producer
-        .produce(0, &batch, Compression::None)
-        .await
-        .unwrap_err();
-    assert!(error.is_retriable(), "{error:?}");
-    println!("second: {error} {:?}", started.elapsed());
     consumer.commit(&[(0, 1)]).unwrap();
-    let error = support::until(|| consumer.commit(&[]).err()).await;
+    let error = until(async || consumer.commit(&[]).err()).await;
     assert!(matches!(error, ConsumeError::Timeout(REQUEST)), "{error:?}");
-    println!("commit: {error} {:?}", started.elapsed());
-    event(&mut consumer, |event| {
-        matches!(event, GroupEvent::Unavailable { .. })
-    })
-    .await;
+    fail_while_frozen(&producer).await;
+    event(&mut consumer, is_unavailable).await;
     broker.thaw();
-    println!("thawed");
-    insist(&producer, "thawed").await;
-    println!("insisted {:?}", started.elapsed());
-    event(&mut consumer, is_value("thawed")).await;
-    consumer.commit(&[(0, 2)]).unwrap();
+    produce(&producer, 0, "thawed").await;
+    work_up_to("thawed", &mut consumer, &options, &topic).await;
+
     broker.kill();
-    println!("killed");
-    let started = Instant::now();
-    let error = producer
-        .produce(0, &batch, Compression::None)
-        .await
-        .unwrap_err();
-    println!("killed {error:?} {:?}", started.elapsed());
-    assert!(matches!(error, ProduceError::Unavailable(_)), "{error:?}");
-    event(&mut consumer, |event| {
-        matches!(event, GroupEvent::Unavailable { .. })
-    })
-    .await;
+    event(&mut consumer, is_unavailable).await;
     broker.restart();
-    println!("restarted");
-    insist(&producer, "restarted").await;
-    println!("produced");
-    event(&mut consumer, is_value("restarted")).await;
+    event(&mut consumer, |event| *event == GroupEvent::Recovered).await;
+    produce(&producer, 0, "restarted").await;
+    work_up_to("restarted", &mut consumer, &options, &topic).await;
     consumer.close().await.unwrap();
+
+    let group = topic.name();
+    assert_eq!(logged(group, "WARN"), 2, "one line per outage");
+    assert_eq!(logged(group, "reading from Kafka again"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_of_a_frozen_broker_is_closed_in_time() {
+    let broker = require!(Broker::start());
+    let options = options(&broker);
+    let topic = topic("closing", 1);
+    filled(&options, &topic, 1).await;
+    let mut consumer = GroupConsumer::join(&options, group(&topic)).await.unwrap();
+    event(&mut consumer, is_records).await;
+    broker.freeze();
+    consumer.commit(&[(0, 1)]).unwrap();
+    // The request timeout and 5 s, and some time for a busy machine.
+    let limit = REQUEST + Duration::from_secs(5 + 5);
+    let error = within(limit, consumer.close()).await.unwrap_err();
+    assert!(error.is_retriable(), "{error:?}");
+    broker.thaw();
 }

@@ -7,7 +7,9 @@ mod support;
 use std::num::{NonZeroU16, NonZeroU32};
 
 use serde_json::json;
-use support::{bootstrap, now_ms, partitions, read_with_kcat, record, shared, topic};
+use support::{
+    bootstrap, insist, now_ms, partitions, read_with_kcat, record, settled, shared, topic,
+};
 use user_metadata_kafka::{
     Compression, ConnectError, KafkaRecord, ProduceError, Producer, TopicSpec, ensure_topic,
 };
@@ -81,7 +83,7 @@ async fn key_value_headers_and_time_read_back_with_another_client() {
     let batch = [record("user-1", "x"), tombstone, keyless];
     for (partition, compression) in (0..).zip(CODECS) {
         for expected in [0, 3] {
-            let offset = producer.produce(partition, &batch, compression).await;
+            let offset = settled(&producer, partition, &batch, compression).await;
             assert_eq!(offset.unwrap(), expected);
         }
     }
@@ -115,7 +117,7 @@ async fn kafkas_own_consumer_unpacks_every_compression() {
             .collect();
         let records: Vec<_> = values.iter().map(|value| record("key", value)).collect();
         for batch in records.chunks(500) {
-            producer.produce(0, batch, compression).await.unwrap();
+            settled(&producer, 0, batch, compression).await.unwrap();
         }
         let printed = kafka::console_consume(&bootstrap(&options), topic.name(), values.len());
         assert_eq!(require!(printed), values, "{compression}");
@@ -128,11 +130,10 @@ async fn a_batch_beyond_the_brokers_limit_is_too_large_and_smaller_ones_go_on() 
     let topic = topic("large", 1);
     let producer = Producer::connect(&options, &topic).await.unwrap();
     let large = [record("user-1", &"x".repeat(2 << 20))];
-    let error = producer.produce(0, &large, Compression::None).await;
+    let error = settled(&producer, 0, &large, Compression::None).await;
     assert!(matches!(error, Err(ProduceError::TooLarge(_))), "{error:?}");
     let small = [record("user-1", "x")];
-    let offset = producer.produce(0, &small, Compression::None).await;
-    assert_eq!(offset.unwrap(), 0);
+    assert_eq!(insist(&producer, 0, &small).await, 0);
 }
 
 #[tokio::test]
@@ -144,7 +145,7 @@ async fn a_time_that_the_broker_never_takes_is_rejected() {
         timestamp_ms: i64::MAX,
         ..record("user-1", "x")
     }];
-    let error = producer.produce(0, &late, Compression::None).await;
+    let error = settled(&producer, 0, &late, Compression::None).await;
     assert!(matches!(error, Err(ProduceError::Rejected(_))), "{error:?}");
 }
 
@@ -153,9 +154,7 @@ async fn a_partition_that_is_not_there_is_named() {
     let options = require!(shared());
     let topic = topic("narrow", 2);
     let producer = Producer::connect(&options, &topic).await.unwrap();
-    let error = producer
-        .produce(2, &[record("a", "b")], Compression::None)
-        .await;
+    let error = settled(&producer, 2, &[record("a", "b")], Compression::None).await;
     let error = error.unwrap_err();
     assert_eq!(error.to_string(), "the topic has 2 partitions, no number 2");
     assert!(!error.is_retriable());
@@ -168,7 +167,7 @@ async fn a_batch_of_nothing_is_written_at_once() {
     let producer = Producer::connect(&options, &topic).await.unwrap();
     let offset = producer.produce(0, &[], Compression::Lz4).await;
     assert_eq!(offset.unwrap(), 0);
-    assert_eq!(require!(read_with_kcat(&options, &topic)), [json!(0); 0]);
+    assert!(require!(read_with_kcat(&options, &topic)).is_empty());
 }
 
 #[cfg(feature = "consume")]
@@ -179,13 +178,7 @@ async fn a_topic_that_somebody_deletes_is_made_again_with_its_partitions() {
     let producer = Producer::connect(&options, &topic).await.unwrap();
     // The second time to a partition that this producer has never written before.
     for partition in [2, 2, 1, 0] {
-        support::within(support::LONG, async {
-            let batch = [record("user-1", "x")];
-            while let Err(error) = producer.produce(partition, &batch, Compression::None).await {
-                assert!(error.is_retriable(), "{error:?}");
-            }
-        })
-        .await;
+        insist(&producer, partition, &[record("user-1", "x")]).await;
         assert_eq!(require!(partitions(&options, &topic)), Some(3));
         support::admin::delete_topic(&options, &topic).await;
     }

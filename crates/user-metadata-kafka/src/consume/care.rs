@@ -1,4 +1,4 @@
-//! What krafka leaves to its user: noticing an outage, noticing new partitions.
+//! What krafka leaves to its user: noticing an outage, noticing what becomes of the topic.
 
 use std::time::Duration;
 
@@ -18,14 +18,22 @@ pub(super) const LOOK_EVERY_IN_TROUBLE: Duration = Duration::from_secs(1);
 /// The time that stands for a partition's end in a request for offsets.
 pub(super) const LATEST: i64 = -1;
 
+/// The topic as the cluster lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Another one after the topic was deleted and made anew.
+    id: [u8; 16],
+    partitions: u32,
+}
+
 impl Member {
     /// Does what is due. Returns whether Kafka has answered.
     pub(super) async fn look_after(&mut self) -> Result<bool, ConsumeError> {
         if self.subscribed.is_none() {
             self.subscribe().await?;
         }
-        if self.count_at <= Instant::now() {
-            self.follow_new_partitions().await?;
+        if self.list_at <= Instant::now() {
+            self.follow_the_topic().await?;
         }
         let due = self.look_at <= Instant::now();
         if due {
@@ -38,41 +46,69 @@ impl Member {
 
     async fn subscribe(&mut self) -> Result<(), ConsumeError> {
         // A group that is joined before the topic is there has nothing to share out, and stays so.
-        let partitions = self.count().await?;
+        let listed = self.list().await?;
         let subscribe = self.consumer.subscribe([self.options.topic()]);
         deadline(self.request_timeout, subscribe).await?;
-        self.subscribed = Some(partitions);
-        self.first_count.get_or_insert(partitions);
-        self.count_at = Instant::now() + self.count_every;
+        self.subscribed = Some(listed);
+        self.first_count.get_or_insert(listed.partitions);
+        self.list_at = Instant::now() + self.list_every;
         Ok(())
     }
 
-    /// The group's leader shares out the partitions that it knows of when somebody joins; nobody
-    /// would read those that come later. So this member joins anew.
-    async fn follow_new_partitions(&mut self) -> Result<(), ConsumeError> {
-        let partitions = self.count().await?;
-        self.count_at = Instant::now() + self.count_every;
-        if self.subscribed.is_some_and(|known| partitions > known) {
-            let topic = self.options.topic();
-            tracing::info!(topic, partitions, "new partitions: joining the group anew");
-            self.subscribed = None;
-            // Within it, the caller hands over all partitions.
-            let limit = self.request_timeout + self.options.handover_timeout();
-            deadline(limit, self.consumer.unsubscribe()).await?;
-            self.subscribe().await?;
+    async fn follow_the_topic(&mut self) -> Result<(), ConsumeError> {
+        let listed = self.list().await?;
+        if let Some(known) = self.subscribed
+            && known.id != listed.id
+        {
+            self.start_anew(listed.partitions).await?;
+            self.subscribed = Some(Listed {
+                id: listed.id,
+                ..known
+            });
+        }
+        self.list_at = Instant::now() + self.list_every;
+        if self.subscribed != Some(listed) {
+            self.join_anew(listed.partitions).await?;
         }
         Ok(())
     }
 
-    async fn count(&self) -> Result<u32, ConsumeError> {
+    /// The group's leader shares out the partitions that it knows of when somebody joins; nobody
+    /// would read those that come later.
+    async fn join_anew(&mut self, partitions: u32) -> Result<(), ConsumeError> {
+        let (topic, group) = (self.options.topic(), self.options.group());
+        tracing::info!(topic, group, partitions, "new partitions: joining anew");
+        self.subscribed = None;
+        // Within it, the caller hands over all partitions.
+        let limit = self.request_timeout + self.options.handover_timeout();
+        deadline(limit, self.consumer.unsubscribe()).await?;
+        self.subscribe().await
+    }
+
+    /// Somebody has deleted the topic and made one of the same name. krafka would go on at the old
+    /// offset and skip what the new topic has before it.
+    async fn start_anew(&self, partitions: u32) -> Result<(), ConsumeError> {
+        let topic = self.options.topic();
+        for partition in self.assignment().await {
+            let is_there = u32::try_from(partition).is_ok_and(|number| number < partitions);
+            let position = self.consumer.fetch_position(topic, partition).await;
+            if let Some(position) = position.filter(|_| is_there) {
+                self.reset(partition, position).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Listed, ConsumeError> {
         let topic = self.options.topic();
         let metadata = self.consumer.fetch_metadata(Some(topic));
         let metadata = deadline(self.request_timeout, metadata).await?;
-        metadata
-            .topics
-            .first()
-            .and_then(|listed| u32::try_from(listed.partition_count()).ok())
-            .filter(|partitions| *partitions > 0)
+        let listed = metadata.topics.first().map(|listed| Listed {
+            id: listed.topic_id,
+            partitions: u32::try_from(listed.partition_count()).unwrap_or_default(),
+        });
+        listed
+            .filter(|listed| listed.partitions > 0)
             .ok_or_else(|| classify(KrafkaError::unknown_topic(topic)))
     }
 

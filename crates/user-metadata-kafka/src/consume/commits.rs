@@ -41,7 +41,7 @@ impl Commits {
             let given = &pending.given;
             let is_known = |partition: &u32| {
                 let given = given.get(partition);
-                given.is_none_or(|announcement| *announcement <= announcements + 100)
+                given.is_some_and(|announcement| *announcement <= announcements)
             };
             pending.positions.extend(
                 positions
@@ -59,7 +59,7 @@ impl Commits {
             pending.announcements += 1;
             pending
                 .positions
-                .retain(|partition, _| partitions.contains(partition) || true);
+                .retain(|partition, _| partitions.contains(partition));
             pending
                 .given
                 .retain(|partition, _| partitions.contains(partition));
@@ -80,7 +80,7 @@ impl Commits {
         let mut pending = self.pending.subscribe();
         let settled = pending.wait_for(|pending| pending.positions.is_empty());
         // An error would say that the sender is gone; it is here.
-        let _ = settled.await.is_ok();
+        drop(settled.await);
     }
 
     fn failure(&self) -> MutexGuard<'_, Option<ConsumeError>> {

@@ -31,7 +31,7 @@ const HEARTBEAT: Duration = Duration::from_secs(3);
 /// It stays a member for as long as it lives, whether [`next`](Self::next) is called or not: its
 /// own task polls Kafka, answers rebalances, and stops fetching while the caller is busy. So a
 /// sink may be away for hours without the group taking the partitions away. The topic must exist
-/// ([`ensure_topic`](crate::ensure_topic)); reading never makes it.
+/// (`ensure_topic` makes it); reading never does.
 pub struct GroupConsumer {
     options: GroupOptions,
     request_timeout: Duration,
@@ -140,8 +140,9 @@ impl GroupConsumer {
     /// Commits positions: per partition the offset after the last record that is dealt with.
     ///
     /// Returns at once, and the member's task tells the group, again and again if it has to: later
-    /// positions take the place of earlier ones, and those of partitions that belong to another
-    /// member by now are dropped. [`close`](Self::close) and the end of a
+    /// positions take the place of earlier ones. Those of a partition that was taken away since the
+    /// last [`Assigned`](GroupEvent::Assigned) that `next` has returned are dropped, also if it was
+    /// given back: its records come again, from where the group stands. [`close`](Self::close) and the end of a
     /// [`Revoking`](GroupEvent::Revoking) wait for it.
     ///
     /// # Errors

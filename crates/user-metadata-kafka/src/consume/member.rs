@@ -8,7 +8,7 @@ use krafka::consumer::{Consumer, ConsumerRecord};
 use krafka::error::KrafkaError;
 use tokio::time::Instant;
 
-use super::care::LOOK_EVERY_IN_TROUBLE;
+use super::care::{LOOK_EVERY_IN_TROUBLE, Listed};
 use super::classify::{classify, classify_poll};
 use super::commits::{Commits, Committer};
 use super::incident::Incident;
@@ -28,17 +28,17 @@ pub(super) struct Member {
     pub(super) consumer: Arc<Consumer>,
     pub(super) options: GroupOptions,
     pub(super) request_timeout: Duration,
-    /// How often the topic's partitions are counted; krafka's list is as old again at most.
-    pub(super) count_every: Duration,
+    /// How often the topic is listed; krafka's list is as old again at most.
+    pub(super) list_every: Duration,
     pub(super) outlet: Arc<Outlet>,
     pub(super) reaches: Reaches,
     pub(super) incident: Incident,
-    /// The topic's partitions when it was last subscribed to; `None` while it is not.
-    pub(super) subscribed: Option<u32>,
+    /// The topic as it is subscribed to; `None` while it is not.
+    pub(super) subscribed: Option<Listed>,
     /// The topic's partitions when it was first subscribed to.
     pub(super) first_count: Option<u32>,
     pub(super) look_at: Instant,
-    pub(super) count_at: Instant,
+    pub(super) list_at: Instant,
     paused: bool,
 }
 
@@ -53,14 +53,14 @@ impl Member {
             consumer,
             options,
             request_timeout: kafka.request_timeout(),
-            count_every: kafka.metadata_max_age(),
+            list_every: kafka.metadata_max_age(),
             outlet,
             reaches: Reaches::default(),
             incident: Incident::default(),
             subscribed: None,
             first_count: None,
             look_at: Instant::now(),
-            count_at: Instant::now(),
+            list_at: Instant::now(),
             paused: false,
         }
     }

@@ -80,7 +80,7 @@ impl Outlet {
         let (done, dealt_with) = oneshot::channel();
         self.push(Message::HandOver(done));
         // An error is as good: the caller is gone.
-        let _ = tokio::join!(self.drain(), dealt_with);
+        drop(tokio::join!(self.drain(), dealt_with));
     }
 
     pub(super) fn is_closed(&self) -> bool {

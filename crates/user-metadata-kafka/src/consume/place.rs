@@ -36,7 +36,8 @@ impl Member {
         self.start(&unplaced).await
     }
 
-    async fn reset(&self, partition: i32, refused: i64) -> Result<(), ConsumeError> {
+    /// Goes on at the oldest record, where the offset `refused` is of no use.
+    pub(super) async fn reset(&self, partition: i32, refused: i64) -> Result<(), ConsumeError> {
         let Some((_, oldest)) = self.offsets(&[partition], EARLIEST).await?.pop() else {
             return Ok(());
         };
@@ -46,7 +47,7 @@ impl Member {
             partition,
             from = refused,
             to = oldest,
-            "the group's offset is not kept any more, reading on at the oldest record"
+            "the topic does not keep the group's offset any more, reading on at the oldest record"
         );
         if let (Ok(partition), Ok(from), Ok(to)) = (
             u32::try_from(partition),

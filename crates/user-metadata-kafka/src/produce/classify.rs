@@ -41,8 +41,27 @@ impl From<ClientError> for Failure {
     }
 }
 
+/// Whether a topic is not made until somebody changes a flag or the cluster.
+pub(super) fn is_topic_refusal(error: &ClientError) -> bool {
+    let ClientError::ServerError {
+        protocol_error,
+        error_message,
+        ..
+    } = error
+    else {
+        return false;
+    };
+    // A cluster that starts up has no brokers yet ("All brokers are currently fenced"), and answers
+    // as one does that has too few.
+    let is_starting = *protocol_error == ProtocolError::InvalidReplicationFactor
+        && error_message
+            .as_ref()
+            .is_some_and(|message| message.contains("fenced"));
+    is_refusal(*protocol_error) && !is_starting
+}
+
 /// Whether a broker's answer stays the same until somebody changes a flag or the cluster.
-pub(super) fn is_refusal(error: ProtocolError) -> bool {
+fn is_refusal(error: ProtocolError) -> bool {
     use ProtocolError as P;
     matches!(
         error,
@@ -98,14 +117,18 @@ mod tests {
 
     use super::*;
 
-    fn failure(protocol_error: ProtocolError) -> Failure {
-        Failure::from(ClientError::ServerError {
+    fn answer(protocol_error: ProtocolError, message: Option<&str>) -> ClientError {
+        ClientError::ServerError {
             protocol_error,
-            error_message: None,
+            error_message: message.map(str::to_owned),
             request: RequestContext::Partition("user-metadata".to_owned(), 0),
             response: None,
             is_virtual: false,
-        })
+        }
+    }
+
+    fn failure(protocol_error: ProtocolError) -> Failure {
+        Failure::from(answer(protocol_error, None))
     }
 
     #[test]
@@ -155,6 +178,23 @@ mod tests {
             let refused = failure(error);
             assert!(matches!(refused, Failure::Batch(ProduceError::Refused(_))));
         }
+    }
+
+    #[test]
+    fn a_cluster_with_too_few_brokers_is_told_from_one_that_starts_up() {
+        let refused = |message| {
+            is_topic_refusal(&answer(
+                ProtocolError::InvalidReplicationFactor,
+                Some(message),
+            ))
+        };
+        assert!(refused(
+            "Unable to replicate the partition 3 time(s): The target replication factor of 3 \
+             cannot be reached because only 1 broker(s) are registered."
+        ));
+        assert!(!refused(
+            "Unable to replicate the partition 1 time(s): All brokers are currently fenced."
+        ));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandl
 use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::Record;
 
-use super::classify::{Failure, cause, is_refusal};
+use super::classify::{Failure, cause, is_topic_refusal};
 use super::{ConnectError, ProduceError};
 use crate::{KafkaOptions, TopicSpec, TopicState};
 
@@ -189,14 +189,10 @@ async fn create(
             protocol_error: ProtocolError::TopicAlreadyExists,
             ..
         }) => Ok(false),
-        Err(error @ ClientError::ServerError { protocol_error, .. })
-            if is_refusal(protocol_error) =>
-        {
-            Err(ConnectError::TopicRefused {
-                topic: topic.name().to_owned(),
-                source: cause(error),
-            })
-        }
+        Err(error) if is_topic_refusal(&error) => Err(ConnectError::TopicRefused {
+            topic: topic.name().to_owned(),
+            source: cause(error),
+        }),
         Err(error) => Err(unavailable(error)),
     }
 }

@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use user_metadata_kafka::{Compression, KafkaOptions, KafkaRecord, Producer, TopicSpec};
+use user_metadata_kafka::{
+    Compression, KafkaOptions, KafkaRecord, ProduceError, Producer, TopicSpec,
+};
 use user_metadata_testing::{Missing, kafka};
 
 /// Bounds every step that waits for a broker.
@@ -54,20 +56,37 @@ pub(crate) async fn filled(options: &KafkaOptions, topic: &TopicSpec, count: i64
         })
         .collect();
     for partition in 0..topic.partitions().get() {
-        producer
-            .produce(partition, &records, Compression::None)
-            .await
-            .unwrap();
+        insist(&producer, partition, &records).await;
     }
     producer
 }
 
+/// Produces until waiting can't help any more: a new partition may have no leader yet.
+pub(crate) async fn settled(
+    producer: &Producer,
+    partition: u32,
+    batch: &[KafkaRecord],
+    compression: Compression,
+) -> Result<u64, ProduceError> {
+    within(LONG, async {
+        loop {
+            match producer.produce(partition, batch, compression).await {
+                Err(error) if error.is_retriable() => {}
+                settled => return settled,
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+}
+
+pub(crate) async fn insist(producer: &Producer, partition: u32, batch: &[KafkaRecord]) -> u64 {
+    let offset = settled(producer, partition, batch, Compression::None).await;
+    offset.unwrap()
+}
+
 pub(crate) async fn produce(producer: &Producer, partition: u32, value: &str) {
-    let records = [record("key", value)];
-    producer
-        .produce(partition, &records, Compression::None)
-        .await
-        .unwrap();
+    insist(producer, partition, &[record("key", value)]).await;
 }
 
 /// The brokers as other people's clients take them.
