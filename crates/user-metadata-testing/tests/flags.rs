@@ -16,7 +16,7 @@ const BAD: [(&str, &[&str], &str, &str); 16] = [
         "kafka-1:9092",
     ),
     ("ws-server", &["--partitions", "0"], "--partitions", ""),
-    ("ws-server", &["--linger", "5"], "--linger", "5ms"),
+    ("ws-server", &["--linger", "5"], "--linger", "500ms"),
     (
         "ws-server",
         &["--outbox-max-bytes", "64MB"],
@@ -93,7 +93,7 @@ const BAD: [(&str, &[&str], &str, &str); 16] = [
         "metadata-consumer",
         &["--batch-max-wait", "1"],
         "--batch-max-wait",
-        "200ms",
+        "500ms",
     ),
 ];
 
