@@ -181,5 +181,8 @@ async fn a_topic_that_somebody_deletes_is_made_again_with_its_partitions() {
         insist(&producer, partition, &[record("user-1", "x")]).await;
         assert_eq!(require!(partitions(&options, &topic)), Some(3));
         support::admin::delete_topic(&options, &topic).await;
+        // Deleting takes its time; one that is still listed would be asked for, and made by the broker.
+        let is_gone = async || partitions(&options, &topic).is_ok_and(|found| found.is_none());
+        support::until(async || is_gone().await.then_some(())).await;
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -230,7 +231,7 @@ async fn connect(
         .max_poll_records(max_batch)
         .max_buffered_records(max_batch)
         .session_timeout(options.session_timeout())
-        .heartbeat_interval(HEARTBEAT.min(options.session_timeout() / 3))
+        .heartbeat_interval(heartbeat(options.session_timeout()))
         .max_poll_interval(REBALANCE + options.handover_timeout())
         .partition_assignment_strategy(PartitionAssignmentStrategy::CooperativeSticky)
         .idle_poll_backoff(Duration::from_millis(100))
@@ -239,4 +240,15 @@ async fn connect(
         .build()
         .await
         .map_err(classify)
+}
+
+/// A rebalance starts the heartbeats of all members at the same time. If they stay in step, one
+/// member's heartbeat meets the end of the next rebalance, which another's heartbeat has brought
+/// about; krafka then takes itself for fenced and loses its partitions. So each has a beat of its
+/// own.
+fn heartbeat(session_timeout: Duration) -> Duration {
+    let longest = HEARTBEAT.min(session_timeout / 3);
+    let random = RandomState::new().hash_one(longest);
+    let thousandths = u32::try_from(random % 300).unwrap_or_default();
+    longest - longest * thousandths / 1000
 }

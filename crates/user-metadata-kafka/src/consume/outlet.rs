@@ -1,5 +1,6 @@
 //! The way from the member's task to the caller: one message lies ready, the others wait here, and
-//! the task fetches nothing while any waits.
+//! the task fetches nothing while any waits. So what waits is a batch per poll that was under way,
+//! and what happens to the group while the caller is busy.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
