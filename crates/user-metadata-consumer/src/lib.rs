@@ -43,3 +43,10 @@ pub use embedded::LogTopicWriter;
 pub use kafka::KafkaTopicWriter;
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 pub use status::{ConsumerHealth, ConsumerStatus, Problem, SinkState, SinkStatus};
+
+// The types of the neighbours that stand in this crate's signatures, so that one `use` is enough.
+pub use user_metadata_events::{Record, UnixMillis, UserMetadataEvent};
+#[cfg(feature = "kafka")]
+pub use user_metadata_kafka::{KafkaOptions, OptionsError, TopicSpec};
+#[cfg(feature = "embedded")]
+pub use user_metadata_log::OpenError;
