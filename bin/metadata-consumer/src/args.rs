@@ -44,7 +44,6 @@ pub(crate) struct RunArgs {
     #[arg(
         long,
         env = "METADATA_CONSUMER_SINK",
-        value_delimiter = ' ',
         default_value = "stdout:",
         value_name = "URL"
     )]

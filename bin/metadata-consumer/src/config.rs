@@ -26,7 +26,7 @@ impl TryFrom<RunArgs> for Config {
 
     fn try_from(args: RunArgs) -> Result<Self, FlagError> {
         let topic = args.topic.check("metadata-consumer")?;
-        let sinks = args.sink.iter().filter(|url| !url.is_empty());
+        let sinks = args.sink.iter().flat_map(|urls| urls.split_whitespace());
         let sinks = sinks.map(|url| {
             let parsed = url.parse::<SinkUrl>();
             parsed.map_err(|error| FlagError::new("sink", error.to_string()))
