@@ -12,6 +12,17 @@ const CLOSED_TOTAL: &str = "user_metadata_connections_closed_total";
 const JOINS_TOTAL: &str = "user_metadata_joins_total";
 const JOIN_SECONDS: &str = "user_metadata_join_seconds";
 
+/// Why connections are not upgraded: each is there from the start, so that a rise from nought shows.
+const REFUSALS: [&str; 7] = [
+    "handshake",
+    "origin",
+    "max_connections",
+    "max_connections_per_ip",
+    "draining",
+    "no_request",
+    "accept_error",
+];
+
 pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) connections_total: Counter,
@@ -47,6 +58,9 @@ impl Metrics {
             Unit::Seconds,
             "From a join's arrival to its reply"
         );
+        for reason in REFUSALS {
+            counter!(REFUSED_TOTAL, "reason" => reason).increment(0);
+        }
         Self {
             connections: gauge!(CONNECTIONS),
             connections_total: counter!(CONNECTIONS_TOTAL),

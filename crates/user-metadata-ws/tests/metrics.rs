@@ -45,6 +45,7 @@ fn what_happens_is_counted() {
         r#"user_metadata_connections_closed_total{reason="client"} 1"#,
         r#"user_metadata_connections_refused_total{reason="origin"} 1"#,
         r#"user_metadata_connections_refused_total{reason="no_request"} 1"#,
+        r#"user_metadata_connections_refused_total{reason="max_connections"} 0"#,
         r#"user_metadata_joins_total{outcome="joined"} 1"#,
         r#"user_metadata_joins_total{outcome="invalid"} 1"#,
         r#"user_metadata_joins_total{outcome="already_joined"} 1"#,
