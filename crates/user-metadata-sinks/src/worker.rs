@@ -11,7 +11,13 @@ use user_metadata_consumer::SinkError;
 /// blocks for ever. Nor is anything lost with a future that is dropped halfway: the thread finishes
 /// the job and has its writer or connection for the next.
 pub(crate) struct Worker<J, R> {
-    jobs: mpsc::Sender<(J, oneshot::Sender<R>)>,
+    /// `None` once no more are to come.
+    jobs: Option<mpsc::Sender<(J, oneshot::Sender<R>)>>,
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "a pipe may stall for ever")
+    )]
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 /// The thread is gone: a job panicked.
@@ -26,7 +32,7 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
         mut work: impl FnMut(J) -> R + Send + 'static,
     ) -> io::Result<Self> {
         let (jobs, mut received) = mpsc::channel::<(J, oneshot::Sender<R>)>(1);
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
                 while let Some((job, reply)) = received.blocking_recv() {
@@ -36,7 +42,10 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
                     }
                 }
             })?;
-        Ok(Self { jobs })
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
     }
 
     /// Has the thread do `job`.
@@ -45,10 +54,22 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
     ///
     /// [`SinkError::Fatal`] if the thread is gone.
     pub(crate) async fn run(&self, job: J) -> Result<R, SinkError> {
+        let ended = || SinkError::fatal(Ended);
         let (reply, result) = oneshot::channel();
-        let sent = self.jobs.send((job, reply)).await;
-        sent.map_err(|_| SinkError::fatal(Ended))?;
-        result.await.map_err(|_| SinkError::fatal(Ended))
+        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send((job, reply)).await.map_err(|_| ended())?;
+        result.await.map_err(|_| ended())
+    }
+
+    /// Waits until the thread has done its last job and dropped what it owns. Without this it ends
+    /// by itself, at some time.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn join(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // Whether it panicked, whoever gave it the job knows.
+            drop(thread.join());
+        }
     }
 }
 

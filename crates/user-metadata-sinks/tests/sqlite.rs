@@ -271,6 +271,18 @@ async fn two_writers_take_turns() {
 }
 
 #[tokio::test]
+async fn once_the_sink_is_dropped_all_is_in_the_one_file() {
+    let (_dir, path) = scratch();
+    let mut sink = open_with(&path, "");
+    write(&mut sink, &[event(1, |_| {})]).await;
+    let log = path.with_extension("sqlite-wal");
+    assert!(log.exists());
+    drop(sink);
+    assert!(!log.exists());
+    assert_eq!(count(&path), Value::Integer(1));
+}
+
+#[tokio::test]
 async fn what_was_stored_is_there_when_it_is_opened_again() {
     let (_dir, path) = scratch();
     write(&mut SqliteSink::open(&path).unwrap(), &[event(1, |_| {})]).await;

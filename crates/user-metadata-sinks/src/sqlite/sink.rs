@@ -35,6 +35,14 @@ impl SqliteSink {
     }
 }
 
+/// Waits until the file is closed, which also brings the write-ahead log into it: some milliseconds,
+/// and seconds where another process holds the file.
+impl Drop for SqliteSink {
+    fn drop(&mut self) {
+        self.worker.join();
+    }
+}
+
 impl Sink for SqliteSink {
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         let mut rows = Vec::with_capacity(batch.len());
