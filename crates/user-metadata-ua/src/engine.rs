@@ -93,40 +93,38 @@ fn own_browsers(
 fn browsers(
     rules: impl IntoIterator<Item = user_agent::Parser<'static>>,
 ) -> Result<user_agent::Extractor<'static>, RegexesError> {
-    let mut builder = user_agent::Builder::new();
-    for rule in rules {
-        let regex = rule.regex.to_string();
-        builder = builder
-            .push(rule)
-            .map_err(|error| rule_error(regex, &error))?;
-    }
-    builder.build().map_err(|error| too_large(&error))
+    use user_agent::Builder;
+    let filled = fill(Builder::new(), rules, |rule| &rule.regex, Builder::push)?;
+    filled.build().map_err(|error| too_large(&error))
 }
 
 fn systems(
     rules: impl IntoIterator<Item = os::Parser<'static>>,
 ) -> Result<os::Extractor<'static>, RegexesError> {
-    let mut builder = os::Builder::new();
-    for rule in rules {
-        let regex = rule.regex.to_string();
-        builder = builder
-            .push(rule)
-            .map_err(|error| rule_error(regex, &error))?;
-    }
-    builder.build().map_err(|error| too_large(&error))
+    use os::Builder;
+    let filled = fill(Builder::new(), rules, |rule| &rule.regex, Builder::push)?;
+    filled.build().map_err(|error| too_large(&error))
 }
 
 fn devices(
     rules: impl IntoIterator<Item = device::Parser<'static>>,
 ) -> Result<device::Extractor<'static>, RegexesError> {
-    let mut builder = device::Builder::new();
-    for rule in rules {
-        let regex = rule.regex.to_string();
-        builder = builder
-            .push(rule)
-            .map_err(|error| rule_error(regex, &error))?;
-    }
-    builder.build().map_err(|error| too_large(&error))
+    use device::Builder;
+    let filled = fill(Builder::new(), rules, |rule| &rule.regex, Builder::push)?;
+    filled.build().map_err(|error| too_large(&error))
+}
+
+/// Pushes all rules; an error names the one that can't be used.
+fn fill<B, R, E: ToString>(
+    empty: B,
+    rules: impl IntoIterator<Item = R>,
+    regex: impl Fn(&R) -> &str,
+    push: impl Fn(B, R) -> Result<B, E>,
+) -> Result<B, RegexesError> {
+    rules.into_iter().try_fold(empty, |builder, rule| {
+        let regex = regex(&rule).to_owned();
+        push(builder, rule).map_err(|error| rule_error(regex, &error))
+    })
 }
 
 fn rule_error(regex: String, error: &impl ToString) -> RegexesError {
