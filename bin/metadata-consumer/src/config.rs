@@ -1,7 +1,6 @@
-use std::fmt;
 use std::net::SocketAddr;
 
-use user_metadata_cli::{Carrier, Failure, FlagError, Topic};
+use user_metadata_cli::{Carrier, FlagError, Topic};
 use user_metadata_consumer::{BuildError, Consumer, ConsumerBuilder, StartFrom};
 use user_metadata_log::OpenError;
 use user_metadata_sinks::SinkUrl;
@@ -12,14 +11,11 @@ use crate::from::From;
 /// The flags, checked. Nothing is open yet.
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
-    pub(crate) source: Source,
+    /// What is read, in words.
+    pub(crate) topic: String,
     builder: ConsumerBuilder,
     sinks: Vec<SinkUrl>,
 }
-
-/// What is read. Displays as the log names it.
-#[derive(Debug, Clone)]
-pub(crate) struct Source(Topic);
 
 impl TryFrom<RunArgs> for Config {
     type Error = FlagError;
@@ -46,7 +42,7 @@ impl TryFrom<RunArgs> for Config {
         Ok(Self {
             listen: args.listen,
             sinks: sinks.collect::<Result<_, _>>()?,
-            source: Source(topic),
+            topic: topic.to_string(),
             builder,
         })
     }
@@ -57,21 +53,20 @@ fn read_from(builder: ConsumerBuilder, topic: &Topic) -> Result<ConsumerBuilder,
         #[cfg(feature = "kafka")]
         Carrier::Kafka(options) => Ok(builder.kafka(options.clone())),
         #[cfg(not(feature = "kafka"))]
-        Carrier::Kafka(_) => Err(FlagError::new(
-            "brokers",
-            "this program was built without Kafka; build it with `--features kafka`",
-        )),
+        Carrier::Kafka(_) => Err(FlagError::built_without_kafka()),
         Carrier::Embedded(path) => Ok(builder.log(path)),
     }
 }
 
 impl Config {
     /// Opens the sinks and takes their groups.
-    pub(crate) fn consumer(self) -> Result<Consumer, Failure> {
+    pub(crate) fn consumer(self) -> Result<Consumer, FlagError> {
         let mut builder = self.builder;
         for spec in self.sinks {
             let name = spec.name().to_owned();
-            let sink = spec.open().map_err(|error| flag_failure("sink", &error))?;
+            let sink = spec
+                .open()
+                .map_err(|error| FlagError::refused("sink", &error))?;
             builder = builder.sink(name, sink);
         }
         builder.build().map_err(|error| refused(&error))
@@ -79,7 +74,7 @@ impl Config {
 }
 
 /// Why the consumer can't be built, with the flag that mends it.
-fn refused(error: &BuildError) -> Failure {
+fn refused(error: &BuildError) -> FlagError {
     let flag = match error {
         BuildError::NoSink | BuildError::SinkName { .. } | BuildError::DuplicateSink { .. } => {
             "sink"
@@ -87,7 +82,7 @@ fn refused(error: &BuildError) -> Failure {
         BuildError::Log(log) => log_flag(log),
         _ => "group",
     };
-    flag_failure(flag, error)
+    FlagError::refused(flag, error)
 }
 
 fn log_flag(error: &OpenError) -> &'static str {
@@ -97,31 +92,10 @@ fn log_flag(error: &OpenError) -> &'static str {
     }
 }
 
-fn flag_failure(flag: &'static str, error: &dyn std::error::Error) -> Failure {
-    match Failure::configuration(error) {
-        Failure::Configuration(words) => FlagError::new(flag, words).into(),
-        failure => failure,
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.carrier {
-            Carrier::Kafka(options) => {
-                let brokers = options.brokers().join(",");
-                write!(f, "Kafka at {brokers}, topic {}", self.0.spec.name())
-            }
-            Carrier::Embedded(path) => {
-                let path = path.display();
-                write!(f, "the embedded log in {path} (no --brokers given)")
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use user_metadata_cli::Failure;
 
     use super::*;
     use crate::args::Args;
@@ -166,7 +140,8 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let data = data.path().to_str().unwrap();
         let sinks = ["--data-dir", data, "--sink", "stdout:", "--sink", "stdout:"];
-        let failure = config(&sinks).unwrap().consumer().unwrap_err();
+        let error = config(&sinks).unwrap().consumer().unwrap_err();
+        let failure = Failure::from(error);
         let message = failure.to_string();
         assert!(matches!(failure, Failure::Configuration(_)), "{message}");
         assert!(

@@ -9,7 +9,7 @@ use user_metadata_consumer::{ConsumerHealth, ConsumerStatus, SinkState, SinkStat
 /// What `/readyz` and `/status` say.
 pub(crate) struct ReaderHealth {
     pub(crate) consumer: ConsumerStatus,
-    pub(crate) source: String,
+    pub(crate) topic: String,
     pub(crate) log: Arc<LogGuard>,
     pub(crate) stop: CancellationToken,
     pub(crate) started: Instant,
@@ -36,7 +36,7 @@ impl Health for ReaderHealth {
             "version": env!("CARGO_PKG_VERSION"),
             "uptimeSeconds": self.started.elapsed().as_secs(),
             "readiness": readiness,
-            "consumingFrom": self.source,
+            "consumingFrom": self.topic,
             "sinks": sinks,
             "logLinesLost": self.log.lost_lines(),
         })

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
-use user_metadata_cli::{Admin, Failure, LogGuard, Recorder, ShutdownSignals, run};
+use user_metadata_cli::{Admin, Failure, LogGuard, Recorder, ShutdownSignals, block_on, run};
 use user_metadata_consumer::{Consumer, Summary};
 
 use args::Args;
@@ -28,23 +28,17 @@ fn main() -> ExitCode {
         let log = args.log;
         let config = Config::try_from(args)?;
         let log = Arc::new(log.start()?);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::runtime(&error))?;
-        // Kept until all tasks are gone, so that the last line is written, too.
-        let result = runtime.block_on(consume(config, Arc::clone(&log)));
-        // What blocks in a sink by then is not waited for: it is not committed and comes again.
-        runtime.shutdown_background();
-        result
+        // Kept until all tasks are gone, so that the last line is written, too. What blocks in a
+        // sink by then is not waited for: it is not committed and comes again.
+        block_on(consume(config, Arc::clone(&log)))
     })
 }
 
 async fn consume(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
     let recorder = Recorder::install().map_err(|error| Failure::runtime(&error))?;
-    let source = config.source.to_string();
-    info!("consuming from {source}");
+    let topic = config.topic.clone();
+    info!("consuming from {topic}");
     let listen = config.listen;
     let consumer = config.consumer()?;
     let admin = Admin::bind(listen).await;
@@ -54,7 +48,7 @@ async fn consume(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
     let health = ReaderHealth {
         consumer: consumer.status(),
-        source,
+        topic,
         log,
         stop: stop.clone(),
         started: Instant::now(),

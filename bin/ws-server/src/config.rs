@@ -16,6 +16,8 @@ use crate::target::Target;
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) admin_listen: SocketAddr,
+    /// Where events go, in words.
+    pub(crate) topic: String,
     pub(crate) target: Target,
     pub(crate) publisher: PublisherOptions,
     pub(crate) capture: CaptureOptions,
@@ -31,10 +33,12 @@ impl TryFrom<Args> for Config {
             admin_listen,
             ..
         } = args.listen;
+        let topic = args.topic.check("ws-server")?;
         Ok(Self {
             listen,
             admin_listen,
-            target: Target::new(args.topic, &args.publish)?,
+            topic: topic.to_string(),
+            target: Target::new(topic, &args.publish)?,
             publisher: publisher(args.publish)?,
             capture: capture(&args.client_ip)?,
             server: server(&args.listen, &args.limits)?,

@@ -10,7 +10,7 @@ use user_metadata_ws::ServerStatus;
 pub(crate) struct ServerHealth {
     pub(crate) server: ServerStatus,
     pub(crate) publisher: PublisherMonitor,
-    pub(crate) target: String,
+    pub(crate) topic: String,
     pub(crate) log: Arc<LogGuard>,
     pub(crate) started: Instant,
 }
@@ -37,7 +37,7 @@ impl Health for ServerHealth {
             "uptimeSeconds": self.started.elapsed().as_secs(),
             "readiness": readiness,
             "connections": self.server.connections(),
-            "publishingTo": self.target,
+            "publishingTo": self.topic,
             "publisher": publisher(self.publisher.status()),
             "events": {
                 "accepted": accounting.accepted,

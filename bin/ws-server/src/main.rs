@@ -5,20 +5,20 @@ mod config;
 mod health;
 mod target;
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
 use health::ServerHealth;
-use tokio::net::TcpListener;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 use user_metadata_capture::{Capture, Parser};
-use user_metadata_cli::{Admin, Failure, LogGuard, Recorder, ShutdownSignals, run};
+use user_metadata_cli::{
+    Admin, Failure, LogGuard, Recorder, ShutdownSignals, block_on, listen, run,
+};
 use user_metadata_publisher::Accounting;
 use user_metadata_ws::{Drained, Server};
 
@@ -31,14 +31,8 @@ fn main() -> ExitCode {
         let log = args.log;
         let config = Config::try_from(args)?;
         let log = Arc::new(log.start()?);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::runtime(&error))?;
         // Kept until all tasks are gone, so that the last line is written, too.
-        let result = runtime.block_on(serve(config, Arc::clone(&log)));
-        drop(runtime);
-        result
+        block_on(serve(config, Arc::clone(&log)))
     })
 }
 
@@ -48,13 +42,14 @@ const LAST_EVENTS: Duration = Duration::from_secs(1);
 async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let mut signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
     let recorder = Recorder::install().map_err(|error| Failure::runtime(&error))?;
-    let target = config.target.to_string();
-    info!("publishing to {target}");
+    info!("publishing to {}", config.topic);
     warn_of_few_files(config.server.max_connections);
     let (publisher, publishing) = config.target.publisher(config.publisher)?;
     let admin = Admin::bind(config.admin_listen).await;
     let admin = admin.map_err(|error| Failure::runtime(&error))?;
-    let listener = listen(config.listen).await?;
+    let listening = listen(config.listen).await;
+    let (listener, address) = listening.map_err(|error| Failure::runtime(&error))?;
+    info!("listening on http://{address} (WebSocket at /ws)");
 
     let monitor = publisher.monitor();
     let drain_timeout = config.server.drain_timeout;
@@ -63,13 +58,13 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let health = ServerHealth {
         server: server.status(),
         publisher: monitor.clone(),
-        target,
+        topic: config.topic,
         log,
         started: Instant::now(),
     };
     let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
     let tasks = TaskTracker::new();
-    tasks.spawn(admin.serve(Arc::new(health), recorder, ended.clone()));
+    let admin = tasks.spawn(admin.serve(Arc::new(health), recorder, ended.clone()));
     let mut publishing = tasks.spawn(publishing.run());
     let mut serving = tasks.spawn(server.serve(listener, stop.clone()));
 
@@ -88,20 +83,9 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
         drop(publishing.await);
     }
     ended.cancel();
+    admin.await.map_err(|error| Failure::runtime(&error))?;
     say_what_became_of_all(&monitor.accounting(), drained);
     Ok(())
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let bound = TcpListener::bind(address).await;
-    let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
-    let (address, listener) = bound.map_err(|error| {
-        Failure::Runtime(format!(
-            "can't listen on {address}; is the port taken?: {error}"
-        ))
-    })?;
-    info!("listening on http://{address} (WebSocket at /ws)");
-    Ok(listener)
 }
 
 fn warn_of_few_files(max_connections: usize) {

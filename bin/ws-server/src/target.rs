@@ -1,7 +1,5 @@
-use std::fmt;
-
-use user_metadata_cli::{Carrier, Failure, FlagError, TopicArgs};
-use user_metadata_log::{DataDir, LogOptions, LogSync, OpenError};
+use user_metadata_cli::{Carrier, FlagError, Topic};
+use user_metadata_log::{DataDir, LogOptions, LogSync};
 #[cfg(feature = "kafka")]
 use user_metadata_publisher::{KafkaTarget, kafka};
 use user_metadata_publisher::{LogTarget, Publisher, PublisherOptions, PublisherTask, embedded};
@@ -9,7 +7,7 @@ use user_metadata_publisher::{LogTarget, Publisher, PublisherOptions, PublisherT
 use crate::args::{PublishArgs, SyncKind};
 use crate::config::longer_than_nothing;
 
-/// Where events go. Displays as the log names it.
+/// Where events go.
 #[derive(Debug)]
 pub(crate) enum Target {
     #[cfg(feature = "kafka")]
@@ -18,8 +16,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    pub(crate) fn new(topic: TopicArgs, args: &PublishArgs) -> Result<Self, FlagError> {
-        let topic = topic.check("ws-server")?;
+    pub(crate) fn new(topic: Topic, args: &PublishArgs) -> Result<Self, FlagError> {
         // Checked whether it is used or not: a typo shows on the first day.
         let options = log_options(args, topic.spec.partitions())?;
         match topic.carrier {
@@ -30,10 +27,7 @@ impl Target {
                 compression: compression(args),
             })),
             #[cfg(not(feature = "kafka"))]
-            Carrier::Kafka(_) => Err(FlagError::new(
-                "brokers",
-                "this program was built without Kafka; build it with `--features kafka`",
-            )),
+            Carrier::Kafka(_) => Err(FlagError::built_without_kafka()),
             Carrier::Embedded(path) => Ok(Self::Embedded(LogTarget {
                 dir: DataDir::new(path),
                 options,
@@ -45,21 +39,15 @@ impl Target {
     pub(crate) fn publisher(
         self,
         options: PublisherOptions,
-    ) -> Result<(Publisher, PublisherTask), Failure> {
+    ) -> Result<(Publisher, PublisherTask), FlagError> {
         match self {
             #[cfg(feature = "kafka")]
             Self::Kafka(target) => Ok(kafka(target, options)),
-            Self::Embedded(target) => embedded(target, options).map_err(|error| refused(&error)),
+            Self::Embedded(target) => {
+                embedded(target, options).map_err(|error| FlagError::refused("data-dir", &error))
+            }
         }
     }
-}
-
-/// What is wrong with the directory, one mends with the flag that names it.
-fn refused(error: &OpenError) -> Failure {
-    let Failure::Configuration(words) = Failure::configuration(error) else {
-        return Failure::runtime(error);
-    };
-    FlagError::new("data-dir", words).into()
 }
 
 fn log_options(
@@ -95,21 +83,5 @@ fn compression(args: &PublishArgs) -> user_metadata_kafka::Compression {
         CompressionKind::None => Compression::None,
         CompressionKind::Lz4 => Compression::Lz4,
         CompressionKind::Zstd => Compression::Zstd,
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            #[cfg(feature = "kafka")]
-            Self::Kafka(target) => {
-                let brokers = target.options.brokers().join(",");
-                write!(f, "Kafka at {brokers}, topic {}", target.topic.name())
-            }
-            Self::Embedded(target) => {
-                let path = target.dir.path().display();
-                write!(f, "the embedded log in {path} (no --brokers given)")
-            }
-        }
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::Recorder;
+use crate::{ListenError, Recorder, listen};
 
 /// What a program can say of itself.
 pub trait Health: Send + Sync + 'static {
@@ -61,16 +61,6 @@ pub struct Admin {
     address: SocketAddr,
 }
 
-/// The address could not be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error("can't listen on {address}; is the port taken?")]
-pub struct AdminError {
-    /// The address.
-    pub address: SocketAddr,
-    #[source]
-    source: std::io::Error,
-}
-
 impl Admin {
     /// A request must be complete after this time.
     const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
@@ -79,11 +69,9 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// [`AdminError`]: the port is taken, or the address is not this machine's.
-    pub async fn bind(address: SocketAddr) -> Result<Self, AdminError> {
-        let failed = |source| AdminError { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+    /// [`ListenError`]: the port is taken, or the address is not this machine's.
+    pub async fn bind(address: SocketAddr) -> Result<Self, ListenError> {
+        let (listener, address) = listen(address).await?;
         Ok(Self { listener, address })
     }
 

@@ -1,7 +1,10 @@
+use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 
 use user_metadata_kafka::{KafkaOptions, OptionsError, TopicSpec};
+
+use crate::exit::chain;
 
 /// The flags by which both programs name the topic.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -52,6 +55,22 @@ pub struct Topic {
     pub carrier: Carrier,
 }
 
+/// As the first line of a log names it.
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.carrier {
+            Carrier::Kafka(options) => {
+                let brokers = options.brokers().join(",");
+                write!(f, "Kafka at {brokers}, topic {}", self.spec.name())
+            }
+            Carrier::Embedded(path) => {
+                let path = path.display();
+                write!(f, "the embedded log in {path} (no --brokers given)")
+            }
+        }
+    }
+}
+
 /// What carries the topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Carrier {
@@ -79,6 +98,19 @@ impl FlagError {
             flag,
             problem: problem.into(),
         }
+    }
+
+    /// Names the flag whose value something refused, with all that lies behind the error.
+    #[must_use]
+    pub fn refused(flag: &'static str, error: &dyn std::error::Error) -> Self {
+        Self::new(flag, chain(error))
+    }
+
+    /// `--brokers` in a program that was built without its cargo feature `kafka`.
+    #[must_use]
+    pub fn built_without_kafka() -> Self {
+        let problem = "this program was built without Kafka; build it with `--features kafka`";
+        Self::new("brokers", problem)
     }
 }
 
@@ -136,11 +168,19 @@ mod tests {
         assert_eq!(topic.carrier, Carrier::Embedded(PathBuf::from("/srv/um")));
         assert_eq!(topic.spec.name(), "user-metadata");
         assert_eq!(topic.spec.partitions().get(), 3);
+        assert_eq!(
+            topic.to_string(),
+            "the embedded log in /srv/um (no --brokers given)"
+        );
     }
 
     #[test]
     fn a_list_of_brokers_may_have_spaces() {
         let topic = check(&["--brokers", "a:1, b:2", "--brokers", "[::1]:3"]).unwrap();
+        assert_eq!(
+            topic.to_string(),
+            "Kafka at a:1,b:2,[::1]:3, topic user-metadata"
+        );
         let Carrier::Kafka(options) = topic.carrier else {
             panic!("{topic:?}")
         };

@@ -42,12 +42,27 @@ impl From<FlagError> for Failure {
 }
 
 /// Every error down to the first cause, `: ` between them.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(": ")
+}
+
+/// Runs a program's tasks on all processors. What still blocks at the end is not waited for.
+///
+/// # Errors
+///
+/// [`Failure::Runtime`] without threads, and what `main` returns.
+pub fn block_on(main: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::runtime(&error))?;
+    let result = runtime.block_on(main);
+    runtime.shutdown_background();
+    result
 }
 
 /// Runs a program's `main`, says on standard error why it failed, and gives its exit code.

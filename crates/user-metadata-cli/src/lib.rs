@@ -3,14 +3,16 @@
 mod admin;
 mod args;
 mod exit;
+mod listen;
 mod logging;
 mod recorder;
 mod shutdown;
 mod units;
 
-pub use admin::{Admin, AdminError, Health, Readiness};
+pub use admin::{Admin, Health, Readiness};
 pub use args::{Carrier, FlagError, Topic, TopicArgs};
-pub use exit::{Failure, run};
+pub use exit::{Failure, block_on, run};
+pub use listen::{ListenError, listen};
 pub use logging::{LogArgs, LogFormat, LogGuard};
 pub use recorder::{Recorder, RecorderError};
 pub use shutdown::ShutdownSignals;

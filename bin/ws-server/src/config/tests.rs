@@ -116,17 +116,11 @@ fn the_source_names_the_machine_or_what_is_given() {
 
 #[test]
 fn the_first_line_says_where_events_go() {
-    let embedded = config(&["--data-dir", "./data"])
-        .unwrap()
-        .target
-        .to_string();
+    let embedded = config(&["--data-dir", "./data"]).unwrap().topic;
     assert_eq!(embedded, "the embedded log in ./data (no --brokers given)");
     #[cfg(feature = "kafka")]
     {
-        let kafka = config(&["--brokers", "a:1,b:2"])
-            .unwrap()
-            .target
-            .to_string();
+        let kafka = config(&["--brokers", "a:1,b:2"]).unwrap().topic;
         assert_eq!(kafka, "Kafka at a:1,b:2, topic user-metadata");
     }
 }
