@@ -1,9 +1,7 @@
 //! What a User-Agent alone tells.
 
-use ua_parser::{device, user_agent};
-
 use crate::class::class;
-use crate::engine::Engine;
+use crate::engine::{Engine, Named, UapDevice};
 use crate::system::system;
 use crate::{Browser, Client, ClientKind, Device, DeviceType, text, version};
 
@@ -13,14 +11,11 @@ const SPIDER: &str = "Spider";
 pub(crate) const WEB_VIEW: &str = "Mobile Safari UI/WKWebView";
 
 pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
+    let mut reading = engine.read(user_agent);
     let mut client = Client {
-        browser: engine
-            .browsers
-            .extract(user_agent)
-            .as_ref()
-            .and_then(browser),
-        os: system(engine, user_agent),
-        kind: engine.kinds.find(user_agent),
+        browser: reading.browser().and_then(browser),
+        os: system(&mut reading, user_agent),
+        kind: reading.kind(),
         ..Client::default()
     };
     if client.kind == Some(ClientKind::Library) {
@@ -28,12 +23,12 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
         client.browser = client.browser.or_else(|| product(user_agent));
         return client;
     }
-    let found = engine.devices.extract(user_agent);
-    let is_spider = found.as_ref().is_some_and(|found| found.device == SPIDER);
-    let named = engine.named_bots.extract(user_agent);
-    let named = named.as_ref().and_then(browser);
-    let form = engine.bot_forms.extract(user_agent);
-    let form = form.as_ref().and_then(browser);
+    let found = reading.device();
+    let is_spider = found
+        .as_ref()
+        .is_some_and(|found| found.family.as_deref() == Some(SPIDER));
+    let named = reading.named_bot().and_then(browser);
+    let form = reading.bot_form().and_then(browser);
     if is_spider || named.is_some() || form.is_some() {
         // Of a bot that dresses up as a browser, uap-core may know only the dress.
         let is_plain = is_spider || !user_agent.starts_with("Mozilla/");
@@ -42,6 +37,7 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
         return client;
     }
     name_app(&mut client, user_agent);
+    let is_known = found.is_some();
     client.device = found.as_ref().map(device).unwrap_or_default();
     if client.device.vendor.is_none() {
         let model = client.device.model.as_deref();
@@ -50,7 +46,7 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
     if client.os.as_ref().is_some_and(|os| os.name == "iPadOS") {
         client.device.model = Some("iPad".to_owned());
     }
-    client.device.kind = class(engine, user_agent, &client, found.is_some());
+    client.device.kind = class(&mut reading, user_agent, &client, is_known);
     client
 }
 
@@ -65,11 +61,10 @@ pub(crate) fn become_bot(client: &mut Client, bot: Option<Browser>) {
     };
 }
 
-fn browser(found: &user_agent::ValueRef<'_>) -> Option<Browser> {
-    let parts = [found.major, found.minor, found.patch, found.patch_minor];
+fn browser(found: Named<'_>) -> Option<Browser> {
     Some(Browser {
-        name: text::name(&found.family).filter(|name| name != "Other")?,
-        version: version::join(parts),
+        name: text::name(&found.name?).filter(|name| name != "Other")?,
+        version: version::join(found.version.iter().map(Option::as_deref)),
     })
 }
 
@@ -103,7 +98,7 @@ fn product(user_agent: &str) -> Option<Browser> {
 }
 
 /// Vendor and model, without uap-core's words for not knowing them.
-fn device(found: &device::ValueRef<'_>) -> Device {
+fn device(found: &UapDevice<'_>) -> Device {
     let is_generic = |vendor: &str| vendor.starts_with("Generic");
     let vendor = found.brand.as_deref();
     let is_model = |model: &&str| match vendor {
@@ -124,7 +119,7 @@ fn device(found: &device::ValueRef<'_>) -> Device {
 
 /// Who makes a model of an Android device.
 pub(crate) fn vendor(engine: &Engine, model: &str) -> Option<String> {
-    device(&engine.devices.extract(&with_model(model))?).vendor
+    device(&engine.read(&with_model(model)).device()?).vendor
 }
 
 /// The User-Agent of an Android device in the form that most rules know, with the build behind the

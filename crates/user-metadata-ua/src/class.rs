@@ -1,16 +1,16 @@
 //! The class of a device.
 
-use crate::engine::Engine;
+use crate::engine::Reading;
 use crate::{Client, DeviceType};
 
 /// By words of the User-Agent, else by the operating system. `has_model`: uap-core knows a device.
 pub(crate) fn class(
-    engine: &Engine,
+    reading: &mut Reading<'_>,
     user_agent: &str,
     client: &Client,
     has_model: bool,
 ) -> Option<DeviceType> {
-    let by_words = engine.classes.find(user_agent);
+    let by_words = reading.class();
     by_words.or_else(|| match &client.os {
         Some(os) => by_system(&os.name, os.version.as_deref(), user_agent),
         // Nearly all that uap-core knows are telephones. It knows some by four letters alone.

@@ -13,7 +13,6 @@ mod platform;
 mod rules;
 mod structured_field;
 mod system;
-mod table;
 mod text;
 mod version;
 

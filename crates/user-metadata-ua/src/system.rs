@@ -1,28 +1,26 @@
 //! The operating system that a User-Agent states.
 
-use ua_parser::os::ValueRef;
-
-use crate::engine::Engine;
+use crate::engine::{Named, Reading};
 use crate::{Os, text, version};
 
 /// The operating system, without versions that never change.
-pub(crate) fn system(engine: &Engine, user_agent: &str) -> Option<Os> {
-    if let Some(stated) = engine.own_systems.extract(user_agent) {
-        let mut os = named(&stated, user_agent)?;
+pub(crate) fn system(reading: &mut Reading<'_>, user_agent: &str) -> Option<Os> {
+    if let Some(stated) = reading.own_system() {
+        let mut os = named(stated, user_agent)?;
         // It says 10.15.7, which is a version of macOS.
         os.version_frozen = os.name == "iPadOS" && os.version.is_none();
         return Some(os);
     }
-    let mut os = named(&engine.systems.extract(user_agent)?, user_agent)?;
+    let mut os = named(reading.system()?, user_agent)?;
     check_version(&mut os, user_agent);
     Some(os)
 }
 
 /// The system under its maker's present name.
-fn named(found: &ValueRef<'_>, user_agent: &str) -> Option<Os> {
-    let parts = [&found.major, &found.minor, &found.patch, &found.patch_minor];
-    let version = version::join(parts.map(Option::as_deref));
-    let name = match &*found.os {
+fn named(found: Named<'_>, user_agent: &str) -> Option<Os> {
+    let version = version::join(found.version.iter().map(Option::as_deref));
+    let name = found.name?;
+    let name = match &*name {
         "Other" => return None,
         "Mac OS X" => "macOS",
         "ATV OS X" => "tvOS",

@@ -1,0 +1,204 @@
+//! All rules, uap-core's and this crate's own, in one set.
+
+mod expression;
+mod literals;
+mod prefilter;
+mod rule;
+mod rule_set;
+#[cfg(test)]
+mod tests;
+mod uap;
+
+use std::borrow::Cow;
+
+use crate::rules::{BOT_FORMS, BROWSERS, DEVICES, KINDS, NAMED_BOTS, SYSTEMS};
+use crate::{ClientKind, DeviceType};
+
+use rule::Rule;
+use rule_set::{RuleSet, Scan};
+use uap::{UapRules, versioned};
+
+/// The rules of uap-core (see `data/ORIGIN.md`).
+const UAP_CORE: &[u8] = include_bytes!("../../data/regexes.json");
+
+/// Why regular expressions can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegexesError {
+    /// The text is not JSON of uap-core's form.
+    #[error("not the JSON form of uap-core's regexes.yaml (line {line}, column {column})")]
+    Json {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+    },
+    /// A rule can't be used.
+    #[error("rule `{regex}`: {problem}")]
+    Rule {
+        /// Its regular expression.
+        regex: String,
+        /// What the engine says.
+        problem: String,
+    },
+    /// All rules together are too large for the engine.
+    #[error("too many rules: {problem}")]
+    Size {
+        /// What the engine says.
+        problem: String,
+    },
+}
+
+impl RegexesError {
+    fn rule(regex: &str, problem: String) -> Self {
+        Self::Rule {
+            regex: regex.to_owned(),
+            problem,
+        }
+    }
+}
+
+/// All rules, compiled.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    rules: RuleSet,
+}
+
+/// The lists of rules. In each the first match counts.
+#[derive(Debug, Clone, Copy)]
+enum List {
+    Browsers,
+    OwnSystems,
+    Systems,
+    Devices,
+    NamedBots,
+    BotForms,
+    Kinds,
+    Classes,
+}
+
+impl Engine {
+    #[expect(clippy::expect_used, reason = "the data are constants, and tested")]
+    pub(crate) fn embedded() -> Self {
+        Self::new(UAP_CORE).expect("the embedded data are valid")
+    }
+
+    pub(crate) fn new(regexes: &[u8]) -> Result<Self, RegexesError> {
+        let mut uap: UapRules<'_> =
+            serde_json::from_slice(regexes).map_err(|error| RegexesError::Json {
+                line: error.line(),
+                column: error.column(),
+            })?;
+        let rules = RuleSet::new([
+            names(BROWSERS).chain(uap.browsers()).collect(),
+            names(SYSTEMS).collect(),
+            uap.systems().collect(),
+            uap.devices().collect(),
+            names(NAMED_BOTS).collect(),
+            names(BOT_FORMS).collect(),
+            meanings(KINDS),
+            meanings(DEVICES),
+        ])?;
+        Ok(Self { rules })
+    }
+
+    /// Looks through a text for all that any rule asks for.
+    pub(crate) fn read<'a>(&'a self, text: &'a str) -> Reading<'a> {
+        Reading {
+            scan: self.rules.scan(text),
+        }
+    }
+}
+
+/// Rules that name something, and where they don't, their first group does.
+fn names<'a>(rules: &[(&'a str, Option<&'a str>)]) -> impl Iterator<Item = Rule<'a>> {
+    rules.iter().map(|&(pattern, name)| Rule {
+        pattern: Cow::Borrowed(pattern),
+        fields: versioned([name.map(Cow::Borrowed), None, None, None, None]),
+        ..Rule::default()
+    })
+}
+
+/// Rules whose match alone means something.
+fn meanings<T>(rules: &[(&'static str, T)]) -> Vec<Rule<'static>> {
+    let rule = |(pattern, _): &(&'static str, T)| Rule {
+        pattern: Cow::Borrowed(*pattern),
+        ..Rule::default()
+    };
+    rules.iter().map(rule).collect()
+}
+
+/// A text, and what the rules say of it.
+#[derive(Debug)]
+pub(crate) struct Reading<'a> {
+    scan: Scan<'a>,
+}
+
+/// A name with a version, as the rules give them.
+#[derive(Debug)]
+pub(crate) struct Named<'a> {
+    pub(crate) name: Option<Cow<'a, str>>,
+    pub(crate) version: [Option<Cow<'a, str>>; 4],
+}
+
+/// A device as uap-core describes it.
+#[derive(Debug)]
+pub(crate) struct UapDevice<'a> {
+    pub(crate) family: Option<Cow<'a, str>>,
+    pub(crate) brand: Option<Cow<'a, str>>,
+    pub(crate) model: Option<Cow<'a, str>>,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn browser(&mut self) -> Option<Named<'a>> {
+        self.named(List::Browsers)
+    }
+
+    /// By this crate's own rules.
+    pub(crate) fn own_system(&mut self) -> Option<Named<'a>> {
+        self.named(List::OwnSystems)
+    }
+
+    /// By uap-core's rules.
+    pub(crate) fn system(&mut self) -> Option<Named<'a>> {
+        self.named(List::Systems)
+    }
+
+    pub(crate) fn device(&mut self) -> Option<UapDevice<'a>> {
+        let [family, brand, model, ..] = self.scan.first(List::Devices as usize)?.fields;
+        Some(UapDevice {
+            family,
+            brand,
+            model,
+        })
+    }
+
+    pub(crate) fn named_bot(&mut self) -> Option<Named<'a>> {
+        self.named(List::NamedBots)
+    }
+
+    pub(crate) fn bot_form(&mut self) -> Option<Named<'a>> {
+        self.named(List::BotForms)
+    }
+
+    pub(crate) fn kind(&mut self) -> Option<ClientKind> {
+        self.meaning(List::Kinds, KINDS)
+    }
+
+    pub(crate) fn class(&mut self) -> Option<DeviceType> {
+        self.meaning(List::Classes, DEVICES)
+    }
+
+    fn named(&mut self, list: List) -> Option<Named<'a>> {
+        let [name, a, b, c, d] = self.scan.first(list as usize)?.fields;
+        Some(Named {
+            name,
+            version: [a, b, c, d],
+        })
+    }
+
+    fn meaning<T: Copy>(&mut self, list: List, rules: &[(&str, T)]) -> Option<T> {
+        let found = self.scan.first(list as usize)?;
+        rules.get(found.rule).map(|(_, meaning)| *meaning)
+    }
+}

@@ -1,0 +1,215 @@
+//! All rules of all lists, searched for in a text at once.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use regex_automata::meta::Cache;
+
+use super::RegexesError;
+use super::expression::{Expression, Slot};
+use super::prefilter::{Prefilter, Seen};
+use super::rule::{FIELDS, Field, Rule};
+
+/// The most expressions that are tried on one text, so that nobody can write one that takes long.
+/// Of 70,000 User-Agents of all kinds, none needs half as many.
+const MOST_TRIES: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct RuleSet {
+    prefilter: Prefilter,
+    rules: Vec<Compiled>,
+    lists: Vec<Range<u32>>,
+    /// As many as there were texts under way at once.
+    idle: Mutex<Vec<Scratch>>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    expression: Expression,
+    fields: [Field; FIELDS],
+    slots: usize,
+}
+
+/// The memory that a search needs.
+#[derive(Debug)]
+struct Scratch {
+    seen: Seen,
+    candidates: Vec<u32>,
+    /// By rule.
+    caches: Vec<Option<Box<Cache>>>,
+    slots: Vec<Slot>,
+}
+
+/// A rule's match.
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    /// Its place within its list.
+    pub(crate) rule: usize,
+    pub(crate) fields: [Option<Cow<'a, str>>; FIELDS],
+}
+
+impl RuleSet {
+    /// Of lists of rules, by number.
+    pub(crate) fn new<'r>(
+        lists: impl IntoIterator<Item = Vec<Rule<'r>>>,
+    ) -> Result<Self, RegexesError> {
+        let mut rules = Vec::new();
+        let mut required = Vec::new();
+        let mut ranges = Vec::new();
+        for list in lists {
+            let start = rules.len();
+            for rule in list {
+                let (expression, clauses) = Expression::new(&rule.pattern, rule.ignore_case)
+                    .map_err(|problem| RegexesError::rule(&rule.pattern, problem))?;
+                let compiled = Compiled::new(expression, rule.fields)
+                    .map_err(|problem| RegexesError::rule(&rule.pattern, problem))?;
+                required.push(clauses);
+                rules.push(compiled);
+            }
+            ranges.push(number(start)?..number(rules.len())?);
+        }
+        let prefilter = Prefilter::new(&required).map_err(|error| RegexesError::Size {
+            problem: error.to_string(),
+        })?;
+        Ok(Self {
+            prefilter,
+            rules,
+            lists: ranges,
+            idle: Mutex::default(),
+        })
+    }
+
+    /// Looks through a text, once for all lists.
+    pub(crate) fn scan<'a>(&'a self, text: &'a str) -> Scan<'a> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let scratch = idle.pop();
+        drop(idle);
+        let mut scratch = scratch.unwrap_or_else(|| self.scratch());
+        let Scratch {
+            seen, candidates, ..
+        } = &mut scratch;
+        self.prefilter.candidates(text, seen, candidates);
+        Scan {
+            set: self,
+            text,
+            scratch: Some(scratch),
+            tries: MOST_TRIES,
+        }
+    }
+
+    fn scratch(&self) -> Scratch {
+        Scratch {
+            seen: self.prefilter.seen(),
+            candidates: Vec::new(),
+            caches: self.rules.iter().map(|_| None).collect(),
+            slots: Vec::new(),
+        }
+    }
+}
+
+fn number(rules: usize) -> Result<u32, RegexesError> {
+    u32::try_from(rules).map_err(|error| RegexesError::Size {
+        problem: error.to_string(),
+    })
+}
+
+impl Compiled {
+    fn new(
+        expression: Expression,
+        fields: [super::rule::Draft<'_>; FIELDS],
+    ) -> Result<Self, String> {
+        let groups = expression.groups();
+        let mut compiled = [const { Field::Absent }; FIELDS];
+        for (field, draft) in compiled.iter_mut().zip(fields) {
+            *field = draft.compile(groups)?;
+        }
+        let highest = compiled.iter().map(Field::highest_group).max().unwrap_or(0);
+        Ok(Self {
+            expression,
+            fields: compiled,
+            // Where no group is read it is enough to know that there is a match.
+            slots: if highest == 0 { 0 } else { 2 * highest + 2 },
+        })
+    }
+}
+
+/// The rules that may match a text.
+#[derive(Debug)]
+pub(crate) struct Scan<'a> {
+    set: &'a RuleSet,
+    text: &'a str,
+    /// There until the end.
+    scratch: Option<Scratch>,
+    tries: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// The first rule of a list that matches.
+    pub(crate) fn first(&mut self, list: usize) -> Option<Found<'a>> {
+        let Scratch {
+            candidates,
+            caches,
+            slots,
+            ..
+        } = self.scratch.as_mut()?;
+        let range = self.set.lists.get(list)?;
+        let start = candidates.partition_point(|rule| *rule < range.start);
+        let of_list = candidates[start..]
+            .iter()
+            .take_while(|rule| **rule < range.end);
+        for &rule in of_list {
+            self.tries = self.tries.checked_sub(1)?;
+            let index = rule as usize;
+            let compiled = &self.set.rules[index];
+            let cache = caches[index].get_or_insert_with(|| Box::new(compiled.expression.cache()));
+            slots.clear();
+            slots.resize(compiled.slots, None);
+            if compiled.expression.search(self.text, cache, slots) {
+                return Some(Found {
+                    rule: (rule - range.start) as usize,
+                    fields: fields(self.text, &compiled.fields, slots),
+                });
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Scan<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.set.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.extend(self.scratch.take());
+    }
+}
+
+fn fields<'a>(
+    text: &'a str,
+    fields: &'a [Field; FIELDS],
+    slots: &[Slot],
+) -> [Option<Cow<'a, str>>; FIELDS] {
+    let group = |number: usize| {
+        let start = (*slots.get(2 * number)?)?.get();
+        let end = (*slots.get(2 * number + 1)?)?.get();
+        // Bounded repetitions of any byte may end within a character.
+        text.get(text.ceil_char_boundary(start)..text.floor_char_boundary(end))
+    };
+    std::array::from_fn(|index| fields[index].resolve(group))
+}
+
+#[cfg(test)]
+impl RuleSet {
+    /// A rule that matches the text although the prefilter left it out.
+    pub(super) fn missed(&self, scan: &Scan<'_>) -> Option<usize> {
+        let candidates = &scan.scratch.as_ref().unwrap().candidates;
+        (0..self.rules.len()).find(|&rule| {
+            let expression = &self.rules[rule].expression;
+            let is_candidate = candidates.contains(&u32::try_from(rule).unwrap());
+            !is_candidate && expression.search(scan.text, &mut expression.cache(), &mut [])
+        })
+    }
+
+    pub(super) fn idle_scratches(&self) -> usize {
+        self.idle.lock().unwrap().len()
+    }
+}
