@@ -1,7 +1,8 @@
 //! What a User-Agent alone tells.
 
 use crate::class::class;
-use crate::engine::{Engine, Named, UapDevice};
+use crate::models::stated;
+use crate::engine::{Engine, Named, Reading, UapDevice};
 use crate::system::system;
 use crate::{Browser, Client, ClientKind, Device, DeviceType, text, version};
 
@@ -13,7 +14,7 @@ pub(crate) const WEB_VIEW: &str = "Mobile Safari UI/WKWebView";
 pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
     let mut reading = engine.read(user_agent);
     let mut client = Client {
-        browser: reading.browser().and_then(browser),
+        browser: named_browser(&mut reading),
         os: system(&mut reading, user_agent),
         kind: reading.kind(),
         ..Client::default()
@@ -28,14 +29,18 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
         .as_ref()
         .is_some_and(|found| found.family.as_deref() == Some(SPIDER));
     let named = reading.named_bot().and_then(browser);
-    let form = reading.bot_form().and_then(browser);
-    if is_spider || named.is_some() || form.is_some() {
+    // The words that bots use stand in the names of apps, too.
+    let is_app = client.kind == Some(ClientKind::App);
+    let word = reading.bot_word().filter(|_| !is_app).and_then(browser);
+    let form = reading.bot_form().filter(|_| !is_app).and_then(browser);
+    if (is_spider && !is_app) || named.is_some() || word.is_some() || form.is_some() {
         // Of a bot that dresses up as a browser, uap-core may know only the dress.
         let is_plain = is_spider || !user_agent.starts_with("Mozilla/");
         let known = client.browser.take().filter(|_| is_plain);
-        become_bot(&mut client, named.or(known).or(form));
+        become_bot(&mut client, named.or(known).or(word).or(form));
         return client;
     }
+    client.kind = client.kind.or_else(|| reading.guessed_kind());
     name_app(&mut client, user_agent);
     let is_known = found.is_some();
     client.device = found.as_ref().map(device).unwrap_or_default();
@@ -46,8 +51,72 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
     if client.os.as_ref().is_some_and(|os| os.name == "iPadOS") {
         client.device.model = Some("iPad".to_owned());
     }
-    client.device.kind = class(&mut reading, user_agent, &client, is_known);
+    client.device.kind = stated(user_agent)
+        .and_then(|model| engine.models.class(model))
+        .or_else(|| class(&mut reading, user_agent, &client, is_known));
+    if client.device == Device::default() && client.os.is_none() && client.browser.is_none() {
+        become_program(&mut client, user_agent);
+    }
     client
+}
+
+/// What runs on no known system in no known browser is a program that says no more than its name.
+fn become_program(client: &mut Client, user_agent: &str) {
+    match client.kind {
+        // It looks like a browser to the first glance only.
+        Some(ClientKind::Browser) if user_agent.starts_with("Mozilla/5.0") => {
+            let has_engine = ["AppleWebKit", "Gecko", "Trident"]
+                .iter()
+                .any(|engine| user_agent.contains(engine));
+            if !has_engine {
+                become_bot(client, None);
+            }
+        }
+        None if !looks_like_a_model(user_agent) => {
+            client.browser = product(user_agent);
+            client.kind = client.browser.as_ref().map(|_| ClientKind::Library);
+        }
+        _ => {}
+    }
+}
+
+/// Whether it may be a telephone's model: old ones say no more. Programs say their version.
+fn looks_like_a_model(user_agent: &str) -> bool {
+    let has_version = user_agent.contains('/')
+        || user_agent
+            .split(' ')
+            .any(|word| word.contains('.') && version::numeric(word).is_some());
+    !has_version && user_agent.contains(|char: char| char.is_ascii_digit())
+}
+
+/// The browser, by its own name if it has one besides that of the browser that it is built on.
+fn named_browser(reading: &mut Reading<'_>) -> Option<Browser> {
+    let known = reading.browser().and_then(browser);
+    if known.as_ref().is_some_and(|known| !is_engine(&known.name)) {
+        return known;
+    }
+    reading.fork().and_then(browser).or(known)
+}
+
+/// Whether uap-core calls so what others are built on.
+fn is_engine(name: &str) -> bool {
+    matches!(
+        name,
+        "Android"
+            | "Chrome"
+            | "Chrome Mobile"
+            | "Chrome Mobile WebView"
+            | "Chromium"
+            | "Firefox"
+            | "Firefox Mobile"
+            | "IE"
+            | "Mobile Safari"
+            | WEB_VIEW
+            | "NetFront NX"
+            | "Opera"
+            | "Safari"
+            | "WebKit Nightly"
+    )
 }
 
 /// Makes it a bot, if need be without a name.

@@ -12,13 +12,23 @@ pub(crate) fn class(
 ) -> Option<DeviceType> {
     let by_words = reading.class();
     by_words.or_else(|| match &client.os {
-        Some(os) => by_system(&os.name, os.version.as_deref(), user_agent),
+        Some(os) => by_system(&os.name, user_agent),
+        None if DESKTOP_WORDS.iter().any(|word| user_agent.contains(word)) => {
+            Some(DeviceType::Desktop)
+        }
         // Nearly all that uap-core knows are telephones. It knows some by four letters alone.
         None => (has_model && client.kind.is_some()).then_some(DeviceType::Mobile),
     })
 }
 
-fn by_system(name: &str, version: Option<&str>, user_agent: &str) -> Option<DeviceType> {
+/// What stands in the User-Agents of computers whose system is not known.
+const DESKTOP_WORDS: &[&str] = &[
+    "X11;", "(Win", "; Win", "Mosaic", "OmniWeb", "iCab", "Lynx/", "w3m/", "Cyberdog", "Arachne",
+    "Voyager", "Links (", "Elinks", "Dillo", "WebExplorer", "WorldWideweb", "Syllable", "Inferno", "IntelliJ",
+    "Microsoft Office", "FrontPage", "NetPositive", "IBrowse",
+];
+
+fn by_system(name: &str, user_agent: &str) -> Option<DeviceType> {
     match name {
         // It may be an app on a Mac as well.
         "iOS" if user_agent.contains("CFNetwork/") => None,
@@ -27,7 +37,9 @@ fn by_system(name: &str, version: Option<&str>, user_agent: &str) -> Option<Devi
         "watchOS" => Some(DeviceType::Wearable),
         "visionOS" => Some(DeviceType::Xr),
         "Android" if is_tablet(user_agent) => Some(DeviceType::Tablet),
-        "Windows" if version == Some("CE") => Some(DeviceType::Mobile),
+        "Windows RT" => Some(DeviceType::Tablet),
+        "VIDAA" => Some(DeviceType::Tv),
+        "Nintendo" | "PlayStation" | "Xbox" => Some(DeviceType::Console),
         "OpenHarmony" if user_agent.contains("(PC;") => Some(DeviceType::Desktop),
         _ if DESKTOPS.contains(&name) => Some(DeviceType::Desktop),
         _ if MOBILES.iter().any(|mobile| name.starts_with(mobile)) => Some(DeviceType::Mobile),
@@ -70,6 +82,23 @@ const DESKTOPS: &[&str] = &[
     "OpenBSD",
     "SerenityOS",
     "Solaris",
+    "AIX",
+    "AmigaOS",
+    "AROS",
+    "BeOS",
+    "DragonFly BSD",
+    "Fuchsia",
+    "Haiku",
+    "HP-UX",
+    "IRIX",
+    "Minix",
+    "MorphOS",
+    "OpenVMS",
+    "OS/2",
+    "OSF1",
+    "Plan 9",
+    "QNX",
+    "RISC OS",
 ];
 
 /// How their names begin.
@@ -87,8 +116,13 @@ const MOBILES: &[&str] = &[
     "MeeGo",
     "Nokia Series",
     "OpenHarmony",
+    "Palm OS",
     "Sailfish",
     "Symbian",
+    "Tizen",
+    "Ubuntu Touch",
+    "Windows CE",
     "Windows Mobile",
     "Windows Phone",
+    "YunOS",
 ];

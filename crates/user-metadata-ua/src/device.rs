@@ -42,6 +42,22 @@ pub enum DeviceType {
 }
 
 impl DeviceType {
+    const ALL: [Self; 9] = [
+        Self::Desktop,
+        Self::Mobile,
+        Self::Tablet,
+        Self::Tv,
+        Self::Console,
+        Self::Wearable,
+        Self::Car,
+        Self::Xr,
+        Self::Bot,
+    ];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == name)
+    }
+
     /// The name that events carry: `Desktop`, `TV`, `XR`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

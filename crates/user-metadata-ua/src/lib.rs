@@ -8,6 +8,7 @@ mod device;
 mod engine;
 mod hints;
 mod merge;
+mod models;
 mod parser;
 mod platform;
 mod rules;

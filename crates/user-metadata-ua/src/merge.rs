@@ -93,7 +93,9 @@ fn merge_device(engine: &Engine, client: &mut Client, hints: &ClientHints) {
     if let Some(model) = usable(hints.model.as_ref()) {
         client.device.vendor = vendor(engine, model).or(client.device.vendor.take());
         client.device.model = Some(model.to_owned());
-        class = class.or_else(|| engine.read(&with_model(model)).class());
+        class = class
+            .or_else(|| engine.models.class(model))
+            .or_else(|| engine.read(&with_model(model)).class());
     }
     let is_android = client.os.as_ref().is_some_and(|os| os.name == "Android");
     let class = class.or_else(|| by_mobile(client.device.kind, hints.mobile?, is_android));

@@ -12,6 +12,6 @@ mod systems;
 pub(crate) use bots::{BOT_FORMS, NAMED_BOTS};
 pub(crate) use browsers::BROWSERS;
 pub(crate) use devices::DEVICES;
-pub(crate) use kinds::KINDS;
+pub(crate) use kinds::{GUESSED_KINDS, KINDS};
 pub(crate) use packages::app_name;
-pub(crate) use systems::SYSTEMS;
+pub(crate) use systems::{RARE_SYSTEMS, SYSTEMS};

@@ -18,10 +18,17 @@ pub(crate) fn system(reading: &mut Reading<'_>, user_agent: &str) -> Option<Os> 
 
 /// The system under its maker's present name.
 fn named(found: Named<'_>, user_agent: &str) -> Option<Os> {
-    let version = version::join(found.version.iter().map(Option::as_deref));
+    let mut version = version::join(found.version.iter().map(Option::as_deref));
     let name = found.name?;
     let name = match &*name {
         "Other" => return None,
+        "Windows" if version.as_deref() == Some("CE") => return Some(without_version("Windows CE")),
+        "Windows" if version.as_deref() == Some("RT") => return Some(without_version("Windows RT")),
+        "Windows Phone" if version.is_none() && user_agent.contains("WPDesktop") => {
+            let is_8_1 = user_agent.contains("Trident/7.0");
+            version = Some(if is_8_1 { "8.1" } else { "8.0" }.to_owned());
+            "Windows Phone"
+        }
         "Mac OS X" => "macOS",
         "ATV OS X" => "tvOS",
         "WatchOS" => "watchOS",
@@ -39,6 +46,14 @@ fn named(found: Named<'_>, user_agent: &str) -> Option<Os> {
         version,
         version_frozen: false,
     })
+}
+
+fn without_version(name: &str) -> Os {
+    Os {
+        name: name.to_owned(),
+        version: None,
+        version_frozen: false,
+    }
 }
 
 /// Marks a version that the User-Agent states whatever the true one is, and removes it, or

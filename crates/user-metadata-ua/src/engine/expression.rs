@@ -1,10 +1,11 @@
-//! A regular expression as uap-core means it, and how it is searched for.
+//! What a rule searches for: a regular expression as uap-core means it, or a word.
 
 use regex_automata::meta::{self, Cache, Regex};
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Capture, Class, ClassBytesRange, Hir, HirKind, Repetition};
 
+use super::word::Word;
 use super::literals::{Clause, required};
 
 /// A group's start or end, as the engine reports it.
@@ -21,13 +22,14 @@ const IDLE_BOUND_OF_ANY: u32 = 50;
 const LARGE: usize = 4096;
 
 #[derive(Debug)]
-pub(super) struct Expression {
-    regex: Regex,
+pub(super) enum Expression {
+    Regex(Regex),
+    Word(Word),
 }
 
 impl Expression {
-    /// The expression, and what a text must contain for it to match.
-    pub(super) fn new(pattern: &str, ignore_case: bool) -> Result<(Self, Vec<Clause>), String> {
+    /// A regular expression, and what a text must contain for it to match.
+    pub(super) fn regex(pattern: &str, ignore_case: bool) -> Result<(Self, Vec<Clause>), String> {
         // User-Agents are ASCII: `\d` is 0 to 9.
         let hir = ParserBuilder::new()
             .unicode(false)
@@ -38,22 +40,39 @@ impl Expression {
             .map_err(|error| error.to_string())?;
         let hir = without_idle_bounds(hir);
         let regex = regex(&hir).map_err(|error| error.to_string())?;
-        Ok((Self { regex }, required(&hir)))
+        Ok((Self::Regex(regex), required(&hir)))
+    }
+
+    /// A word in any case.
+    pub(super) fn word(word: &str) -> (Self, Vec<Clause>) {
+        let word = word.to_ascii_lowercase();
+        let clause = Clause::from([word.clone().into_bytes()]);
+        (Self::Word(Word(word.into())), vec![clause])
     }
 
     /// The number of groups, without that of the whole match.
     pub(super) fn groups(&self) -> usize {
-        self.regex.captures_len() - 1
-    }
-
-    pub(super) fn cache(&self) -> Cache {
-        self.regex.create_cache()
+        match self {
+            Self::Regex(regex) => regex.captures_len() - 1,
+            Self::Word(_) => 1,
+        }
     }
 
     /// Whether it matches; fills in as many slots as there are.
-    pub(super) fn search(&self, text: &str, cache: &mut Cache, slots: &mut [Slot]) -> bool {
-        let input = regex_automata::Input::new(text).earliest(slots.is_empty());
-        self.regex.search_slots_with(cache, &input, slots).is_some()
+    pub(super) fn search(
+        &self,
+        text: &str,
+        cache: &mut Option<Box<Cache>>,
+        slots: &mut [Slot],
+    ) -> bool {
+        match self {
+            Self::Regex(regex) => {
+                let cache = cache.get_or_insert_with(|| Box::new(regex.create_cache()));
+                let input = regex_automata::Input::new(text).earliest(slots.is_empty());
+                regex.search_slots_with(cache, &input, slots).is_some()
+            }
+            Self::Word(word) => word.search(text, slots),
+        }
     }
 }
 

@@ -8,13 +8,15 @@ mod rule_set;
 #[cfg(test)]
 mod tests;
 mod uap;
+mod word;
 
 use std::borrow::Cow;
 
-use crate::rules::{BOT_FORMS, BROWSERS, DEVICES, KINDS, NAMED_BOTS, SYSTEMS};
+use crate::models::Models;
+use crate::rules::{BOT_FORMS, BROWSERS, DEVICES, GUESSED_KINDS, KINDS, NAMED_BOTS, RARE_SYSTEMS, SYSTEMS};
 use crate::{ClientKind, DeviceType};
 
-use rule::Rule;
+use rule::{Draft, Form, Rule};
 use rule_set::{RuleSet, Scan};
 use uap::{UapRules, versioned};
 
@@ -62,18 +64,29 @@ impl RegexesError {
 #[derive(Debug)]
 pub(crate) struct Engine {
     rules: RuleSet,
+    pub(crate) models: Models,
 }
+
+/// Words that bots call themselves, with their names (see `data/ORIGIN.md`).
+const BOTS: &str = include_str!("../../data/bots.tsv");
+
+/// Words that browsers and apps call themselves behind the engine that they run on, likewise.
+const FORKS: &str = include_str!("../../data/browsers.tsv");
 
 /// The lists of rules. In each the first match counts.
 #[derive(Debug, Clone, Copy)]
 enum List {
     Browsers,
+    Forks,
     OwnSystems,
     Systems,
+    RareSystems,
     Devices,
     NamedBots,
+    BotWords,
     BotForms,
     Kinds,
+    GuessedKinds,
     Classes,
 }
 
@@ -91,15 +104,22 @@ impl Engine {
             })?;
         let rules = RuleSet::new([
             names(BROWSERS).chain(uap.browsers()).collect(),
+            words(FORKS),
             names(SYSTEMS).collect(),
             uap.systems().collect(),
+            names(RARE_SYSTEMS).collect(),
             uap.devices().collect(),
             names(NAMED_BOTS).collect(),
+            words(BOTS),
             names(BOT_FORMS).collect(),
             meanings(KINDS),
+            meanings(GUESSED_KINDS),
             meanings(DEVICES),
         ])?;
-        Ok(Self { rules })
+        Ok(Self {
+            rules,
+            models: Models::embedded(),
+        })
     }
 
     /// Looks through a text for all that any rule asks for.
@@ -117,6 +137,24 @@ fn names<'a>(rules: &[(&'a str, Option<&'a str>)]) -> impl Iterator<Item = Rule<
         fields: versioned([name.map(Cow::Borrowed), None, None, None, None]),
         ..Rule::default()
     })
+}
+
+/// Rules from lines of a word and a name, of which the longest word counts.
+fn words(table: &'static str) -> Vec<Rule<'static>> {
+    let mut lines: Vec<_> = table.lines().filter_map(|line| line.split_once('\t')).collect();
+    lines.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+    let rule = |(word, name)| Rule {
+        pattern: Cow::Borrowed(word),
+        form: Form::Word,
+        fields: [
+            Draft::text(name),
+            Draft::group(1),
+            Draft::default(),
+            Draft::default(),
+            Draft::default(),
+        ],
+    };
+    lines.into_iter().map(rule).collect()
 }
 
 /// Rules whose match alone means something.
@@ -154,14 +192,23 @@ impl<'a> Reading<'a> {
         self.named(List::Browsers)
     }
 
+    /// What stands in a User-Agent besides an engine's browser.
+    pub(crate) fn fork(&mut self) -> Option<Named<'a>> {
+        self.named(List::Forks)
+    }
+
     /// By this crate's own rules.
     pub(crate) fn own_system(&mut self) -> Option<Named<'a>> {
         self.named(List::OwnSystems)
     }
 
-    /// By uap-core's rules.
+    /// By uap-core's rules, and what they don't know.
     pub(crate) fn system(&mut self) -> Option<Named<'a>> {
-        self.named(List::Systems)
+        let known = self.named(List::Systems);
+        let is_known = |named: &Named<'a>| named.name.as_deref() != Some("Other");
+        known
+            .filter(is_known)
+            .or_else(|| self.named(List::RareSystems))
     }
 
     pub(crate) fn device(&mut self) -> Option<UapDevice<'a>> {
@@ -177,12 +224,21 @@ impl<'a> Reading<'a> {
         self.named(List::NamedBots)
     }
 
+    pub(crate) fn bot_word(&mut self) -> Option<Named<'a>> {
+        self.named(List::BotWords)
+    }
+
     pub(crate) fn bot_form(&mut self) -> Option<Named<'a>> {
         self.named(List::BotForms)
     }
 
     pub(crate) fn kind(&mut self) -> Option<ClientKind> {
         self.meaning(List::Kinds, KINDS)
+    }
+
+    /// Where nothing is known by name.
+    pub(crate) fn guessed_kind(&mut self) -> Option<ClientKind> {
+        self.meaning(List::GuessedKinds, GUESSED_KINDS)
     }
 
     pub(crate) fn class(&mut self) -> Option<DeviceType> {

@@ -9,8 +9,17 @@ pub(crate) const FIELDS: usize = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Rule<'a> {
     pub(crate) pattern: Cow<'a, str>,
-    pub(crate) ignore_case: bool,
+    pub(crate) form: Form,
     pub(crate) fields: [Draft<'a>; FIELDS],
+}
+
+/// How a rule's pattern is to be read.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) enum Form {
+    #[default]
+    Regex,
+    RegexIgnoringCase,
+    Word,
 }
 
 /// A field before the number of groups is known.
@@ -31,7 +40,21 @@ pub(super) enum Field {
     Template(Box<str>),
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    pub(super) fn text(text: &'a str) -> Self {
+        Self {
+            text: Some(Cow::Borrowed(text)),
+            group: None,
+        }
+    }
+
+    pub(super) fn group(group: usize) -> Self {
+        Self {
+            text: None,
+            group: Some(group),
+        }
+    }
+
     pub(super) fn compile(self, groups: usize) -> Result<Field, String> {
         let Some(text) = self.text.filter(|text| !text.trim().is_empty()) else {
             let group = self.group.filter(|group| *group <= groups);

@@ -9,7 +9,7 @@ use regex_automata::meta::Cache;
 use super::RegexesError;
 use super::expression::{Expression, Slot};
 use super::prefilter::{Prefilter, Seen};
-use super::rule::{FIELDS, Field, Rule};
+use super::rule::{FIELDS, Field, Form, Rule};
 
 /// The most expressions that are tried on one text, so that nobody can write one that takes long.
 /// Of 70,000 User-Agents of all kinds, none needs half as many.
@@ -60,8 +60,12 @@ impl RuleSet {
         for list in lists {
             let start = rules.len();
             for rule in list {
-                let (expression, clauses) = Expression::new(&rule.pattern, rule.ignore_case)
-                    .map_err(|problem| RegexesError::rule(&rule.pattern, problem))?;
+                let (expression, clauses) = match rule.form {
+                    Form::Regex => Expression::regex(&rule.pattern, false),
+                    Form::RegexIgnoringCase => Expression::regex(&rule.pattern, true),
+                    Form::Word => Ok(Expression::word(&rule.pattern)),
+                }
+                .map_err(|problem| RegexesError::rule(&rule.pattern, problem))?;
                 let compiled = Compiled::new(expression, rule.fields)
                     .map_err(|problem| RegexesError::rule(&rule.pattern, problem))?;
                 required.push(clauses);
@@ -162,10 +166,9 @@ impl<'a> Scan<'a> {
             self.tries = self.tries.checked_sub(1)?;
             let index = rule as usize;
             let compiled = &self.set.rules[index];
-            let cache = caches[index].get_or_insert_with(|| Box::new(compiled.expression.cache()));
             slots.clear();
             slots.resize(compiled.slots, None);
-            if compiled.expression.search(self.text, cache, slots) {
+            if compiled.expression.search(self.text, &mut caches[index], slots) {
                 return Some(Found {
                     rule: (rule - range.start) as usize,
                     fields: fields(self.text, &compiled.fields, slots),
@@ -205,7 +208,7 @@ impl RuleSet {
         (0..self.rules.len()).find(|&rule| {
             let expression = &self.rules[rule].expression;
             let is_candidate = candidates.contains(&u32::try_from(rule).unwrap());
-            !is_candidate && expression.search(scan.text, &mut expression.cache(), &mut [])
+            !is_candidate && expression.search(scan.text, &mut None, &mut [])
         })
     }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::rule::{Draft, Rule};
+use super::rule::{Draft, Form, Rule};
 
 #[derive(Deserialize)]
 pub(super) struct UapRules<'a> {
@@ -48,7 +48,7 @@ struct DeviceRule<'a> {
     model_replacement: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize, PartialEq)]
+#[derive(Deserialize)]
 enum Flag {
     #[serde(rename = "i")]
     IgnoreCase,
@@ -59,7 +59,7 @@ impl<'a> UapRules<'a> {
     pub(super) fn browsers(&mut self) -> impl Iterator<Item = Rule<'a>> {
         self.user_agent_parsers.drain(..).map(|rule| Rule {
             pattern: rule.regex,
-            ignore_case: false,
+            form: Form::Regex,
             fields: versioned([
                 rule.family_replacement,
                 rule.v1_replacement,
@@ -74,7 +74,7 @@ impl<'a> UapRules<'a> {
     pub(super) fn systems(&mut self) -> impl Iterator<Item = Rule<'a>> {
         self.os_parsers.drain(..).map(|rule| Rule {
             pattern: rule.regex,
-            ignore_case: false,
+            form: Form::Regex,
             fields: versioned([
                 rule.os_replacement,
                 rule.os_v1_replacement,
@@ -90,7 +90,10 @@ impl<'a> UapRules<'a> {
         let field = |text, group| Draft { text, group };
         self.device_parsers.drain(..).map(move |rule| Rule {
             pattern: rule.regex,
-            ignore_case: rule.regex_flag == Some(Flag::IgnoreCase),
+            form: match rule.regex_flag {
+                Some(Flag::IgnoreCase) => Form::RegexIgnoringCase,
+                None => Form::Regex,
+            },
             fields: [
                 field(rule.device_replacement, Some(1)),
                 field(rule.brand_replacement, None),

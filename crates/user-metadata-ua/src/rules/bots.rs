@@ -6,7 +6,7 @@ pub(crate) const NAMED_BOTS: &[(&str, Option<&str>)] = &[
         None,
     ),
     (
-        r"(Chrome-Lighthouse|Selenium|Playwright|Puppeteer|Cypress)(?:/(\d+)(?:\.(\d+)|)|)",
+        r"(Chrome-Lighthouse|PingdomTMS|Selenium|Playwright|Puppeteer|Cypress)(?:/(\d+)(?:\.(\d+)|)|)",
         None,
     ),
     (
@@ -26,7 +26,7 @@ pub(crate) const NAMED_BOTS: &[(&str, Option<&str>)] = &[
         None,
     ),
     // WhatsApp's own requests name a device, those for previews don't.
-    (r"^(WhatsApp)/(\d+)\.(\d+)(?:\.(\d+)|)\S* \w$", None),
+    (r"^(WhatsApp)/(\d+)\.(\d+)(?:\.(\d+)|)\S*[ /]\w$", None),
     (
         r"(?x)
             \b((?:ChatGPT|Perplexity|Claude|Manus|MistralAI|Gemini|Amzn)-User|OAI-SearchBot
@@ -65,8 +65,13 @@ pub(crate) const BOT_FORMS: &[(&str, Option<&str>)] = &[
             |synthetic)[\w.-]*)(?:/v?(\d+)(?:\.(\d+)|)|)",
         None,
     ),
-    // A maker of telephones.
-    (r"(?i)\bcubot", Some("")),
+    // A maker of telephones, and an offer in German.
+    (r"(?i)\b(?:cubot|angebot)", Some("")),
+    // What nobody but a scanner for weaknesses sends.
+    (
+        r"(?i)<script|\$\{jndi:|\bunion\b.*\bselect\b|select\s*\(|\bpg_sleep\(|/etc/passwd|load_file\(|\bburpcollaborator\b|\(\)\s*\{",
+        Some("Scanner"),
+    ),
     (r"\b([A-Za-z][\w-]*[Bb]ot)\b(?:/v?(\d+)(?:\.(\d+)|)|)", None),
     // The place where one may complain about them…
     (
@@ -81,6 +86,14 @@ pub(crate) const BOT_FORMS: &[(&str, Option<&str>)] = &[
             (?:Chrome|Safari|Firefox)/.*\ ([A-Za-z][\w.-]*)
             (?:/v?(\d+)(?:\.(\d+)|)|)
             \S*\ \(?\+?https?://",
+        None,
+    ),
+    (
+        r"([A-Za-z][\w!'.-]*)(?:/v?(\d+)(?:\.(\d+)|)(?:\.(\d+)|)\S*?|)[;,]? \(?\+(?:[a-z\d-]+\.)+[a-z]{2,}\b",
+        None,
+    ),
+    (
+        r"like Gecko; compatible;? \+?([A-Za-z][\w.-]*)(?:/v?(\d+)(?:\.(\d+)|)|)",
         None,
     ),
     // …but old browsers carry addresses that their owners put in.

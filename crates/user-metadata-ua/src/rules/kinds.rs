@@ -20,6 +20,7 @@ pub(crate) const KINDS: &[(&str, ClientKind)] = &[
             |nim\ httpclient|lua-resty-http)(?:[/\ (;]|$)",
         Library,
     ),
+    (r"Indy Library|^Go \d\.\d package http|\bhttp_get\b", Library),
     (
         r"^Python/\S+ (?:websockets|aiohttp)/|PowerShell/|\blibwww-perl/",
         Library,
@@ -49,9 +50,13 @@ pub(crate) const KINDS: &[(&str, ClientKind)] = &[
             |NetSurf|SkipStone|OffByOne)",
         Browser,
     ),
+];
+
+/// Likewise, where nothing is known by name.
+pub(crate) const GUESSED_KINDS: &[(&str, ClientKind)] = &[
     // An app's own User-Agent: `Name/1.2 (iPhone; iOS 18.1; …)`.
     (
-        r"^[^/(]+/\S+ .*\b(?:iOS|iPhone|iPad|Android|Darwin|macOS|watchOS|tvOS|visionOS)\b",
+        r"(?i)^[^/(]+/\S+ .*\b(?:iOS|iPhone|iPad|iPadOS|Android|Darwin|macOS|watchOS|tvOS|visionOS|win(?:dows|10|32|64))\b",
         App,
     ),
 ];
