@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
-use user_metadata_capture::{Capture, Parser};
+use user_metadata_capture::{CacheOptions, Capture, Parser};
 use user_metadata_cli::{
     Admin, Failure, LogGuard, Recorder, ShutdownSignals, block_on, listen, run,
 };
@@ -53,7 +53,8 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
 
     let monitor = publisher.monitor();
     let drain_timeout = config.server.drain_timeout;
-    let capture = Capture::new(Parser::default(), config.capture);
+    let parser = Parser::new().cached(CacheOptions::default());
+    let capture = Capture::new(parser, config.capture);
     let server = Server::new(config.server, capture, publisher);
     let health = ServerHealth {
         server: server.status(),

@@ -31,4 +31,4 @@ pub use privacy::{HashKey, HashKeyError, IpPrivacy};
 pub use user_metadata_events::{
     ClientId, ClientIp, EventId, IpSource, Metadata, Screen, UnixMillis, User, UserMetadataEvent,
 };
-pub use user_metadata_ua::{ClientHints, Parser};
+pub use user_metadata_ua::{CacheOptions, ClientHints, Parser};

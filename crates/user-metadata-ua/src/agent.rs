@@ -1,8 +1,8 @@
 //! What a User-Agent alone tells.
 
 use crate::class::class;
-use crate::models::stated;
 use crate::engine::{Engine, Named, Reading, UapDevice};
+use crate::models::stated;
 use crate::system::system;
 use crate::{Browser, Client, ClientKind, Device, DeviceType, text, version};
 

@@ -23,9 +23,29 @@ pub(crate) fn class(
 
 /// What stands in the User-Agents of computers whose system is not known.
 const DESKTOP_WORDS: &[&str] = &[
-    "X11;", "(Win", "; Win", "Mosaic", "OmniWeb", "iCab", "Lynx/", "w3m/", "Cyberdog", "Arachne",
-    "Voyager", "Links (", "Elinks", "Dillo", "WebExplorer", "WorldWideweb", "Syllable", "Inferno", "IntelliJ",
-    "Microsoft Office", "FrontPage", "NetPositive", "IBrowse",
+    "X11;",
+    "(Win",
+    "; Win",
+    "Mosaic",
+    "OmniWeb",
+    "iCab",
+    "Lynx/",
+    "w3m/",
+    "Cyberdog",
+    "Arachne",
+    "Voyager",
+    "Links (",
+    "Elinks",
+    "Dillo",
+    "WebExplorer",
+    "WorldWideweb",
+    "Syllable",
+    "Inferno",
+    "IntelliJ",
+    "Microsoft Office",
+    "FrontPage",
+    "NetPositive",
+    "IBrowse",
 ];
 
 fn by_system(name: &str, user_agent: &str) -> Option<DeviceType> {

@@ -2,6 +2,7 @@
 
 mod agent;
 mod brand;
+mod cache;
 mod class;
 mod client;
 mod device;
@@ -17,6 +18,7 @@ mod system;
 mod text;
 mod version;
 
+pub use cache::{CacheOptions, CacheStats};
 pub use client::{Browser, Client, ClientKind, HintsUse, Os};
 pub use device::{Device, DeviceType};
 pub use engine::RegexesError;

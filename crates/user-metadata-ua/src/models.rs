@@ -24,16 +24,22 @@ impl Models {
     /// The class of a model; `None` of most telephones.
     pub(crate) fn class(&self, model: &str) -> Option<DeviceType> {
         let model = key(model);
-        let place = self.classes.binary_search_by_key(&&*model, |(model, _)| model);
+        let place = self
+            .classes
+            .binary_search_by_key(&&*model, |(model, _)| model);
         Some(self.classes[place.ok()?].1)
     }
 }
 
 /// The form in which models are compared: makers and browsers write them in different ways.
 fn key(model: &str) -> String {
-    let words = model.split([' ', '_', '\t']).filter(|word| !word.is_empty());
+    let words = model
+        .split([' ', '_', '\t'])
+        .filter(|word| !word.is_empty());
     let key = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
-    let short = key.strip_prefix("samsung ").or_else(|| key.strip_prefix("samsung-"));
+    let short = key
+        .strip_prefix("samsung ")
+        .or_else(|| key.strip_prefix("samsung-"));
     short.map(str::to_owned).unwrap_or(key)
 }
 
@@ -59,9 +65,14 @@ fn without_build(part: &str) -> &str {
 /// What else stands where the model does.
 fn is_other(part: &str) -> bool {
     let is_language = part.len() <= 6
-        && part.split(['-', '_']).all(|tag| (2..=3).contains(&tag.len()))
+        && part
+            .split(['-', '_'])
+            .all(|tag| (2..=3).contains(&tag.len()))
         && part.starts_with(|first: char| first.is_ascii_lowercase());
     is_language
-        || matches!(part, "K" | "U" | "wv" | "Mobile" | "Tablet" | "TV" | "Linux" | "arm_64")
+        || matches!(
+            part,
+            "K" | "U" | "wv" | "Mobile" | "Tablet" | "TV" | "Linux" | "arm_64"
+        )
         || part.starts_with("rv:")
 }

@@ -22,8 +22,12 @@ fn named(found: Named<'_>, user_agent: &str) -> Option<Os> {
     let name = found.name?;
     let name = match &*name {
         "Other" => return None,
-        "Windows" if version.as_deref() == Some("CE") => return Some(without_version("Windows CE")),
-        "Windows" if version.as_deref() == Some("RT") => return Some(without_version("Windows RT")),
+        "Windows" if version.as_deref() == Some("CE") => {
+            return Some(without_version("Windows CE"));
+        }
+        "Windows" if version.as_deref() == Some("RT") => {
+            return Some(without_version("Windows RT"));
+        }
         "Windows Phone" if version.is_none() && user_agent.contains("WPDesktop") => {
             let is_8_1 = user_agent.contains("Trident/7.0");
             version = Some(if is_8_1 { "8.1" } else { "8.0" }.to_owned());

@@ -51,6 +51,9 @@ fn what_happens_is_counted() {
         r#"user_metadata_joins_total{outcome="already_joined"} 1"#,
         r#"user_metadata_joins_total{outcome="timeout"} 0"#,
         "user_metadata_join_seconds_count 1",
+        "user_metadata_ua_cache_hits_total 0",
+        "user_metadata_ua_cache_misses_total 1",
+        "user_metadata_ua_cache_entries 1",
     ] {
         assert!(
             rendered.lines().any(|found| found == line),

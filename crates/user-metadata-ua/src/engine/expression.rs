@@ -5,8 +5,8 @@ use regex_automata::util::primitives::NonMaxUsize;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Capture, Class, ClassBytesRange, Hir, HirKind, Repetition};
 
-use super::word::Word;
 use super::literals::{Clause, required};
+use super::word::Word;
 
 /// A group's start or end, as the engine reports it.
 pub(super) type Slot = Option<NonMaxUsize>;
@@ -85,6 +85,9 @@ fn regex(hir: &Hir) -> Result<Regex, Box<meta::BuildError>> {
             .hybrid(is_large);
         Ok(meta::Builder::new().configure(config).build_from_hir(hir)?)
     };
+    if skips_anything(hir) {
+        return build(true);
+    }
     let regex = build(false)?;
     if regex.memory_usage() < LARGE {
         return Ok(regex);
@@ -120,6 +123,18 @@ fn without_idle_bounds(hir: Hir) -> Hir {
         HirKind::Literal(literal) => Hir::literal(literal.0),
         HirKind::Class(class) => Hir::class(class),
         HirKind::Look(look) => Hir::look(look),
+    }
+}
+
+/// Whether it has a `.*`, which makes other engines than a DFA start anew at many places of a text.
+fn skips_anything(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Repetition(repetition) => {
+            repetition.max.is_none() && is_any(&repetition.sub) || skips_anything(&repetition.sub)
+        }
+        HirKind::Capture(capture) => skips_anything(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(skips_anything),
+        _ => false,
     }
 }
 

@@ -11,9 +11,12 @@ mod uap;
 mod word;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::models::Models;
-use crate::rules::{BOT_FORMS, BROWSERS, DEVICES, GUESSED_KINDS, KINDS, NAMED_BOTS, RARE_SYSTEMS, SYSTEMS};
+use crate::rules::{
+    BOT_FORMS, BROWSERS, DEVICES, GUESSED_KINDS, KINDS, NAMED_BOTS, RARE_SYSTEMS, SYSTEMS,
+};
 use crate::{ClientKind, DeviceType};
 
 use rule::{Draft, Form, Rule};
@@ -61,7 +64,6 @@ impl RegexesError {
 }
 
 /// All rules, compiled.
-#[derive(Debug)]
 pub(crate) struct Engine {
     rules: RuleSet,
     pub(crate) models: Models,
@@ -88,6 +90,12 @@ enum List {
     Kinds,
     GuessedKinds,
     Classes,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
 }
 
 impl Engine {
@@ -141,7 +149,10 @@ fn names<'a>(rules: &[(&'a str, Option<&'a str>)]) -> impl Iterator<Item = Rule<
 
 /// Rules from lines of a word and a name, of which the longest word counts.
 fn words(table: &'static str) -> Vec<Rule<'static>> {
-    let mut lines: Vec<_> = table.lines().filter_map(|line| line.split_once('\t')).collect();
+    let mut lines: Vec<_> = table
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .collect();
     lines.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
     let rule = |(word, name)| Rule {
         pattern: Cow::Borrowed(word),

@@ -14,12 +14,16 @@ impl Word {
     pub(super) fn search(&self, text: &str, slots: &mut [Slot]) -> bool {
         let text = text.as_bytes();
         let word = self.0.as_bytes();
-        let mut places = text.windows(word.len()).enumerate().filter(|(start, part)| {
-            let before = start.checked_sub(1).map(|before| text[before]);
-            let behind = text.get(start + word.len()).copied();
-            part.eq_ignore_ascii_case(word)
-                && !(touch(before, word.first().copied()) || touch(word.last().copied(), behind))
-        });
+        let mut places = text
+            .windows(word.len())
+            .enumerate()
+            .filter(|(start, part)| {
+                let before = start.checked_sub(1).map(|before| text[before]);
+                let behind = text.get(start + word.len()).copied();
+                part.eq_ignore_ascii_case(word)
+                    && !(touch(before, word.first().copied())
+                        || touch(word.last().copied(), behind))
+            });
         let Some((start, _)) = places.next() else {
             return false;
         };
@@ -45,11 +49,20 @@ fn version(behind: &[u8]) -> Option<(usize, usize)> {
     let mut start = usize::from(matches!(behind.first(), Some(b'/' | b' ' | b'-')));
     start += usize::from(matches!(behind.get(start), Some(b'v' | b'V')));
     let is_of_version = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
-    let length = behind[start..].iter().take_while(|byte| is_of_version(byte)).count();
+    let length = behind[start..]
+        .iter()
+        .take_while(|byte| is_of_version(byte))
+        .count();
     let number = &behind[start..start + length];
-    let dots = number.iter().rev().take_while(|byte| **byte == b'.').count();
+    let dots = number
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'.')
+        .count();
     let end = start + length - dots;
-    behind[start..end].first().filter(|byte| byte.is_ascii_digit())?;
+    behind[start..end]
+        .first()
+        .filter(|byte| byte.is_ascii_digit())?;
     Some((start, end))
 }
 

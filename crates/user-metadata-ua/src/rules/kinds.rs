@@ -20,7 +20,10 @@ pub(crate) const KINDS: &[(&str, ClientKind)] = &[
             |nim\ httpclient|lua-resty-http)(?:[/\ (;]|$)",
         Library,
     ),
-    (r"Indy Library|^Go \d\.\d package http|\bhttp_get\b", Library),
+    (
+        r"Indy Library|^Go \d\.\d package http|\bhttp_get\b",
+        Library,
+    ),
     (
         r"^Python/\S+ (?:websockets|aiohttp)/|PowerShell/|\blibwww-perl/",
         Library,

@@ -41,34 +41,46 @@ pub(crate) const SYSTEMS: &[(&str, Option<&str>)] = &[
         r"linux; (?:u; )?(android) (\d+)(?:\.(\d+)|)(?:\.(\d+)|)",
         Some("Android"),
     ),
-    (r"(OpenHarmony) (\d+)\.(\d+)(?:\.(\d+)|)", Some("OpenHarmony")),
-    (r"(HarmonyOS)[;)]", Some("HarmonyOS")),
-    (r"(YunOS|AliyunO[Ss])[/ ](\d+)\.(\d+)(?:\.(\d+)|)", Some("YunOS")),
-    (r"(YunOS|AliyunO[Ss])\b", Some("YunOS")),
     (
-        r"(Ubuntu) (\d+)\.(\d+) like Android",
-        Some("Ubuntu Touch"),
+        r"(OpenHarmony) (\d+)\.(\d+)(?:\.(\d+)|)",
+        Some("OpenHarmony"),
     ),
+    (r"(HarmonyOS)[;)]", Some("HarmonyOS")),
+    (
+        r"(YunOS|AliyunO[Ss])[/ ](\d+)\.(\d+)(?:\.(\d+)|)",
+        Some("YunOS"),
+    ),
+    (r"(YunOS|AliyunO[Ss])\b", Some("YunOS")),
+    (r"(Ubuntu) (\d+)\.(\d+) like Android", Some("Ubuntu Touch")),
     (
         r"(Sailfish)(?: OS|)(?:[ /](\d+)(?:\.(\d+)|)|)",
         Some("Sailfish"),
     ),
     // A telephone that asks for desktop pages.
-    (r"Windows NT 6\.[23];.*Trident/7\.0;.*(WPDesktop)", Some("Windows Phone")),
+    (
+        r"Windows NT 6\.[23];.*Trident/7\.0;.*(WPDesktop)",
+        Some("Windows Phone"),
+    ),
     (r"(WPDesktop)", Some("Windows Phone")),
     // Telephones before that.
     (
         r"^(HTC|SAMSUNG|SonyEricsson|Acer|LG)[-_].*Opera.*Windows NT",
         Some("Windows Mobile"),
     ),
-    (r"(Microsoft Windows; PPC); Opera Mobi", Some("Windows Mobile")),
+    (
+        r"(Microsoft Windows; PPC); Opera Mobi",
+        Some("Windows Mobile"),
+    ),
     (r"(PalmSource|PalmOS|Palm OS)", Some("Palm OS")),
     // An app on a Mac; those on iPhones and iPads have no processor of this sort.
     (
         r"CFNetwork/\S+ (Darwin)/(?:1[7-9]|2\d)\S* \((?:x86_64|i386)",
         Some("macOS"),
     ),
-    (r"(visionOS)[/ ](\d+)[._](\d+)(?:[._](\d+)|)", Some("visionOS")),
+    (
+        r"(visionOS)[/ ](\d+)[._](\d+)(?:[._](\d+)|)",
+        Some("visionOS"),
+    ),
     (r"\b(VIDAA)/(\d+)\.(\d+)", Some("VIDAA")),
     (r"(Nintendo) (Switch|WiiU|Wii|3DS|DSi?)\b", Some("Nintendo")),
     (
@@ -77,10 +89,7 @@ pub(crate) const SYSTEMS: &[(&str, Option<&str>)] = &[
     ),
     (r"; (Xbox(?: One| Series X|))\)", Some("Xbox")),
     (r"(Fuchsia)\)", Some("Fuchsia")),
-    (
-        r"(MorphOS)(?:[ /](\d+)\.(\d+)|)",
-        Some("MorphOS"),
-    ),
+    (r"(MorphOS)(?:[ /](\d+)\.(\d+)|)", Some("MorphOS")),
     (r"\b(AROS)\b", Some("AROS")),
 ];
 
@@ -105,10 +114,16 @@ pub(crate) const RARE_SYSTEMS: &[(&str, Option<&str>)] = &[
     (r"\b(SunOS)(?: (\d+)\.(\d+)|)", Some("Solaris")),
     (r"(Macintosh|Mac_Intel|Mac_PPC|Mac_PowerPC)", Some("Mac OS")),
     (r"(Tizen)", Some("Tizen")),
-    (r"^(Nokia)\S+[ /].*(?:Series60|SymbianOS)", Some("Symbian OS")),
+    (
+        r"^(Nokia)\S+[ /].*(?:Series60|SymbianOS)",
+        Some("Symbian OS"),
+    ),
     (r"^(Nokia|NOKIA)\S+ .*Profile/MIDP", Some("Nokia Series 40")),
     (r"\b(MIDP)-\d.*\b[Nn]okia", Some("Nokia Series 40")),
-    (r"\((?:FBAN|.*FBPN)/.*(com\.facebook\.katana)", Some("Android")),
+    (
+        r"\((?:FBAN|.*FBPN)/.*(com\.facebook\.katana)",
+        Some("Android"),
+    ),
     (r"(?i)\b(android)[ /](\d+)(?:\.(\d+)|)", Some("Android")),
     (r"\biOS(?: Version|) (\d+)\.(\d+)", Some("iOS")),
 ];
