@@ -6,6 +6,8 @@ use crate::models::stated;
 use crate::system::system;
 use crate::{Browser, Client, ClientKind, Device, DeviceType, text, version};
 
+/// What is longer is no name.
+const LONGEST_PRODUCT: usize = 64;
 /// uap-core's device family for crawlers.
 const SPIDER: &str = "Spider";
 /// uap-core's browser family for pages in apps of iOS.
@@ -40,7 +42,9 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
         become_bot(&mut client, named.or(known).or(word).or(form));
         return client;
     }
-    client.kind = client.kind.or_else(|| reading.guessed_kind());
+    if !user_agent.contains("Mozilla/") {
+        client.kind = client.kind.or_else(|| reading.guessed_kind());
+    }
     name_app(&mut client, user_agent);
     let is_known = found.is_some();
     client.device = found.as_ref().map(device).unwrap_or_default();
@@ -54,21 +58,20 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
     client.device.kind = stated(user_agent)
         .and_then(|model| engine.models.class(model))
         .or_else(|| class(&mut reading, user_agent, &client, is_known));
-    if client.device == Device::default() && client.os.is_none() && client.browser.is_none() {
-        become_program(&mut client, user_agent);
-    }
     client
 }
 
-/// What runs on no known system in no known browser is a program that says no more than its name.
-fn become_program(client: &mut Client, user_agent: &str) {
+/// Says what it can of a client that names no known system, device or browser: that is a program
+/// which says no more than its own name.
+pub(crate) fn name_program(client: &mut Client, user_agent: &str) {
+    if client.device != Device::default() || client.os.is_some() || client.browser.is_some() {
+        return;
+    }
     match client.kind {
         // It looks like a browser to the first glance only.
         Some(ClientKind::Browser) if user_agent.starts_with("Mozilla/5.0") => {
-            let has_engine = ["AppleWebKit", "Gecko", "Trident"]
-                .iter()
-                .any(|engine| user_agent.contains(engine));
-            if !has_engine {
+            let engines = ["AppleWebKit", "Gecko", "Trident"];
+            if !engines.iter().any(|engine| user_agent.contains(engine)) {
                 become_bot(client, None);
             }
         }
@@ -159,7 +162,10 @@ fn product(user_agent: &str) -> Option<Browser> {
         .or_else(|| product.split_once(" v"))
         .unwrap_or((product, ""));
     let number = rest.split([' ', '-', '+']).next();
-    let is_name = name.starts_with(char::is_alphabetic) && !user_agent.contains("Mozilla/");
+    let is_name = name.starts_with(char::is_alphabetic)
+        && name.len() <= LONGEST_PRODUCT
+        && !matches!(name, "null" | "undefined" | "None")
+        && !user_agent.contains("Mozilla/");
     Some(Browser {
         name: text::name(name).filter(|_| is_name)?,
         version: version::join([number.and_then(version::numeric)]),

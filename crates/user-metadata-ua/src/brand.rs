@@ -26,15 +26,25 @@ pub(crate) fn has_brands(hints: &ClientHints) -> bool {
 /// The most telling brand, with its full version where it is known.
 pub(crate) fn choose(hints: &ClientHints) -> Option<Chosen<'_>> {
     let full = candidates(&hints.full_version_list);
+    let full = full.filter(|(brand, version)| is_own_version(brand, *version, &hints.brands));
     let all = full.chain(candidates(&hints.brands));
     // Of equals the first one stays: the full versions come first.
     let (brand, version) = all.min_by_key(|(brand, _)| rank(brand))?;
     Some(Chosen {
         name: uap_name(brand),
         version,
-        is_shared: rank(brand) > NAMED,
+        is_shared: rank(brand) > OPERA,
         is_headless: rank(brand) == HEADLESS,
     })
+}
+
+/// Whether a full version is the brand's, not Chromium's: Opera 85 to 94 mixed them up.
+fn is_own_version(brand: &str, full: Option<&str>, brands: &[Brand]) -> bool {
+    let mut short = candidates(brands).filter(|(name, _)| *name == brand);
+    let major = |version: Option<&str>| version.and_then(version::major);
+    short
+        .next()
+        .is_none_or(|(_, short)| major(short).is_none() || major(short) == major(full))
 }
 
 /// Brands with usable names, without those that browsers invent so that nobody relies on the list
@@ -58,14 +68,17 @@ fn candidates(brands: &[Brand]) -> impl Iterator<Item = (&str, Option<&str>)> {
 
 const HEADLESS: u8 = 0;
 const NAMED: u8 = 1;
+const OPERA: u8 = 2;
 
 /// The lower the more telling.
 fn rank(brand: &str) -> u8 {
     match brand {
         "HeadlessChrome" | "HeadlessEdg" => HEADLESS,
-        "Google Chrome" => 2,
-        "Android WebView" => 3,
-        "Chromium" => 4,
+        // On telephones it stands beside OperaMobile, with the version of the desktop's.
+        "Opera" => OPERA,
+        "Google Chrome" => 3,
+        "Android WebView" => 4,
+        "Chromium" => 5,
         _ => NAMED,
     }
 }
@@ -139,6 +152,7 @@ mod tests {
         for (brands, name) in [
             (["Chromium", "Google Chrome"], "Chrome"),
             (["Chromium", "Brave"], "Brave"),
+            (["Opera", "OperaMobile"], "Opera Mobile"),
             (["Microsoft Edge", "Chromium"], "Edge"),
             (["Chromium", "HeadlessChrome"], "HeadlessChrome"),
             (["Android WebView", "Chromium"], "Chrome Mobile WebView"),
@@ -146,6 +160,17 @@ mod tests {
             let hints = hints(&brands.map(|brand| (brand, "1")));
             assert_eq!(choose(&hints).unwrap().name, name);
         }
+    }
+
+    #[test]
+    fn a_full_version_that_is_chromiums_is_not_the_brands() {
+        let mut hints = hints(&[("Opera", "99.0.4844.84"), ("Chromium", "99.0.4844.84")]);
+        hints.brands = vec![Brand {
+            brand: "Opera".to_owned(),
+            version: "85".to_owned(),
+        }];
+        let chosen = choose(&hints).unwrap();
+        assert_eq!((chosen.name, chosen.version), ("Opera", Some("85")));
     }
 
     #[test]

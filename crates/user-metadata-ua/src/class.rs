@@ -58,6 +58,7 @@ fn by_system(name: &str, user_agent: &str) -> Option<DeviceType> {
         "visionOS" => Some(DeviceType::Xr),
         "Android" if is_tablet(user_agent) => Some(DeviceType::Tablet),
         "Windows RT" => Some(DeviceType::Tablet),
+        "Fuchsia" if user_agent.contains("Mobile") => Some(DeviceType::Mobile),
         "VIDAA" => Some(DeviceType::Tv),
         "Nintendo" | "PlayStation" | "Xbox" => Some(DeviceType::Console),
         "OpenHarmony" if user_agent.contains("(PC;") => Some(DeviceType::Desktop),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
+mod apps;
 mod brand;
 mod cache;
 mod class;

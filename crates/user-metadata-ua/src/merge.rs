@@ -5,7 +5,6 @@ use crate::agent::{WEB_VIEW, become_bot, vendor, with_model};
 use crate::brand::{Chosen, choose, has_brands, is_same};
 use crate::engine::Engine;
 use crate::platform::Platform;
-use crate::rules::app_name;
 use crate::system::safari_version;
 use crate::text::usable;
 use crate::{Browser, Client, ClientHints, ClientKind, Os, version};
@@ -31,7 +30,7 @@ pub(crate) fn merge(
     }
     if client.kind != Some(ClientKind::Bot) {
         merge_device(engine, &mut client, hints);
-        merge_package(&mut client, hints);
+        merge_package(engine, &mut client, hints);
         merge_touch(&mut client, user_agent, hints);
     }
     Some(client)
@@ -134,7 +133,7 @@ fn form_factor(form_factors: &[String]) -> Option<DeviceType> {
 }
 
 /// The app around a web view. Scripts send the header too, but with `XMLHttpRequest`.
-fn merge_package(client: &mut Client, hints: &ClientHints) {
+fn merge_package(engine: &Engine, client: &mut Client, hints: &ClientHints) {
     let Some(package) = usable(hints.requested_with.as_ref()).filter(|name| name.contains('.'))
     else {
         return;
@@ -145,7 +144,7 @@ fn merge_package(client: &mut Client, hints: &ClientHints) {
         return;
     }
     client.kind = Some(ClientKind::App);
-    if let Some(name) = app_name(package) {
+    if let Some(name) = engine.apps.name(package) {
         client.browser = Some(Browser {
             name: name.to_owned(),
             version: None,

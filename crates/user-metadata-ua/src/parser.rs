@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::agent::describe;
+use crate::agent::{describe, name_program};
 use crate::cache::Cache;
 use crate::engine::Engine;
 use crate::merge::merge;
@@ -104,6 +104,12 @@ impl Parser {
     }
 
     fn answer(&self, user_agent: &str, hints: &ClientHints) -> Client {
+        let mut client = self.describe(user_agent, hints);
+        name_program(&mut client, user_agent);
+        client
+    }
+
+    fn describe(&self, user_agent: &str, hints: &ClientHints) -> Client {
         let plain = describe(&self.engine, user_agent);
         if hints.is_empty() {
             return plain;

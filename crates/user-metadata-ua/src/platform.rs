@@ -55,7 +55,11 @@ impl Platform {
         };
         match self {
             Self::Windows => match (version.map(windows_release), os) {
-                (Some(release), _) => Some(named("Windows", release.map(str::to_owned))),
+                (Some(Some(release)), _) => Some(named("Windows", Some(release.to_owned()))),
+                // Older than 10, which a User-Agent tells unless it says 10.
+                (Some(None), os) => os
+                    .filter(|os| !os.version_frozen)
+                    .or_else(|| Some(named("Windows", None))),
                 (None, os) => os.or_else(|| Some(named("Windows", None))),
             },
             // The version is the kernel's.

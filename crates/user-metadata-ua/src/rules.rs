@@ -6,12 +6,10 @@ mod bots;
 mod browsers;
 mod devices;
 mod kinds;
-mod packages;
 mod systems;
 
 pub(crate) use bots::{BOT_FORMS, NAMED_BOTS};
 pub(crate) use browsers::BROWSERS;
 pub(crate) use devices::DEVICES;
 pub(crate) use kinds::{GUESSED_KINDS, KINDS};
-pub(crate) use packages::app_name;
 pub(crate) use systems::{RARE_SYSTEMS, SYSTEMS};

@@ -13,6 +13,7 @@ mod word;
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::apps::Apps;
 use crate::models::Models;
 use crate::rules::{
     BOT_FORMS, BROWSERS, DEVICES, GUESSED_KINDS, KINDS, NAMED_BOTS, RARE_SYSTEMS, SYSTEMS,
@@ -67,6 +68,7 @@ impl RegexesError {
 pub(crate) struct Engine {
     rules: RuleSet,
     pub(crate) models: Models,
+    pub(crate) apps: Apps,
 }
 
 /// Words that bots call themselves, with their names (see `data/ORIGIN.md`).
@@ -127,6 +129,7 @@ impl Engine {
         Ok(Self {
             rules,
             models: Models::embedded(),
+            apps: Apps::embedded(),
         })
     }
 

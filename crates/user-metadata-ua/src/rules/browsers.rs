@@ -1,6 +1,8 @@
 /// Browsers, apps and libraries that uap-core does not know or takes for others: the expression,
 /// and the name where it is not the first group.
 pub(crate) const BROWSERS: &[(&str, Option<&str>)] = &[
+    // uap-core takes WebKit without Safari's name for Apple's mail program.
+    (r"\(PlayStation \d", Some("Other")),
     (
         r"\b(Focus|Klar)/(\d+)(?:\.(\d+)|)(?:\.(\d+)|)",
         Some("Firefox Focus"),
