@@ -16,11 +16,11 @@ pub(crate) const WEB_VIEW: &str = "Mobile Safari UI/WKWebView";
 pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
     let mut reading = engine.read(user_agent);
     let mut client = Client {
-        browser: named_browser(&mut reading),
         os: system(&mut reading, user_agent),
         kind: reading.kind(),
         ..Client::default()
     };
+    name_browser(&mut client, &mut reading);
     if client.kind == Some(ClientKind::Library) {
         // It runs somewhere, but on no device of a person.
         client.browser = client.browser.or_else(|| product(user_agent));
@@ -38,7 +38,8 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
     if (is_spider && !is_app) || named.is_some() || word.is_some() || form.is_some() {
         // Of a bot that dresses up as a browser, uap-core may know only the dress.
         let is_plain = is_spider || !user_agent.starts_with("Mozilla/");
-        let known = client.browser.take().filter(|_| is_plain);
+        let known = client.browser.take();
+        let known = known.filter(|known| is_plain && !is_word_for_bot(&known.name));
         become_bot(&mut client, named.or(known).or(word).or(form));
         return client;
     }
@@ -56,7 +57,7 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
         client.device.model = Some("iPad".to_owned());
     }
     client.device.kind = stated(user_agent)
-        .and_then(|model| engine.models.class(model))
+        .and_then(|model| engine.class_of_model(model))
         .or_else(|| class(&mut reading, user_agent, &client, is_known));
     client
 }
@@ -92,13 +93,26 @@ fn looks_like_a_model(user_agent: &str) -> bool {
     !has_version && user_agent.contains(|char: char| char.is_ascii_digit())
 }
 
+/// Whether uap-core took a part of an address for a name, or a word for all bots.
+fn is_word_for_bot(name: &str) -> bool {
+    let words = ["bot", "robot", "crawler", "spider"];
+    name.contains('/') || words.iter().any(|word| name.eq_ignore_ascii_case(word))
+}
+
 /// The browser, by its own name if it has one besides that of the browser that it is built on.
-fn named_browser(reading: &mut Reading<'_>) -> Option<Browser> {
-    let known = reading.browser().and_then(browser);
-    if known.as_ref().is_some_and(|known| !is_engine(&known.name)) {
-        return known;
+fn name_browser(client: &mut Client, reading: &mut Reading<'_>) {
+    client.browser = reading.browser().and_then(browser);
+    let built_on = client.browser.as_ref().map(|browser| browser.name.as_str());
+    if built_on.is_some_and(|name| !is_engine(name)) {
+        return;
     }
-    reading.fork().and_then(browser).or(known)
+    let Some(fork) = reading.fork().and_then(browser) else {
+        return;
+    };
+    if matches!(built_on, Some(WEB_VIEW | "Chrome Mobile WebView")) {
+        client.kind = Some(ClientKind::App);
+    }
+    client.browser = Some(fork);
 }
 
 /// Whether uap-core calls so what others are built on.
@@ -175,6 +189,9 @@ fn product(user_agent: &str) -> Option<Browser> {
 /// Vendor and model, without uap-core's words for not knowing them.
 fn device(found: &UapDevice<'_>) -> Device {
     let is_generic = |vendor: &str| vendor.starts_with("Generic");
+    if found.brand.as_deref() == Some(SPIDER) {
+        return Device::default();
+    }
     let vendor = found.brand.as_deref();
     let is_model = |model: &&str| match vendor {
         Some("Generic") => false,

@@ -58,7 +58,8 @@ impl DeviceType {
         Self::ALL.into_iter().find(|class| class.as_str() == name)
     }
 
-    /// The name that events carry: `Desktop`, `TV`, `XR`.
+    /// The name that events carry: `Desktop`, `Mobile`, `Tablet`, `TV`, `Console`, `Wearable`,
+    /// `Car`, `XR`, `Bot`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
-mod apps;
 mod brand;
 mod cache;
 mod class;
@@ -16,6 +15,7 @@ mod platform;
 mod rules;
 mod structured_field;
 mod system;
+mod tables;
 mod text;
 mod version;
 

@@ -93,7 +93,7 @@ fn merge_device(engine: &Engine, client: &mut Client, hints: &ClientHints) {
         client.device.vendor = vendor(engine, model).or(client.device.vendor.take());
         client.device.model = Some(model.to_owned());
         class = class
-            .or_else(|| engine.models.class(model))
+            .or_else(|| engine.class_of_model(model))
             .or_else(|| engine.read(&with_model(model)).class());
     }
     let is_android = client.os.as_ref().is_some_and(|os| os.name == "Android");
@@ -144,7 +144,7 @@ fn merge_package(engine: &Engine, client: &mut Client, hints: &ClientHints) {
         return;
     }
     client.kind = Some(ClientKind::App);
-    if let Some(name) = engine.apps.name(package) {
+    if let Some(name) = engine.app(package) {
         client.browser = Some(Browser {
             name: name.to_owned(),
             version: None,

@@ -1,38 +1,7 @@
-//! Which models of Android devices are no telephones.
-
-use crate::DeviceType;
-
-/// Lines of a model and its class, sorted by model (see `data/ORIGIN.md`).
-const MODELS: &str = include_str!("../data/models.tsv");
-
-#[derive(Debug)]
-pub(crate) struct Models {
-    classes: Vec<(&'static str, DeviceType)>,
-}
-
-impl Models {
-    pub(crate) fn embedded() -> Self {
-        let class = |line: &'static str| {
-            let (model, class) = line.split_once('\t')?;
-            Some((model, DeviceType::named(class)?))
-        };
-        Self {
-            classes: MODELS.lines().filter_map(class).collect(),
-        }
-    }
-
-    /// The class of a model; `None` of most telephones.
-    pub(crate) fn class(&self, model: &str) -> Option<DeviceType> {
-        let model = key(model);
-        let place = self
-            .classes
-            .binary_search_by_key(&&*model, |(model, _)| model);
-        Some(self.classes[place.ok()?].1)
-    }
-}
+//! The model of an Android device.
 
 /// The form in which models are compared: makers and browsers write them in different ways.
-fn key(model: &str) -> String {
+pub(crate) fn key(model: &str) -> String {
     let words = model
         .split([' ', '_', '\t'])
         .filter(|word| !word.is_empty());
@@ -46,14 +15,26 @@ fn key(model: &str) -> String {
 /// The model that an Android device's User-Agent states, as it stands there.
 pub(crate) fn stated(user_agent: &str) -> Option<&str> {
     let (_, rest) = user_agent.split_once("Android")?;
-    // Parentheses belong to some models; the one that ends the comment is followed by a space.
-    let end = rest.find(") ").unwrap_or(rest.len());
-    let comment = rest[..end].trim_end_matches(')');
-    comment
+    comment(rest)
         .split(';')
         .skip(1)
         .map(without_build)
         .find(|part| !part.is_empty() && !is_other(part))
+}
+
+/// The text up to the parenthesis that closes the comment in which it begins. Some models have
+/// parentheses of their own.
+fn comment(text: &str) -> &str {
+    let mut depth = 0_i32;
+    let end = text.find(|char| {
+        match char {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        depth < 0
+    });
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// `SM-T225 Build/RP1A` is the model SM-T225.
@@ -64,15 +45,60 @@ fn without_build(part: &str) -> &str {
 
 /// What else stands where the model does.
 fn is_other(part: &str) -> bool {
-    let is_language = part.len() <= 6
-        && part
-            .split(['-', '_'])
-            .all(|tag| (2..=3).contains(&tag.len()))
-        && part.starts_with(|first: char| first.is_ascii_lowercase());
-    is_language
+    is_language(part)
         || matches!(
             part,
             "K" | "U" | "wv" | "Mobile" | "Tablet" | "TV" | "Linux" | "arm_64"
         )
         || part.starts_with("rv:")
+}
+
+/// A language tag in any of the forms that stand here: `en`, `en-us`, `zh_CN`, `zh-Hans-CN`.
+fn is_language(part: &str) -> bool {
+    let mut tags = part.split(['-', '_']);
+    let is_first = |tag: &str| {
+        (2..=3).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_lowercase())
+    };
+    let is_further = |tag: &str| {
+        (2..=4).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    tags.next().is_some_and(is_first) && tags.all(is_further)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_stands_behind_the_version_and_the_language() {
+        for (comment, model) in [
+            ("Linux; Android 13; SM-T225", Some("SM-T225")),
+            (
+                "Linux; U; Android 4.0.4; en-us; GT-P5100 Build/IMM76D",
+                Some("GT-P5100"),
+            ),
+            (
+                "Linux; Android 11; moto g(7) Build/QP6; wv",
+                Some("moto g(7)"),
+            ),
+            ("Linux; Android 10; K", None),
+            ("Android 13; Mobile; rv:146.0", None),
+            (
+                "Linux; Android 9; zh-Hans-CN; Lenovo TB-X605F Build/PKQ1",
+                Some("Lenovo TB-X605F"),
+            ),
+            ("Windows NT 10.0", None),
+        ] {
+            let user_agent =
+                format!("Mozilla/5.0 ({comment}) AppleWebKit/537.36 (KHTML, like Gecko)");
+            assert_eq!(stated(&user_agent), model, "{comment}");
+        }
+    }
+
+    #[test]
+    fn models_are_compared_without_what_programs_write_in_different_ways() {
+        assert_eq!(key("SAMSUNG SM-T225"), "sm-t225");
+        assert_eq!(key("Lenovo_TB-X605F"), "lenovo tb-x605f");
+        assert_eq!(key("  Nexus  7 "), "nexus 7");
+    }
 }

@@ -31,8 +31,16 @@ impl Parser {
         }
     }
 
-    /// A parser on newer data than this crate carries: uap-core's `regexes.yaml`, converted to
-    /// JSON. This crate's own rules still come first.
+    /// A parser on newer data than this crate carries: uap-core's [`regexes.yaml`], converted to
+    /// JSON (`yq -o json regexes.yaml`). This crate's own rules still come first.
+    ///
+    /// Beside uap-core's lists may stand objects with what is to be added to this crate's tables,
+    /// or to replace a row of them: `bots` and `browsers` (names by the word that stands in the
+    /// User-Agent, with `/` at its end where a version must follow), `models` (classes as
+    /// [`DeviceType::as_str`](crate::DeviceType::as_str) writes them, by an Android device's model)
+    /// and `apps` (names by Android package).
+    ///
+    /// [`regexes.yaml`]: https://github.com/ua-parser/uap-core/blob/master/regexes.yaml
     ///
     /// # Errors
     ///
@@ -43,10 +51,14 @@ impl Parser {
     /// let regexes = br#"{
     ///     "user_agent_parsers": [{"regex": "(Kiosk)/(\\d+)\\.(\\d+)"}],
     ///     "os_parsers": [],
-    ///     "device_parsers": []
+    ///     "device_parsers": [],
+    ///     "bots": {"shelfscan": "Shelf Scan"}
     /// }"#;
-    /// let client = Parser::from_regexes(regexes)?.parse("Kiosk/3.1", &ClientHints::default());
+    /// let parser = Parser::from_regexes(regexes)?;
+    /// let client = parser.parse("Kiosk/3.1", &ClientHints::default());
     /// assert_eq!(client.browser_label().as_deref(), Some("Kiosk 3.1"));
+    /// let client = parser.parse("ShelfScan/2.0", &ClientHints::default());
+    /// assert_eq!(client.bot.as_deref(), Some("Shelf Scan"));
     /// # Ok::<(), user_metadata_ua::RegexesError>(())
     /// ```
     pub fn from_regexes(regexes: &[u8]) -> Result<Self, RegexesError> {

@@ -75,8 +75,8 @@ fn text(pieces: &[String], places: &[usize]) -> String {
 fn pieces() -> Vec<String> {
     let sources = [
         include_str!("../../data/regexes.json"),
-        include_str!("../../data/bots.tsv"),
-        include_str!("../../data/browsers.tsv"),
+        include_str!("../../data/tables/bots.tsv"),
+        include_str!("../../data/tables/browsers.tsv"),
         include_str!("../../src/rules/bots.rs"),
         include_str!("../../src/rules/browsers.rs"),
         include_str!("../../src/rules/devices.rs"),

@@ -4,6 +4,12 @@
 //! The lists and the parsers for Node come from npm (see `peers.mjs`), into `target/`; nothing of
 //! them is part of this project. Without Node, the fixtures are the list.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a program for people"
+)]
+
 mod hostile;
 mod lists;
 mod node;

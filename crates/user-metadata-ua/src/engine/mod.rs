@@ -13,16 +13,16 @@ mod word;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::apps::Apps;
-use crate::models::Models;
+use crate::models;
 use crate::rules::{
     BOT_FORMS, BROWSERS, DEVICES, GUESSED_KINDS, KINDS, NAMED_BOTS, RARE_SYSTEMS, SYSTEMS,
 };
+use crate::tables::{self, Table};
 use crate::{ClientKind, DeviceType};
 
 use rule::{Draft, Form, Rule};
 use rule_set::{RuleSet, Scan};
-use uap::{UapRules, versioned};
+use uap::{Data, Words, versioned};
 
 /// The rules of uap-core (see `data/ORIGIN.md`).
 const UAP_CORE: &[u8] = include_bytes!("../../data/regexes.json");
@@ -67,21 +67,17 @@ impl RegexesError {
 /// All rules, compiled.
 pub(crate) struct Engine {
     rules: RuleSet,
-    pub(crate) models: Models,
-    pub(crate) apps: Apps,
+    /// Classes by model.
+    models: Table<DeviceType>,
+    /// Names by package.
+    apps: Table<Cow<'static, str>>,
 }
-
-/// Words that bots call themselves, with their names (see `data/ORIGIN.md`).
-const BOTS: &str = include_str!("../../data/bots.tsv");
-
-/// Words that browsers and apps call themselves behind the engine that they run on, likewise.
-const FORKS: &str = include_str!("../../data/browsers.tsv");
 
 /// The lists of rules. In each the first match counts.
 #[derive(Debug, Clone, Copy)]
 enum List {
     Browsers,
-    Forks,
+    BrowserWords,
     OwnSystems,
     Systems,
     RareSystems,
@@ -107,20 +103,21 @@ impl Engine {
     }
 
     pub(crate) fn new(regexes: &[u8]) -> Result<Self, RegexesError> {
-        let mut uap: UapRules<'_> =
+        let data: Data<'_> =
             serde_json::from_slice(regexes).map_err(|error| RegexesError::Json {
                 line: error.line(),
                 column: error.column(),
             })?;
+        let browsers = data.user_agent_parsers.into_iter().map(Rule::from);
         let rules = RuleSet::new([
-            names(BROWSERS).chain(uap.browsers()).collect(),
-            words(FORKS),
+            names(BROWSERS).chain(browsers).collect(),
+            words(&data.browsers, tables::BROWSERS),
             names(SYSTEMS).collect(),
-            uap.systems().collect(),
+            data.os_parsers.into_iter().map(Rule::from).collect(),
             names(RARE_SYSTEMS).collect(),
-            uap.devices().collect(),
+            data.device_parsers.into_iter().map(Rule::from).collect(),
             names(NAMED_BOTS).collect(),
-            words(BOTS),
+            words(&data.bots, tables::BOTS),
             names(BOT_FORMS).collect(),
             meanings(KINDS),
             meanings(GUESSED_KINDS),
@@ -128,9 +125,19 @@ impl Engine {
         ])?;
         Ok(Self {
             rules,
-            models: Models::embedded(),
-            apps: Apps::embedded(),
+            models: models(&data.models)?,
+            apps: apps(data.apps),
         })
+    }
+
+    /// The class of an Android device's model, if it is known.
+    pub(crate) fn class_of_model(&self, model: &str) -> Option<DeviceType> {
+        self.models.get(&models::key(model)).copied()
+    }
+
+    /// The app of an Android package, if it is known.
+    pub(crate) fn app(&self, package: &str) -> Option<&str> {
+        self.apps.get(package).map(|name| &**name)
     }
 
     /// Looks through a text for all that any rule asks for.
@@ -150,13 +157,13 @@ fn names<'a>(rules: &[(&'a str, Option<&'a str>)]) -> impl Iterator<Item = Rule<
     })
 }
 
-/// Rules from lines of a word and a name, of which the longest word counts.
-fn words(table: &'static str) -> Vec<Rule<'static>> {
-    let mut lines: Vec<_> = table
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .collect();
-    lines.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+/// Rules for words, of which the longest counts; `newer` ones replace those of the table.
+fn words<'a>(newer: &'a Words, table: &'a str) -> Vec<Rule<'a>> {
+    let newer = newer
+        .iter()
+        .map(|(word, name)| (word.as_str(), name.as_str()));
+    let mut rows: Vec<(&str, &str)> = newer.chain(tables::rows(table)).collect();
+    rows.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
     let rule = |(word, name)| Rule {
         pattern: Cow::Borrowed(word),
         form: Form::Word,
@@ -168,7 +175,31 @@ fn words(table: &'static str) -> Vec<Rule<'static>> {
             Draft::default(),
         ],
     };
-    lines.into_iter().map(rule).collect()
+    rows.into_iter().map(rule).collect()
+}
+
+fn models(newer: &Words) -> Result<Table<DeviceType>, RegexesError> {
+    let class = |(model, class)| Some((model, DeviceType::named(class)?));
+    let mut table = Table::sorted(tables::rows(tables::MODELS).filter_map(class));
+    for (model, name) in newer {
+        let class = DeviceType::named(name).ok_or_else(|| {
+            RegexesError::rule(
+                model,
+                format!("`{name}` is no class of devices; `Tablet` is one"),
+            )
+        })?;
+        table.set(models::key(model), class);
+    }
+    Ok(table)
+}
+
+fn apps(newer: Words) -> Table<Cow<'static, str>> {
+    let rows = tables::rows(tables::APPS);
+    let mut table = Table::sorted(rows.map(|(package, name)| (package, Cow::Borrowed(name))));
+    for (package, name) in newer {
+        table.set(package, Cow::Owned(name));
+    }
+    table
 }
 
 /// Rules whose match alone means something.
@@ -208,7 +239,7 @@ impl<'a> Reading<'a> {
 
     /// What stands in a User-Agent besides an engine's browser.
     pub(crate) fn fork(&mut self) -> Option<Named<'a>> {
-        self.named(List::Forks)
+        self.named(List::BrowserWords)
     }
 
     /// By this crate's own rules.

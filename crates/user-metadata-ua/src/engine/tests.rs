@@ -128,11 +128,11 @@ fn both_engines_say_the_same() {
         .with_unicode_support(false)
         .build_from_bytes(UAP_CORE)
         .unwrap();
-    let mut uap: UapRules<'_> = serde_json::from_slice(UAP_CORE).unwrap();
+    let uap: Data<'_> = serde_json::from_slice(UAP_CORE).unwrap();
     let rules = RuleSet::new([
-        uap.browsers().collect(),
-        uap.systems().collect(),
-        uap.devices().collect(),
+        uap.user_agent_parsers.into_iter().map(Rule::from).collect(),
+        uap.os_parsers.into_iter().map(Rule::from).collect(),
+        uap.device_parsers.into_iter().map(Rule::from).collect(),
     ])
     .unwrap();
     for user_agent in user_agents() {

@@ -1,23 +1,39 @@
-//! The rules of uap-core, in the JSON form of its `regexes.yaml`.
+//! The rules of uap-core, in the JSON form of its `regexes.yaml`, and what may stand beside them.
 //!
 //! What the fields mean: <https://github.com/ua-parser/uap-core/blob/master/docs/specification.md>
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::rule::{Draft, Form, Rule};
 
+/// Meanings by key.
+pub(super) type Words = BTreeMap<String, String>;
+
+/// What a parser is made of.
 #[derive(Deserialize)]
-pub(super) struct UapRules<'a> {
+pub(super) struct Data<'a> {
     #[serde(borrow)]
-    user_agent_parsers: Vec<BrowserRule<'a>>,
-    os_parsers: Vec<SystemRule<'a>>,
-    device_parsers: Vec<DeviceRule<'a>>,
+    pub(super) user_agent_parsers: Vec<BrowserRule<'a>>,
+    pub(super) os_parsers: Vec<SystemRule<'a>>,
+    pub(super) device_parsers: Vec<DeviceRule<'a>>,
+    /// What is newer than this crate's own tables: names by word…
+    #[serde(default)]
+    pub(super) bots: Words,
+    #[serde(default)]
+    pub(super) browsers: Words,
+    /// …classes by model…
+    #[serde(default)]
+    pub(super) models: Words,
+    /// …and names by package.
+    #[serde(default)]
+    pub(super) apps: Words,
 }
 
 #[derive(Deserialize)]
-struct BrowserRule<'a> {
+pub(super) struct BrowserRule<'a> {
     #[serde(borrow)]
     regex: Cow<'a, str>,
     family_replacement: Option<Cow<'a, str>>,
@@ -28,7 +44,7 @@ struct BrowserRule<'a> {
 }
 
 #[derive(Deserialize)]
-struct SystemRule<'a> {
+pub(super) struct SystemRule<'a> {
     #[serde(borrow)]
     regex: Cow<'a, str>,
     os_replacement: Option<Cow<'a, str>>,
@@ -39,7 +55,7 @@ struct SystemRule<'a> {
 }
 
 #[derive(Deserialize)]
-struct DeviceRule<'a> {
+pub(super) struct DeviceRule<'a> {
     #[serde(borrow)]
     regex: Cow<'a, str>,
     regex_flag: Option<Flag>,
@@ -54,10 +70,10 @@ enum Flag {
     IgnoreCase,
 }
 
-impl<'a> UapRules<'a> {
-    /// Name and four parts of the version.
-    pub(super) fn browsers(&mut self) -> impl Iterator<Item = Rule<'a>> {
-        self.user_agent_parsers.drain(..).map(|rule| Rule {
+/// Name and four parts of the version.
+impl<'a> From<BrowserRule<'a>> for Rule<'a> {
+    fn from(rule: BrowserRule<'a>) -> Self {
+        Self {
             pattern: rule.regex,
             form: Form::Regex,
             fields: versioned([
@@ -67,12 +83,14 @@ impl<'a> UapRules<'a> {
                 rule.v3_replacement,
                 rule.v4_replacement,
             ]),
-        })
+        }
     }
+}
 
-    /// Name and four parts of the version.
-    pub(super) fn systems(&mut self) -> impl Iterator<Item = Rule<'a>> {
-        self.os_parsers.drain(..).map(|rule| Rule {
+/// Name and four parts of the version.
+impl<'a> From<SystemRule<'a>> for Rule<'a> {
+    fn from(rule: SystemRule<'a>) -> Self {
+        Self {
             pattern: rule.regex,
             form: Form::Regex,
             fields: versioned([
@@ -82,13 +100,15 @@ impl<'a> UapRules<'a> {
                 rule.os_v3_replacement,
                 rule.os_v4_replacement,
             ]),
-        })
+        }
     }
+}
 
-    /// Device, brand, model.
-    pub(super) fn devices(&mut self) -> impl Iterator<Item = Rule<'a>> {
+/// Device, brand, model.
+impl<'a> From<DeviceRule<'a>> for Rule<'a> {
+    fn from(rule: DeviceRule<'a>) -> Self {
         let field = |text, group| Draft { text, group };
-        self.device_parsers.drain(..).map(move |rule| Rule {
+        Self {
             pattern: rule.regex,
             form: match rule.regex_flag {
                 Some(Flag::IgnoreCase) => Form::RegexIgnoringCase,
@@ -101,7 +121,7 @@ impl<'a> UapRules<'a> {
                 Draft::default(),
                 Draft::default(),
             ],
-        })
+        }
     }
 }
 

@@ -2,7 +2,12 @@
 /// and the name where it is not the first group.
 pub(crate) const BROWSERS: &[(&str, Option<&str>)] = &[
     // uap-core takes WebKit without Safari's name for Apple's mail program.
-    (r"\(PlayStation \d", Some("Other")),
+    (
+        r"\(PlayStation \d[^)]*\) AppleWebKit/\S+ \(KHTML, like Gecko\)$",
+        Some("Other"),
+    ),
+    (r"\b(Cobalt)/(\d+)(?:\.(\d+)|)", None),
+    (r"(Indy Library)", None),
     (
         r"\b(Focus|Klar)/(\d+)(?:\.(\d+)|)(?:\.(\d+)|)",
         Some("Firefox Focus"),

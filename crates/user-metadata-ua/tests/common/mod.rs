@@ -23,6 +23,8 @@ pub(crate) fn parser() -> &'static Parser {
 pub(crate) struct Fixture {
     ua: String,
     repeat: Option<usize>,
+    /// What was once made of it wrongly, or is easily.
+    why: Option<String>,
     #[serde(default)]
     pub(crate) hints: ClientHints,
 }
@@ -57,6 +59,9 @@ impl fmt::Display for Fixture {
             Some(times) => write!(f, "{:?} × {times}", self.ua)?,
             None if is_plain => f.write_str(&self.ua)?,
             None => write!(f, "{:?}", self.ua)?,
+        }
+        if let Some(why) = &self.why {
+            write!(f, "\n    # {why}")?;
         }
         if !self.hints.is_empty() {
             write!(f, "\n    {}", serde_json::to_string(&self.hints).unwrap())?;
