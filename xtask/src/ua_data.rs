@@ -1,15 +1,17 @@
-//! `cargo xtask ua-data`: renews uap-core's rules in `user-metadata-ua` from a package registry.
-//!
-//! The package `ua-parser-builtins` carries uap-core as it was at the beginning of the month;
-//! uap-core's own packages are years apart. Needs Python 3 with pip, as set up for a registry.
+//! `cargo xtask ua-data`: renews what `user-metadata-ua` knows, from a package registry. Needs
+//! Python 3 with pip, as set up for one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const PACKAGE: &str = "ua-parser-builtins";
+/// It carries uap-core as it was at the beginning of the month; uap-core's own packages are years
+/// apart.
+const RULES: &str = "ua-parser-builtins";
+const BOTS: &str = "crawler-user-agents";
 
-/// Downloads the newest rules, converts them, and writes where they come from beside them.
+/// Downloads the newest rules and writes where they come from beside them; adds the words of the
+/// newest list of bots to the table of bots.
 ///
 /// # Errors
 ///
@@ -19,32 +21,44 @@ pub(crate) fn run() -> Result<(), String> {
         .parent()
         .ok_or("xtask lies in no workspace")?;
     let data = root.join("crates/user-metadata-ua/data");
-    let download = root.join("target/ua-data");
-    if download.exists() {
-        fs::remove_dir_all(&download)
-            .map_err(|error| format!("{}: {error}", download.display()))?;
+    let downloads = root.join("target/ua-data");
+    if downloads.exists() {
+        fs::remove_dir_all(&downloads)
+            .map_err(|error| format!("{}: {error}", downloads.display()))?;
     }
+    let rules = download(RULES, &downloads.join(RULES))?;
+    let version = version(&rules)?;
+    let revision = python(&root.join("xtask/src/ua_data.py"), [&rules, &data])?;
+    let origin = data.join("ORIGIN.md");
+    fs::write(&origin, origin_text(&version, &revision))
+        .map_err(|error| format!("{}: {error}", origin.display()))?;
+    eprintln!("{RULES} {version}: uap-core {revision}");
+    let bots = download(BOTS, &downloads.join(BOTS))?;
+    let table = data.join("tables/bots.tsv");
+    let added = python(&root.join("xtask/src/bot_words.py"), [&bots, &table])?;
+    eprintln!("{BOTS} {}: {added} new words", self::version(&bots)?);
+    eprintln!(
+        "now run `cargo test -p user-metadata-ua`, review the differences with those of the \
+         snapshots, and say the versions in data/tables/ORIGIN.md"
+    );
+    Ok(())
+}
+
+/// Downloads the newest wheel of a package into an empty folder.
+fn download(package: &str, folder: &Path) -> Result<PathBuf, String> {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "download", "--quiet", "--no-deps"])
         .args(["--disable-pip-version-check", "--dest"])
-        .arg(&download)
-        .arg(PACKAGE);
+        .arg(folder)
+        .arg(package);
     output(&mut pip)?;
-    let wheel = wheel(&download)?;
-    let version = version(&wheel)?;
-    let mut convert = Command::new("python3");
-    convert
-        .arg(root.join("xtask/src/ua_data.py"))
-        .args([&wheel, &data]);
-    let revision = output(&mut convert)?;
-    let origin = data.join("ORIGIN.md");
-    fs::write(&origin, origin_text(&version, revision.trim()))
-        .map_err(|error| format!("{}: {error}", origin.display()))?;
-    eprintln!(
-        "{PACKAGE} {version}: uap-core {}\nnow run `cargo test -p user-metadata-ua`, and review the differences with those of the snapshots",
-        revision.trim()
-    );
-    Ok(())
+    wheel(folder)
+}
+
+/// Runs a script and returns the line that it prints.
+fn python(script: &Path, arguments: [&PathBuf; 2]) -> Result<String, String> {
+    let printed = output(Command::new("python3").arg(script).args(arguments))?;
+    Ok(printed.trim().to_owned())
 }
 
 /// Runs a program, its messages on the terminal, and returns what it printed.
@@ -84,7 +98,7 @@ fn origin_text(version: &str, revision: &str) -> String {
 | what | the rules of uap-core, `regexes.yaml` |
 | project | <https://github.com/ua-parser/uap-core> |
 | revision | `{revision}` |
-| taken from | `{PACKAGE}` {version} on PyPI, which carries that revision |
+| taken from | `{RULES}` {version} on PyPI, which carries that revision |
 | licence | Apache-2.0, see `LICENSE` beside this file |
 | changed | form only: JSON, one rule a line; no comments; no rule added, removed or altered |
 
