@@ -1,7 +1,7 @@
 //! The class of a device.
 
 use crate::engine::Reading;
-use crate::{Client, DeviceType};
+use crate::{Client, DeviceType, version};
 
 /// By words of the User-Agent, else by the operating system. `has_model`: uap-core knows a device.
 pub(crate) fn class(
@@ -50,8 +50,7 @@ const DESKTOP_WORDS: &[&str] = &[
 
 fn by_system(name: &str, user_agent: &str) -> Option<DeviceType> {
     match name {
-        // It may be an app on a Mac as well.
-        "iOS" if user_agent.contains("CFNetwork/") => None,
+        "iOS" if may_be_a_mac(user_agent) => None,
         "iPadOS" => Some(DeviceType::Tablet),
         "tvOS" => Some(DeviceType::Tv),
         "watchOS" => Some(DeviceType::Wearable),
@@ -66,6 +65,15 @@ fn by_system(name: &str, user_agent: &str) -> Option<DeviceType> {
         _ if MOBILES.iter().any(|mobile| name.starts_with(mobile)) => Some(DeviceType::Mobile),
         _ => None,
     }
+}
+
+/// Apps on Macs said what processor they have as long as that was not Apple's.
+fn may_be_a_mac(user_agent: &str) -> bool {
+    let darwin = user_agent.split_once("Darwin/").map(|(_, version)| version);
+    user_agent.contains("CFNetwork/")
+        && darwin
+            .and_then(version::major)
+            .is_none_or(|major| major >= 20)
 }
 
 /// Browsers on Android telephones say `Mobile`, those on tablets don't; apps say neither.

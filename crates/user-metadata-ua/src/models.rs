@@ -5,11 +5,17 @@ pub(crate) fn key(model: &str) -> String {
     let words = model
         .split([' ', '_', '\t'])
         .filter(|word| !word.is_empty());
-    let key = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
-    let short = key
-        .strip_prefix("samsung ")
-        .or_else(|| key.strip_prefix("samsung-"));
-    short.map(str::to_owned).unwrap_or(key)
+    words.collect::<Vec<_>>().join(" ").to_ascii_lowercase()
+}
+
+/// A key without the maker's name, which some put before the model.
+pub(crate) fn without_maker(key: &str) -> Option<&str> {
+    const MAKERS: [&str; 12] = [
+        "acer", "amazon", "asus", "google", "htc", "huawei", "lenovo", "lge", "motorola",
+        "samsung", "sony", "xiaomi",
+    ];
+    let (maker, model) = key.split_once([' ', '-'])?;
+    MAKERS.contains(&maker).then_some(model)
 }
 
 /// The model that an Android device's User-Agent states, as it stands there.
@@ -50,7 +56,9 @@ fn is_other(part: &str) -> bool {
             part,
             "K" | "U" | "wv" | "Mobile" | "Tablet" | "TV" | "Linux" | "arm_64"
         )
-        || part.starts_with("rv:")
+        || ["rv:", "SDK ", "armeabi", "arm64-", "x86"]
+            .iter()
+            .any(|start| part.starts_with(start))
 }
 
 /// A language tag in any of the forms that stand here: `en`, `en-us`, `zh_CN`, `zh-Hans-CN`.
@@ -87,6 +95,10 @@ mod tests {
                 "Linux; Android 9; zh-Hans-CN; Lenovo TB-X605F Build/PKQ1",
                 Some("Lenovo TB-X605F"),
             ),
+            (
+                "Android 4.2.2; SDK 17; armeabi-v7a; asus K00F; ru",
+                Some("asus K00F"),
+            ),
             ("Windows NT 10.0", None),
         ] {
             let user_agent =
@@ -97,7 +109,8 @@ mod tests {
 
     #[test]
     fn models_are_compared_without_what_programs_write_in_different_ways() {
-        assert_eq!(key("SAMSUNG SM-T225"), "sm-t225");
+        assert_eq!(without_maker(&key("SAMSUNG SM-T225")), Some("sm-t225"));
+        assert_eq!(without_maker(&key("Galaxy Tab")), None);
         assert_eq!(key("Lenovo_TB-X605F"), "lenovo tb-x605f");
         assert_eq!(key("  Nexus  7 "), "nexus 7");
     }

@@ -132,7 +132,10 @@ impl Engine {
 
     /// The class of an Android device's model, if it is known.
     pub(crate) fn class_of_model(&self, model: &str) -> Option<DeviceType> {
-        self.models.get(&models::key(model)).copied()
+        let key = models::key(model);
+        let known = self.models.get(&key);
+        let known = known.or_else(|| self.models.get(models::without_maker(&key)?));
+        known.copied()
     }
 
     /// The app of an Android package, if it is known.

@@ -10,7 +10,7 @@ pub(crate) const DEVICES: &[(&str, DeviceType)] = &[
         r"(?x)
             PlayStation\ (?:\d|Vita|Portable)|PLAYSTATION|Playstation|PS[345]Application
             |\bXbox\b|\bXBOX|Nintendo|Steam\ ?Deck|Valve\ Steam\ Gamepad|\bOUYA\b|Dreamcast
-            |DreamPassport|DreamKey|\(PS[345]\)|Category=GAME|SEGASATURN|Planetweb|\bNitro\)\ Opera|\b_GAME_",
+            |DreamPassport|DreamKey|\(PS[2345][;)]|Category=GAME|SEGASATURN|Planetweb|\bNitro\)\ Opera|\b_GAME_",
         Console,
     ),
     (
@@ -44,7 +44,7 @@ pub(crate) const DEVICES: &[(&str, DeviceType)] = &[
             |Maple\ \d|KreaTV|OMI/\d|SonyBDP|SonyDTV|_(?:TV|ATV|STB|OTT|BDP)_|sraf_tv|OpenTV
             |NetBox|\bNDS_|Espial|DuneHD|Boxee|\bMAG\d{3}\b|LG\ Browser/|Panasonic.*[Tt]v
             |Model/(?:Sony|Hisense|Vestel)|PhilipsTV|\bSRAF/|\bDTV\b[^B]*(?:NetFront|InettvBrowser|\))
-            |WebTV/|Google\ Fiber|,\ ?(?:wired|wireless|Wired)\)|NETTV|AmlogicTV|AQUOSBrowser|TOSHIBA-DTV|\bTSBNetTV",
+            |WebTV/|Google\ Fiber|,\ ?(?:wired|wireless|Wired)\)|NETTV|AmlogicTV|\bOdin/\d|mbxtWebKit|\bLinux\ (?:mips|sh4)\b|AQUOSBrowser|TOSHIBA-DTV|\bTSBNetTV",
         Tv,
     ),
     (r"\bTizen\b.*\bTV\b|\bTV\b.*(?:Safari|Build)|\(TV;", Tv),
@@ -87,7 +87,7 @@ pub(crate) const DEVICES: &[(&str, DeviceType)] = &[
             UCWEB|J2ME|\bMIDP|\bCLDC\b|\bUP\.Browser|\bup\.Browser|UP\.Link|\bMMP/\d|\bMIB/\d
             |\bMIB\d|Obigo|\bMAUI\b|\bMaui\b|jig\ browser|J-PHONE/|KDDI-|SoftBank/
             |Vodafone/|WILLCOM|DDIPOCKET|\bPDA;|OSRE/\d|Teleca|POLARIS|Polaris|Dolfin/|SEMC-
-            |MQQBrowser/Mini|(?i:wap[\ _-]?browser)|MstarBrowser|\bUP/\d|STNC-WTL|EPOC32
+            |MQQBrowser/Mini|(?i:wap[\ _-]?browser)|MstarBrowser|Aphone\ Browser|\bUP/\d|STNC-WTL|EPOC32
             |Palmscape|PalmPilot|\bPsion\b|sharp\ (?:pda|wd)\ browser|Screen-\d|/powerplay/
             |BrowserInfo\ Screen|\bBrowser/NF|NF-Browser|S40OviBrowser
             |(?i:nokia|docomo)|Ericsson|\bS[CG]H-|MMEF|emobile/|\bAU/\d|Novarra|IEMobile|WPDesktop

@@ -124,6 +124,8 @@ pub(crate) const RARE_SYSTEMS: &[(&str, Option<&str>)] = &[
         r"\((?:FBAN|.*FBPN)/.*(com\.facebook\.katana)",
         Some("Android"),
     ),
+    (r"\b(macOS)[ (](?:Catalyst\) ?|)(\d+)\.(\d+)", Some("macOS")),
+    (r"(OpenSolaris)", Some("Solaris")),
     (r"(?i)\b(android)[ /](\d+)(?:\.(\d+)|)", Some("Android")),
     (r"\biOS(?: Version|) (\d+)\.(\d+)", Some("iOS")),
 ];
