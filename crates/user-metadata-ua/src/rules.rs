@@ -9,7 +9,7 @@ mod kinds;
 mod systems;
 
 pub(crate) use bots::{BOT_FORMS, NAMED_BOTS};
-pub(crate) use browsers::BROWSERS;
+pub(crate) use browsers::{BROWSER_FORMS, BROWSERS};
 pub(crate) use devices::DEVICES;
 pub(crate) use kinds::{GUESSED_KINDS, KINDS};
 pub(crate) use systems::{RARE_SYSTEMS, SYSTEMS};

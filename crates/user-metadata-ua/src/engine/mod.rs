@@ -15,7 +15,8 @@ use std::fmt;
 
 use crate::models;
 use crate::rules::{
-    BOT_FORMS, BROWSERS, DEVICES, GUESSED_KINDS, KINDS, NAMED_BOTS, RARE_SYSTEMS, SYSTEMS,
+    BOT_FORMS, BROWSER_FORMS, BROWSERS, DEVICES, GUESSED_KINDS, KINDS, NAMED_BOTS, RARE_SYSTEMS,
+    SYSTEMS,
 };
 use crate::tables::{self, Table};
 use crate::{ClientKind, DeviceType};
@@ -78,6 +79,7 @@ pub(crate) struct Engine {
 enum List {
     Browsers,
     BrowserWords,
+    BrowserForms,
     OwnSystems,
     Systems,
     RareSystems,
@@ -112,6 +114,7 @@ impl Engine {
         let rules = RuleSet::new([
             names(BROWSERS).chain(browsers).collect(),
             words(&data.browsers, tables::BROWSERS),
+            names(BROWSER_FORMS).collect(),
             names(SYSTEMS).collect(),
             data.os_parsers.into_iter().map(Rule::from).collect(),
             names(RARE_SYSTEMS).collect(),
@@ -242,7 +245,8 @@ impl<'a> Reading<'a> {
 
     /// What stands in a User-Agent besides an engine's browser.
     pub(crate) fn fork(&mut self) -> Option<Named<'a>> {
-        self.named(List::BrowserWords)
+        let word = self.named(List::BrowserWords);
+        word.or_else(|| self.named(List::BrowserForms))
     }
 
     /// By this crate's own rules.

@@ -60,3 +60,25 @@ pub(crate) const BROWSERS: &[(&str, Option<&str>)] = &[
     ),
     (r" (PowerShell)/(\d+)\.(\d+)(?:\.(\d+)|)", None),
 ];
+
+/// The forms of browsers that no list names: those that are built on others, and the first.
+pub(crate) const BROWSER_FORMS: &[(&str, Option<&str>)] = &[
+    // Parts of a device or of an app, which the next rule would take for browsers.
+    (
+        r"InettvBrowser/|SonyCEBrowser/|ManagedBrowser/|InAppBrowser/",
+        Some("Other"),
+    ),
+    (
+        r"\b([A-Z]\w+Browser)/v?(\d+)(?:\.(\d+)|)(?:\.(\d+)|)(?:\.(\d+)|)",
+        None,
+    ),
+    // Those that came later say 5.0, or that they are compatible with it.
+    (
+        r"^(Mozilla)/([1-4])\.(\d+)\S* (?:\[[^\]]*\] ?|)\((?:X11|Macintosh|Win|OS/2|B[Ee]OS)",
+        Some("Netscape"),
+    ),
+    (
+        r"^(Mozilla)/5\.0 \([^)]*rv:(\d+)\.(\d+)[^)]*\) Gecko/\d+$",
+        None,
+    ),
+];

@@ -33,10 +33,11 @@ pub(crate) const DEVICES: &[(&str, DeviceType)] = &[
     // Television sets and boxes, by what standards and makers put in…
     (
         r"(?xi)
-            smart-?tv\b|google\ ?tv|android\ ?tv|apple\ ?tv|\btvos\b|hbbtv|ce-html|netcast
+            smart-?tv|google\ ?tv|android\ ?tv|apple\ ?tv|\btvos\b|hbbtv|ce-html|netcast
             |inettvbrowser|large\ screen|\bnettv\b|smarthub|opera\ tv\ store",
         Tv,
     ),
+    // (Behind DTV stands a telephone's Build where its model has that word.)
     (
         r"(?x)
             Web0S|webOS\.TV|\bBRAVIA\b|VIDAA|\bViera\b|\bVIERA\b|\bRoku|CrKey|\bMiTV|MiBOX
