@@ -130,7 +130,6 @@ fn is_engine(name: &str) -> bool {
             | "Mobile Safari"
             | WEB_VIEW
             | "NetFront NX"
-            | "Opera"
             | "Safari"
             | "WebKit Nightly"
     )

@@ -1,6 +1,7 @@
 //! All rules of all lists, searched for in a text at once.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -20,8 +21,9 @@ pub(crate) struct RuleSet {
     prefilter: Prefilter,
     rules: Vec<Compiled>,
     lists: Vec<Range<u32>>,
-    /// As many as there were texts under way at once.
     idle: Mutex<Vec<Scratch>>,
+    /// The most that are kept: where more texts than processors are under way, some wait anyway.
+    most_idle: usize,
 }
 
 #[derive(Debug)]
@@ -81,6 +83,7 @@ impl RuleSet {
             rules,
             lists: ranges,
             idle: Mutex::default(),
+            most_idle: std::thread::available_parallelism().map_or(4, NonZeroUsize::get),
         })
     }
 
@@ -185,7 +188,9 @@ impl<'a> Scan<'a> {
 impl Drop for Scan<'_> {
     fn drop(&mut self) {
         let mut idle = self.set.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.extend(self.scratch.take());
+        if idle.len() < self.set.most_idle {
+            idle.extend(self.scratch.take());
+        }
     }
 }
 
