@@ -26,10 +26,18 @@ AHC/ AnyEvent Apache-HttpClient Go-http-client HTTPie MetaInspector PHP-Curl-Cla
 Python-urllib SimplePie Snacktory aiohttp axios curl/ http_get httpunit httpx libwww-perl
 lwp-trivial node-fetch okhttp python-opengraph python-requests
 """
-KEPT_OUT = {word.lower() for word in (PEOPLE + LIBRARIES).split()} | {
+# Words for all bots, which are known by their form: as names they would say nothing.
+GENERIC = """
+Crawl Crawler Robot Robots Spider Webbot WebCrawler UserAgent
+"""
+KEPT_OUT = {word.lower() for word in (PEOPLE + LIBRARIES + GENERIC).split()} | {
     "metaiab facebook",
     "indy library",
     "sindresorhus/got",
+    "developers.google.com/+/web/snippet",
+    "mail.ru_bot/fast",
+    "pinterest.com/bot",
+    "yandex.com/bots",
 }
 
 

@@ -20,28 +20,32 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
         kind: reading.kind(),
         ..Client::default()
     };
-    name_browser(&mut client, &mut reading);
     if client.kind == Some(ClientKind::Library) {
         // It runs somewhere, but on no device of a person.
+        name_browser(&mut client, &mut reading);
         client.browser = client.browser.or_else(|| product(user_agent));
         return client;
     }
-    let found = reading.device();
-    let is_spider = found
-        .as_ref()
-        .is_some_and(|found| found.family.as_deref() == Some(SPIDER));
-    let named = reading.named_bot().and_then(browser);
-    // The words that bots use stand in the names of apps, too.
-    let is_app = client.kind == Some(ClientKind::App);
-    let word = reading.bot_word().filter(|_| !is_app).and_then(browser);
-    let form = reading.bot_form().filter(|_| !is_app).and_then(browser);
-    if (is_spider && !is_app) || named.is_some() || word.is_some() || form.is_some() {
-        // Of a bot that dresses up as a browser, uap-core may know only the dress.
-        let is_plain = is_spider || !user_agent.starts_with("Mozilla/");
-        let known = client.browser.take();
-        let known = known.filter(|known| is_plain && !is_word_for_bot(&known.name));
-        become_bot(&mut client, named.or(known).or(word).or(form));
+    if let Some(bot) = reading.named_bot() {
+        become_bot(&mut client, browser(bot));
         return client;
+    }
+    name_browser(&mut client, &mut reading);
+    let found = reading.device();
+    // The words that bots use stand in the names of apps, too.
+    if client.kind != Some(ClientKind::App) {
+        let family = found.as_ref().and_then(|found| found.family.as_deref());
+        let is_spider = family == Some(SPIDER);
+        let bot = reading.bot_word().or_else(|| reading.bot_form());
+        let bot = bot.and_then(browser);
+        if is_spider || bot.is_some() {
+            // Of a bot that dresses up as a browser, uap-core may know only the dress.
+            let is_plain = is_spider || !user_agent.starts_with("Mozilla/");
+            let known = client.browser.take();
+            let known = known.filter(|known| is_plain && !is_word_for_bot(&known.name));
+            become_bot(&mut client, known.or(bot));
+            return client;
+        }
     }
     if !user_agent.contains("Mozilla/") {
         client.kind = client.kind.or_else(|| reading.guessed_kind());
