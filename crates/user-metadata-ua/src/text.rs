@@ -37,6 +37,14 @@ pub(crate) fn name(text: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
+/// The same of what is owned already.
+pub(crate) fn owned_name(text: String) -> Option<String> {
+    let is_fine = text.len() <= MAX_NAME
+        && text.bytes().all(|byte| matches!(byte, b'!'..=b'~'))
+        && !text.is_empty();
+    if is_fine { Some(text) } else { name(&text) }
+}
+
 /// Control characters, line and paragraph separators, and what turns the direction of writing.
 fn is_unprintable(char: char) -> bool {
     char.is_control()

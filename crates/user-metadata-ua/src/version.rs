@@ -3,15 +3,15 @@
 /// Joins the parts up to the first that is missing. Zeros behind the second part are dropped:
 /// most are no fact but what a browser writes instead of one (`Chrome/142.0.0.0`).
 pub(crate) fn join<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> {
-    let mut version = String::new();
+    let mut version = String::with_capacity(16);
     for part in parts.into_iter().map_while(|part| part) {
         if !version.is_empty() {
             version.push('.');
         }
         version.push_str(part);
     }
-    let version = trim(&version);
-    crate::text::name(version)
+    version.truncate(trim(&version).len());
+    crate::text::owned_name(version)
 }
 
 /// Drops zeros behind the second part: `142.0.0.0` is `142.0`.
