@@ -92,6 +92,13 @@ fn merge_device(engine: &Engine, client: &mut Client, hints: &ClientHints) {
     if let Some(model) = usable(hints.model.as_ref()) {
         client.device.vendor = vendor(engine, model).or(client.device.vendor.take());
         client.device.model = Some(model.to_owned());
+        if model.starts_with("Xbox") && client.os.as_ref().is_some_and(|os| os.name == "Windows") {
+            client.os = Some(Os {
+                name: "Xbox".to_owned(),
+                version: None,
+                version_frozen: false,
+            });
+        }
         class = class
             .or_else(|| engine.class_of_model(model))
             .or_else(|| engine.read(&with_model(model)).class());
