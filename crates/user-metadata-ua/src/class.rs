@@ -11,14 +11,16 @@ pub(crate) fn class(
     has_model: bool,
 ) -> Option<DeviceType> {
     let by_words = reading.class();
-    by_words.or_else(|| match &client.os {
-        Some(os) => by_system(&os.name, user_agent),
-        None if DESKTOP_WORDS.iter().any(|word| user_agent.contains(word)) => {
-            Some(DeviceType::Desktop)
-        }
+    let has_desktop_word = || DESKTOP_WORDS.iter().any(|word| user_agent.contains(word));
+    let by_system = |name: &str| by_system(name, user_agent);
+    by_words
+        .or_else(|| by_system(&client.os.as_ref()?.name))
+        .or_else(|| has_desktop_word().then_some(DeviceType::Desktop))
         // Nearly all that uap-core knows are telephones. It knows some by four letters alone.
-        None => (has_model && client.kind.is_some()).then_some(DeviceType::Mobile),
-    })
+        .or_else(|| {
+            let is_telephone = client.os.is_none() && has_model && client.kind.is_some();
+            is_telephone.then_some(DeviceType::Mobile)
+        })
 }
 
 /// What stands in the User-Agents of computers whose system is not known.

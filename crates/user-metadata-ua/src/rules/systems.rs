@@ -41,6 +41,10 @@ pub(crate) const SYSTEMS: &[(&str, Option<&str>)] = &[
         r"linux; (?:u; )?(android) (\d+)(?:\.(\d+)|)(?:\.(\d+)|)",
         Some("Android"),
     ),
+    // Samsung's browser that asks for desktop pages.
+    (r"X11; Linux.*(SamsungBrowser)/", Some("Android")),
+    // Television sets hide it from pages that know Android's telephones only.
+    (r"(Andr0id) (\d+)(?:\.(\d+)|)", Some("Android")),
     (
         r"(OpenHarmony) (\d+)\.(\d+)(?:\.(\d+)|)",
         Some("OpenHarmony"),
@@ -84,13 +88,22 @@ pub(crate) const SYSTEMS: &[(&str, Option<&str>)] = &[
     (r"\b(VIDAA)/(\d+)\.(\d+)", Some("VIDAA")),
     (r"(Nintendo) (Switch|WiiU|Wii|3DS|DSi?)\b", Some("Nintendo")),
     (
-        r"(?i)(PlayStation) ?(\d|Portable|Vita)(?:[ ;).]|$)",
+        r"(?i)(PlayStation) ?(\d|Portable|Vita)(?:[ ;)./]|$)",
         Some("PlayStation"),
     ),
     (r"; (Xbox(?: One| Series X|))\)", Some("Xbox")),
     (r"(Fuchsia)\)", Some("Fuchsia")),
     (r"(MorphOS)(?:[ /](\d+)\.(\d+)|)", Some("MorphOS")),
     (r"\b(AROS)\b", Some("AROS")),
+    // Distributions that uap-core takes for any Linux.
+    (
+        r"(?x)
+            \b(ALT\ Linux|Astra\ Linux|Deepin|elementary\ OS|GhostBSD|Joli\ OS|Knoppix|Linspire
+            |Manjaro|MidnightBSD|MX-Linux|Pardus|Peppermint|Pop!_OS|Raspbian|ReactOS|ROSA|Sabayon
+            |Solus|Syllable|UOS|VectorLinux|Xandros|Xubuntu|Zenwalk|Zorin\ OS)\b
+            (?:[/\ ](\d+)(?:\.(\d+)|)|)",
+        Some("$1"),
+    ),
 ];
 
 /// Operating systems that uap-core does not know, in the same form. Asked for last: names of
