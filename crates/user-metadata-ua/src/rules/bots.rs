@@ -1,12 +1,14 @@
 /// Bots that uap-core does not take for bots, or names badly: the expression, and the name where
 /// it is not the first group.
 pub(crate) const NAMED_BOTS: &[(&str, Option<&str>)] = &[
+    // These dress up as apps, in which words for bots don't count.
+    (r"(BrandVerity|PingdomTMS)/(\d+)(?:\.(\d+)|)", None),
     (
         r"(HeadlessChrome|PhantomJS|SlimerJS)(?:/(\d+)(?:\.(\d+)|)(?:\.(\d+)|)|)",
         None,
     ),
     (
-        r"(Chrome-Lighthouse|PingdomTMS|Selenium|Playwright|Puppeteer|Cypress)(?:/(\d+)(?:\.(\d+)|)|)",
+        r"(Chrome-Lighthouse|Selenium|Playwright|Puppeteer|Cypress)(?:/(\d+)(?:\.(\d+)|)|)",
         None,
     ),
     (
@@ -35,7 +37,7 @@ pub(crate) const NAMED_BOTS: &[(&str, Option<&str>)] = &[
     ),
     (
         r"(?x)
-            \b(Cloud[Ff]lare-[A-Za-z]+|Amazon\ CloudFront|Uptime-Kuma|NetcraftSurveyAgent
+            \b(Cloud[Ff]lare-?[A-Z][A-Za-z]+|Amazon\ CloudFront|Uptime-Kuma|NetcraftSurveyAgent
             |GTmetrix|Site24x7|Catchpoint|check_http|Zabbix|Datadog|kube-probe|ELB-HealthChecker
             |GoogleHC|[Pp]rometheus|Ghost\ Inspector)(?:/v?(\d+)\.(\d+)|)",
         None,
@@ -71,6 +73,10 @@ pub(crate) const BOT_FORMS: &[(&str, Option<&str>)] = &[
     (
         r"(?i)<script|\$\{jndi:|\bunion\b.*\bselect\b|select\s*\(|\bpg_sleep\(|/etc/passwd|load_file\(|\bburpcollaborator\b|\(\)\s*\{",
         Some("Scanner"),
+    ),
+    (
+        r"\b([A-Z][\w.-]*-Agent)(?:/v?(\d+)(?:\.(\d+)|)|)(?:[ ;,(]|$)",
+        None,
     ),
     (r"\b([A-Za-z][\w-]*[Bb]ot)\b(?:/v?(\d+)(?:\.(\d+)|)|)", None),
     // The place where one may complain about them…
