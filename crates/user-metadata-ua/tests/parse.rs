@@ -166,6 +166,39 @@ fn rules_that_cannot_be_used_are_named() {
         panic!("another error");
     };
     assert_eq!(regex, "(torn");
+    for newer in [r#""bots":{"":"Nobody"}"#, r#""models":{"X1":"Fridge"}"#] {
+        let json =
+            format!(r#"{{"user_agent_parsers":[],"os_parsers":[],"device_parsers":[],{newer}}}"#);
+        assert!(matches!(error(&json), RegexesError::Rule { .. }), "{newer}");
+    }
+}
+
+#[test]
+fn newer_rows_are_added_to_the_tables_and_replace_what_is_there() {
+    let json = br#"{
+        "user_agent_parsers": [], "os_parsers": [], "device_parsers": [],
+        "bots": {"shelfscan": "Shelf Scan", "applebot": "Fruit Scan"},
+        "browsers": {"quokka/": "Quokka"},
+        "models": {"Example T1": "Tablet", "SM-T225": "Mobile"},
+        "apps": {"com.example.app": "Example"}
+    }"#;
+    let parser = Parser::from_regexes(json).unwrap();
+    let parse = |user_agent: &str| parser.parse(user_agent, &ClientHints::default());
+    assert_eq!(parse("ShelfScan/2").bot.as_deref(), Some("Shelf Scan"));
+    assert_eq!(parse("Applebot/0.1").bot.as_deref(), Some("Fruit Scan"));
+    let quokka = parse("Mozilla/5.0 (X11) AppleWebKit/537.36 Quokka/3.2 Safari/537.36");
+    assert_eq!(quokka.browser_label().as_deref(), Some("Quokka 3.2"));
+    for (model, class) in [("Example_T1", "Tablet"), ("SM-T225", "Mobile")] {
+        let user_agent = format!("Mozilla/5.0 (Linux; Android 15; {model}) AppleWebKit/537.36");
+        assert_eq!(parse(&user_agent).device_label(), Some(class), "{model}");
+    }
+    let mut hints = ClientHints::default();
+    hints.requested_with = Some("com.example.app".to_owned());
+    let app = parser.parse(
+        "Mozilla/5.0 (Linux; Android 15; wv) AppleWebKit/537.36",
+        &hints,
+    );
+    assert_eq!(app.browser_label().as_deref(), Some("Example"));
 }
 
 #[test]

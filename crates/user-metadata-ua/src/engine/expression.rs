@@ -44,10 +44,13 @@ impl Expression {
     }
 
     /// A word in any case.
-    pub(super) fn word(word: &str) -> (Self, Vec<Clause>) {
+    pub(super) fn word(word: &str) -> Result<(Self, Vec<Clause>), String> {
+        if word.len() < 2 {
+            return Err("a word has two letters at least".to_owned());
+        }
         let word = word.to_ascii_lowercase();
         let clause = Clause::from([word.clone().into_bytes()]);
-        (Self::Word(Word(word.into())), vec![clause])
+        Ok((Self::Word(Word(word.into())), vec![clause]))
     }
 
     /// The number of groups, without that of the whole match.

@@ -3,6 +3,7 @@
 mod expression;
 mod literals;
 mod prefilter;
+mod reading;
 mod rule;
 mod rule_set;
 #[cfg(test)]
@@ -13,17 +14,20 @@ mod word;
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::DeviceType;
 use crate::models;
 use crate::rules::{
     BOT_FORMS, BROWSER_FORMS, BROWSERS, DEVICES, GUESSED_KINDS, KINDS, NAMED_BOTS, RARE_SYSTEMS,
     SYSTEMS,
 };
 use crate::tables::{self, Table};
-use crate::{ClientKind, DeviceType};
 
+use reading::List;
 use rule::{Draft, Form, Rule};
-use rule_set::{RuleSet, Scan};
+use rule_set::RuleSet;
 use uap::{Data, Words, versioned};
+
+pub(crate) use reading::{Named, Reading, UapDevice};
 
 /// The rules of uap-core (see `data/ORIGIN.md`).
 const UAP_CORE: &[u8] = include_bytes!("../../data/regexes.json");
@@ -74,24 +78,6 @@ pub(crate) struct Engine {
     apps: Table<Cow<'static, str>>,
 }
 
-/// The lists of rules. In each the first match counts.
-#[derive(Debug, Clone, Copy)]
-enum List {
-    Browsers,
-    BrowserWords,
-    BrowserForms,
-    OwnSystems,
-    Systems,
-    RareSystems,
-    Devices,
-    NamedBots,
-    BotWords,
-    BotForms,
-    Kinds,
-    GuessedKinds,
-    Classes,
-}
-
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").finish_non_exhaustive()
@@ -111,20 +97,22 @@ impl Engine {
                 column: error.column(),
             })?;
         let browsers = data.user_agent_parsers.into_iter().map(Rule::from);
+        let systems = data.os_parsers.into_iter().map(Rule::from);
+        let devices = data.device_parsers.into_iter().map(Rule::from);
         let rules = RuleSet::new([
-            names(BROWSERS).chain(browsers).collect(),
-            words(&data.browsers, tables::BROWSERS),
-            names(BROWSER_FORMS).collect(),
-            names(SYSTEMS).collect(),
-            data.os_parsers.into_iter().map(Rule::from).collect(),
-            names(RARE_SYSTEMS).collect(),
-            data.device_parsers.into_iter().map(Rule::from).collect(),
-            names(NAMED_BOTS).collect(),
-            words(&data.bots, tables::BOTS),
-            names(BOT_FORMS).collect(),
-            meanings(KINDS),
-            meanings(GUESSED_KINDS),
-            meanings(DEVICES),
+            (List::Browsers, names(BROWSERS).chain(browsers).collect()),
+            (List::BrowserWords, words(&data.browsers, tables::BROWSERS)),
+            (List::BrowserForms, names(BROWSER_FORMS).collect()),
+            (List::OwnSystems, names(SYSTEMS).collect()),
+            (List::Systems, systems.collect()),
+            (List::RareSystems, names(RARE_SYSTEMS).collect()),
+            (List::Devices, devices.collect()),
+            (List::NamedBots, names(NAMED_BOTS).collect()),
+            (List::BotWords, words(&data.bots, tables::BOTS)),
+            (List::BotForms, names(BOT_FORMS).collect()),
+            (List::Kinds, meanings(KINDS)),
+            (List::GuessedKinds, meanings(GUESSED_KINDS)),
+            (List::Classes, meanings(DEVICES)),
         ])?;
         Ok(Self {
             rules,
@@ -148,9 +136,7 @@ impl Engine {
 
     /// Looks through a text for all that any rule asks for.
     pub(crate) fn read<'a>(&'a self, text: &'a str) -> Reading<'a> {
-        Reading {
-            scan: self.rules.scan(text),
-        }
+        Reading::new(self.rules.scan(text))
     }
 }
 
@@ -215,98 +201,4 @@ fn meanings<T>(rules: &[(&'static str, T)]) -> Vec<Rule<'static>> {
         ..Rule::default()
     };
     rules.iter().map(rule).collect()
-}
-
-/// A text, and what the rules say of it.
-#[derive(Debug)]
-pub(crate) struct Reading<'a> {
-    scan: Scan<'a>,
-}
-
-/// A name with a version, as the rules give them.
-#[derive(Debug)]
-pub(crate) struct Named<'a> {
-    pub(crate) name: Option<Cow<'a, str>>,
-    pub(crate) version: [Option<Cow<'a, str>>; 4],
-}
-
-/// A device as uap-core describes it.
-#[derive(Debug)]
-pub(crate) struct UapDevice<'a> {
-    pub(crate) family: Option<Cow<'a, str>>,
-    pub(crate) brand: Option<Cow<'a, str>>,
-    pub(crate) model: Option<Cow<'a, str>>,
-}
-
-impl<'a> Reading<'a> {
-    pub(crate) fn browser(&mut self) -> Option<Named<'a>> {
-        self.named(List::Browsers)
-    }
-
-    /// What stands in a User-Agent besides an engine's browser.
-    pub(crate) fn fork(&mut self) -> Option<Named<'a>> {
-        let word = self.named(List::BrowserWords);
-        word.or_else(|| self.named(List::BrowserForms))
-    }
-
-    /// By this crate's own rules.
-    pub(crate) fn own_system(&mut self) -> Option<Named<'a>> {
-        self.named(List::OwnSystems)
-    }
-
-    /// By uap-core's rules, and what they don't know.
-    pub(crate) fn system(&mut self) -> Option<Named<'a>> {
-        let known = self.named(List::Systems);
-        let is_known = |named: &Named<'a>| named.name.as_deref() != Some("Other");
-        known
-            .filter(is_known)
-            .or_else(|| self.named(List::RareSystems))
-    }
-
-    pub(crate) fn device(&mut self) -> Option<UapDevice<'a>> {
-        let [family, brand, model, ..] = self.scan.first(List::Devices as usize)?.fields;
-        Some(UapDevice {
-            family,
-            brand,
-            model,
-        })
-    }
-
-    pub(crate) fn named_bot(&mut self) -> Option<Named<'a>> {
-        self.named(List::NamedBots)
-    }
-
-    pub(crate) fn bot_word(&mut self) -> Option<Named<'a>> {
-        self.named(List::BotWords)
-    }
-
-    pub(crate) fn bot_form(&mut self) -> Option<Named<'a>> {
-        self.named(List::BotForms)
-    }
-
-    pub(crate) fn kind(&mut self) -> Option<ClientKind> {
-        self.meaning(List::Kinds, KINDS)
-    }
-
-    /// Where nothing is known by name.
-    pub(crate) fn guessed_kind(&mut self) -> Option<ClientKind> {
-        self.meaning(List::GuessedKinds, GUESSED_KINDS)
-    }
-
-    pub(crate) fn class(&mut self) -> Option<DeviceType> {
-        self.meaning(List::Classes, DEVICES)
-    }
-
-    fn named(&mut self, list: List) -> Option<Named<'a>> {
-        let [name, a, b, c, d] = self.scan.first(list as usize)?.fields;
-        Some(Named {
-            name,
-            version: [a, b, c, d],
-        })
-    }
-
-    fn meaning<T: Copy>(&mut self, list: List, rules: &[(&str, T)]) -> Option<T> {
-        let found = self.scan.first(list as usize)?;
-        rules.get(found.rule).map(|(_, meaning)| *meaning)
-    }
 }

@@ -77,6 +77,11 @@ impl Prefilter {
         })
     }
 
+    /// How many expressions are tried on every text.
+    pub(super) fn always(&self) -> usize {
+        self.always.len()
+    }
+
     pub(super) fn seen(&self) -> Seen {
         Seen {
             text: 0,

@@ -10,9 +10,10 @@ use regex_automata::meta::Cache;
 use super::RegexesError;
 use super::expression::{Expression, Slot};
 use super::prefilter::{Prefilter, Seen};
+use super::reading::List;
 use super::rule::{FIELDS, Field, Form, Rule};
 
-/// The most expressions that are tried on one text, so that nobody can write one that takes long.
+/// The most expressions that are tried on one text for its literals, so that nobody can write one that takes long.
 /// Of 56,000 User-Agents of all kinds none needs more than 40.
 const MOST_TRIES: usize = 48;
 
@@ -20,7 +21,7 @@ const MOST_TRIES: usize = 48;
 pub(crate) struct RuleSet {
     prefilter: Prefilter,
     rules: Vec<Compiled>,
-    lists: Vec<Range<u32>>,
+    lists: Vec<(List, Range<u32>)>,
     idle: Mutex<Vec<Scratch>>,
     /// The most that are kept: where more texts than processors are under way, some wait anyway.
     most_idle: usize,
@@ -52,20 +53,20 @@ pub(crate) struct Found<'a> {
 }
 
 impl RuleSet {
-    /// Of lists of rules, by number.
+    /// Of lists of rules.
     pub(crate) fn new<'r>(
-        lists: impl IntoIterator<Item = Vec<Rule<'r>>>,
+        lists: impl IntoIterator<Item = (List, Vec<Rule<'r>>)>,
     ) -> Result<Self, RegexesError> {
         let mut rules = Vec::new();
         let mut required = Vec::new();
         let mut ranges = Vec::new();
-        for list in lists {
+        for (list, drafts) in lists {
             let start = rules.len();
-            for rule in list {
+            for rule in drafts {
                 let (expression, clauses) = match rule.form {
                     Form::Regex => Expression::regex(&rule.pattern, false),
                     Form::RegexIgnoringCase => Expression::regex(&rule.pattern, true),
-                    Form::Word => Ok(Expression::word(&rule.pattern)),
+                    Form::Word => Expression::word(&rule.pattern),
                 }
                 .map_err(|problem| RegexesError::rule(&rule.pattern, problem))?;
                 let compiled = Compiled::new(expression, rule.fields)
@@ -73,7 +74,7 @@ impl RuleSet {
                 required.push(clauses);
                 rules.push(compiled);
             }
-            ranges.push(number(start)?..number(rules.len())?);
+            ranges.push((list, number(start)?..number(rules.len())?));
         }
         let prefilter = Prefilter::new(&required).map_err(|error| RegexesError::Size {
             problem: error.to_string(),
@@ -101,7 +102,7 @@ impl RuleSet {
             set: self,
             text,
             scratch: Some(scratch),
-            tries: MOST_TRIES,
+            tries: MOST_TRIES + self.prefilter.always(),
         }
     }
 
@@ -153,14 +154,15 @@ pub(crate) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     /// The first rule of a list that matches.
-    pub(crate) fn first(&mut self, list: usize) -> Option<Found<'a>> {
+    pub(super) fn first(&mut self, list: List) -> Option<Found<'a>> {
         let Scratch {
             candidates,
             caches,
             slots,
             ..
         } = self.scratch.as_mut()?;
-        let range = self.set.lists.get(list)?;
+        let mut lists = self.set.lists.iter();
+        let (_, range) = lists.find(|(known, _)| *known == list)?;
         let start = candidates.partition_point(|rule| *rule < range.start);
         let of_list = candidates[start..]
             .iter()

@@ -47,17 +47,17 @@ fn no_rule_that_matches_is_filtered_out() {
 fn a_text_that_asks_for_too_many_tries_is_given_up() {
     let rules = |misses: usize| {
         let misses = (0..misses).map(|_| rule("Foo.*Bar$"));
-        RuleSet::new([misses.chain([rule("Foo")]).collect()]).unwrap()
+        RuleSet::new([(List::Kinds, misses.chain([rule("Foo")]).collect())]).unwrap()
     };
     let text = "Foo Bar Foo";
-    assert_eq!(rules(10).scan(text).first(0).unwrap().rule, 10);
-    assert!(rules(1000).scan(text).first(0).is_none());
+    assert_eq!(rules(10).scan(text).first(List::Kinds).unwrap().rule, 10);
+    assert!(rules(1000).scan(text).first(List::Kinds).is_none());
 }
 
 #[test]
 fn one_text_after_the_other_uses_the_same_memory() {
-    let set = RuleSet::new([vec![rule("a(b)c"), rule("x.*yz")]]).unwrap();
-    let found = |text: &str| set.scan(text).first(0).map(|found| found.rule);
+    let set = RuleSet::new([(List::Kinds, vec![rule("a(b)c"), rule("x.*yz")])]).unwrap();
+    let found = |text: &str| set.scan(text).first(List::Kinds).map(|found| found.rule);
     for _ in 0..3 {
         assert_eq!(found("abc"), Some(0));
         assert_eq!(found("x yz"), Some(1));
@@ -74,8 +74,8 @@ fn groups_end_between_characters() {
         fields,
         ..Rule::default()
     };
-    let set = RuleSet::new([vec![rule]]).unwrap();
-    let found = set.scan("Name:éé").first(0).unwrap();
+    let set = RuleSet::new([(List::Kinds, vec![rule])]).unwrap();
+    let found = set.scan("Name:éé").first(List::Kinds).unwrap();
     assert_eq!(found.fields[0].as_deref(), Some("é"));
 }
 
@@ -110,9 +110,9 @@ fn by_engine(rules: &RuleSet, user_agent: &str) -> Facts {
             .map_or([const { None }; 5], |found| found.fields);
         fields.map(|field| field.map(Cow::into_owned))
     };
-    let [browser, major, minor, ..] = fields(0);
-    let [os, os_major, os_minor, ..] = fields(1);
-    let [device, brand, model, ..] = fields(2);
+    let [browser, major, minor, ..] = fields(List::Browsers);
+    let [os, os_major, os_minor, ..] = fields(List::Systems);
+    let [device, brand, model, ..] = fields(List::Devices);
     let browser = browser.as_deref().and_then(known);
     let os = os.as_deref().and_then(known);
     let device = device.as_deref().and_then(known);
@@ -130,9 +130,18 @@ fn both_engines_say_the_same() {
         .unwrap();
     let uap: Data<'_> = serde_json::from_slice(UAP_CORE).unwrap();
     let rules = RuleSet::new([
-        uap.user_agent_parsers.into_iter().map(Rule::from).collect(),
-        uap.os_parsers.into_iter().map(Rule::from).collect(),
-        uap.device_parsers.into_iter().map(Rule::from).collect(),
+        (
+            List::Browsers,
+            uap.user_agent_parsers.into_iter().map(Rule::from).collect(),
+        ),
+        (
+            List::Systems,
+            uap.os_parsers.into_iter().map(Rule::from).collect(),
+        ),
+        (
+            List::Devices,
+            uap.device_parsers.into_iter().map(Rule::from).collect(),
+        ),
     ])
     .unwrap();
     for user_agent in user_agents() {
