@@ -13,7 +13,7 @@ pub const PARSED_USER_AGENT: usize = 512;
 
 /// Tells browser, operating system and device from a User-Agent and client hints.
 ///
-/// Making one compiles some 1,500 regular expressions; make one per program. Clones are cheap and
+/// Making one compiles some 1,400 regular expressions; make one per program. Clones are cheap and
 /// share them, and the cache.
 #[derive(Debug, Clone)]
 pub struct Parser {
