@@ -93,6 +93,7 @@ fn looks_like_a_model(user_agent: &str) -> bool {
     let has_version = user_agent.contains('/')
         || user_agent
             .split(' ')
+            .map(|word| word.strip_prefix('v').unwrap_or(word))
             .any(|word| word.contains('.') && version::numeric(word).is_some());
     !has_version && user_agent.contains(|char: char| char.is_ascii_digit())
 }

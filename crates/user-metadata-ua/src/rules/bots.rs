@@ -2,6 +2,8 @@
 /// it is not the first group.
 pub(crate) const NAMED_BOTS: &[(&str, Option<&str>)] = &[
     // These dress up as apps, in which words for bots don't count.
+    (r"\b(PTST)[/ ]", Some("WebPageTest.org bot")),
+    (r"(wkhtmlto(?:image|pdf))\b", None),
     (r"(BrandVerity|PingdomTMS)/(\d+)(?:\.(\d+)|)", None),
     (
         r"(HeadlessChrome|PhantomJS|SlimerJS)(?:/(\d+)(?:\.(\d+)|)(?:\.(\d+)|)|)",

@@ -17,7 +17,14 @@ pub(crate) const KINDS: &[(&str, ClientKind)] = &[
             |microsoft\ signalr|powershell|winhttp|\w*-?tungstenite|websocket-sharp|starscream
             |socketrocket|java-websocket|boost\.beast|websocket\+\+|libwebsockets|ixwebsocket
             |cpp-httplib|cpr|reqwest|hyper|ureq|isahc|hackney|mint|http-kit|clj-http
-            |nim\ httpclient|lua-resty-http)(?:[/\ (;]|$)",
+            |nim\ httpclient|lua-resty-http|ahc|adyen\ httpclient|akka-http|amphp/http-client
+            |anyevent(?:-http)?|commons-httpclient|davclnt|embarcadero\ uri\ client|fetch\ libfetch
+            |grequests|guzzle|gvfs|http_request|httpunit|lwp-(?:download|request|rget)|mechanize
+            |microsoft-(?:cryptoapi|webdav-miniredir)|node-(?:superagent|urllib)|pecl::http
+            |php-(?:curl-class|requests|soap)|poe-component-client-http|python-(?:httplib2|xmlrpc)
+            |quic-go(?:-http)?|restify|snoopy|spray-can|symfony2?\ browserkit
+            |winhttp(?:-autoproxy-service|request)?|www(?:-|::)mechanize|xml-rpc\ for\ php
+            |zend_http_client)(?:[/\ (;,]|$)",
         Library,
     ),
     (
