@@ -31,6 +31,12 @@ impl DataDir {
         self.path.join("topic.db")
     }
 
+    /// The queue of events that wait for Kafka, written by the server.
+    #[must_use]
+    pub fn outbox_path(&self) -> PathBuf {
+        self.path.join("outbox.db")
+    }
+
     /// The log of dead letters, written by consumers with [`append_once`](crate::append_once).
     #[must_use]
     pub fn dead_letters_path(&self) -> PathBuf {

@@ -22,24 +22,100 @@ impl BatchHeader {
     }
 }
 
-pub(crate) fn encode(records: &[LogRecord]) -> Vec<u8> {
-    let framing = 16 * records.len();
-    let payload: usize = records.iter().map(LogRecord::payload_bytes).sum();
-    let mut out = Vec::with_capacity(payload + framing);
-    let mut previous = 0;
-    for record in records {
-        let delta = record.timestamp_ms.wrapping_sub(previous);
-        put_varint(&mut out, ((delta << 1) ^ (delta >> 63)).cast_unsigned());
-        previous = record.timestamp_ms;
-        put_optional(&mut out, record.key.as_deref());
-        put_optional(&mut out, record.value.as_deref());
-        put_varint(&mut out, record.headers.len() as u64);
-        for (name, value) in &record.headers {
-            put_bytes(&mut out, name.as_bytes());
-            put_bytes(&mut out, value);
+/// A record whose parts lie elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordRef<'a> {
+    /// As [`LogRecord::key`].
+    pub key: Option<&'a [u8]>,
+    /// As [`LogRecord::value`].
+    pub value: Option<&'a [u8]>,
+    /// As [`LogRecord::headers`].
+    pub headers: &'a [(String, Vec<u8>)],
+    /// As [`LogRecord::timestamp_ms`].
+    pub timestamp_ms: i64,
+}
+
+impl<'a> From<&'a LogRecord> for RecordRef<'a> {
+    fn from(record: &'a LogRecord) -> Self {
+        Self {
+            key: record.key.as_deref(),
+            value: record.value.as_deref(),
+            headers: &record.headers,
+            timestamp_ms: record.timestamp_ms,
         }
     }
-    out
+}
+
+/// Records as a row holds them, encoded one after the other.
+///
+/// ```
+/// use user_metadata_log::{EncodedBatch, LogRecord};
+/// let mut batch = EncodedBatch::default();
+/// batch.push((&LogRecord { value: Some(b"hello".to_vec()), ..LogRecord::default() }).into());
+/// assert_eq!((batch.records(), batch.bytes() > 5), (1, true));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct EncodedBatch {
+    pub(crate) encoded: Vec<u8>,
+    records: u64,
+    last_timestamp_ms: i64,
+    pub(crate) max_timestamp_ms: i64,
+}
+
+impl EncodedBatch {
+    /// Appends a record.
+    pub fn push(&mut self, record: RecordRef<'_>) {
+        let out = &mut self.encoded;
+        let delta = record.timestamp_ms.wrapping_sub(self.last_timestamp_ms);
+        put_varint(out, ((delta << 1) ^ (delta >> 63)).cast_unsigned());
+        put_optional(out, record.key);
+        put_optional(out, record.value);
+        put_varint(out, record.headers.len() as u64);
+        for (name, value) in record.headers {
+            put_bytes(out, name.as_bytes());
+            put_bytes(out, value);
+        }
+        self.last_timestamp_ms = record.timestamp_ms;
+        self.max_timestamp_ms = if self.records == 0 {
+            record.timestamp_ms
+        } else {
+            self.max_timestamp_ms.max(record.timestamp_ms)
+        };
+        self.records += 1;
+    }
+
+    /// Removes all records; the memory is kept.
+    pub fn clear(&mut self) {
+        self.encoded.clear();
+        self.records = 0;
+        self.last_timestamp_ms = 0;
+        self.max_timestamp_ms = 0;
+    }
+
+    /// How many records it holds.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// The bytes that they take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.encoded.len()
+    }
+}
+
+pub(crate) fn encode(records: &[LogRecord]) -> EncodedBatch {
+    let framing = 16 * records.len();
+    let payload: usize = records.iter().map(LogRecord::payload_bytes).sum();
+    let mut batch = EncodedBatch {
+        encoded: Vec::with_capacity(payload + framing),
+        ..EncodedBatch::default()
+    };
+    for record in records {
+        batch.push(record.into());
+    }
+    batch
 }
 
 /// Decodes a whole row; `None` when the bytes are not what [`encode`] makes.
@@ -142,26 +218,26 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_encoded_decodes_to_the_same(records in vec(record(), 0..20)) {
-            prop_assert_eq!(decode(&encode(&records)), Some(records));
+            prop_assert_eq!(decode(&encode(&records).encoded), Some(records));
         }
 
         #[test]
         fn any_bytes_decode_or_are_refused_without_a_panic(bytes in vec(any::<u8>(), 0..500)) {
             if let Some(records) = decode(&bytes) {
-                prop_assert_eq!(decode(&encode(&records)), Some(records));
+                prop_assert_eq!(decode(&encode(&records).encoded), Some(records));
             }
         }
 
         #[test]
         fn a_cut_batch_never_decodes_to_the_whole(records in vec(record(), 1..5), cut: prop::sample::Index) {
-            let encoded = encode(&records);
+            let encoded = encode(&records).encoded;
             prop_assert_ne!(decode(&encoded[..cut.index(encoded.len())]), Some(records));
         }
 
         #[test]
         fn any_flipped_bit_changes_the_checksum(records in vec(record(), 1..5), bit: prop::sample::Index) {
             let header = BatchHeader { partition: 1, base_offset: 5, next_offset: 9, max_timestamp_ms: 7 };
-            let mut encoded = encode(&records);
+            let mut encoded = encode(&records).encoded;
             let before = header.checksum(&encoded);
             let bit = bit.index(encoded.len() * 8);
             encoded[bit / 8] ^= 1 << (bit % 8);

@@ -19,6 +19,14 @@ impl StorageError {
             None | Some(rusqlite::ErrorCode::DatabaseCorrupt)
         )
     }
+
+    /// SQLite can make no sense of the file.
+    pub(crate) fn is_corrupt(&self) -> bool {
+        matches!(
+            self.0.sqlite_error_code(),
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+        )
+    }
 }
 
 /// Why a file could not be opened.

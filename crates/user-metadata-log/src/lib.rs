@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod append_once;
+mod checkpoint;
 mod data_dir;
 mod database;
 mod encoding;
@@ -8,17 +9,23 @@ mod error;
 mod lock;
 mod options;
 mod positions;
+mod queue;
 mod reader;
 mod record;
 mod retention;
+mod salvage;
+mod wal;
 mod writer;
 
 pub use append_once::append_once;
 pub use data_dir::DataDir;
+pub use encoding::{EncodedBatch, RecordRef};
 pub use error::{AppendError, AppendOnceError, OpenError, ReadError, StorageError};
 pub use options::{LogOptions, LogSync};
 pub use positions::GroupPositions;
+pub use queue::{DiskQueue, DiskQueueReader, Found, QueueContents, QueuedBatch};
 pub use reader::LogReader;
 pub use record::{Batch, LogRecord, Stored};
 pub use retention::Removed;
+pub use salvage::Damage;
 pub use writer::LogWriter;

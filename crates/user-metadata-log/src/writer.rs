@@ -4,7 +4,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::database::{Format, create_parent};
-use crate::encoding::{BatchHeader, encode};
+use crate::encoding::{BatchHeader, EncodedBatch, encode};
 use crate::error::{AppendError, OpenError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogOptions;
@@ -136,10 +136,14 @@ fn insert(transaction: &Transaction<'_>, batch: &Batch<'_>) -> Result<u64, Appen
     let partition = batch.partition;
     let base_offset =
         end_offset(transaction, partition)?.ok_or(AppendError::UnknownPartition { partition })?;
-    let Some(max_timestamp_ms) = batch.records.iter().map(|r| r.timestamp_ms).max() else {
+    if batch.records.is_empty() {
         return Ok(base_offset);
-    };
-    let records = encode(batch.records);
+    }
+    let EncodedBatch {
+        encoded: records,
+        max_timestamp_ms,
+        ..
+    } = encode(batch.records);
     let max_bytes = LogWriter::MAX_BATCH_BYTES;
     if records.len() > max_bytes {
         return Err(AppendError::TooLarge {

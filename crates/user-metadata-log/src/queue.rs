@@ -1,0 +1,342 @@
+//! A queue in one file: batches are appended at the end, read in order, and removed one by one,
+//! wherever they stand.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use crate::checkpoint::Checkpointer;
+use crate::database::{Format, create_parent};
+use crate::encoding::{BatchHeader, EncodedBatch, decode};
+use crate::error::{AppendError, OpenError, ReadError, StorageError};
+use crate::lock::WriterLock;
+use crate::options::LogSync;
+use crate::record::LogRecord;
+use crate::salvage::{Damage, examine, salvage, set_aside};
+
+/// `umq1`: a queue.
+pub(crate) const FORMAT: Format = Format {
+    application_id: 0x756d_7131,
+    version: 1,
+};
+
+/// No index: rows are found by `id` alone, and every page less is one less to write.
+const SCHEMA: &str = "
+    CREATE TABLE batches(
+        id INTEGER PRIMARY KEY,
+        count INTEGER NOT NULL,
+        max_timestamp_ms INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
+        records BLOB NOT NULL
+    ) STRICT;
+";
+
+/// The one writer of a queue.
+#[derive(Debug)]
+pub struct DiskQueue {
+    connection: Connection,
+    checkpointer: Checkpointer,
+    next_id: u64,
+    // Last, so that the lock is released after the file is closed.
+    _lock: WriterLock,
+}
+
+/// A batch as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedBatch {
+    /// What [`DiskQueue::write`] returned for it.
+    pub id: u64,
+    /// The bytes that its records take in the file.
+    pub bytes: u64,
+    /// The records, in the order in which they were pushed.
+    pub records: Vec<LogRecord>,
+}
+
+/// What a queue holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct QueueContents {
+    /// The batches.
+    pub batches: u64,
+    /// The records in them.
+    pub records: u64,
+    /// The bytes that the records take in the file.
+    pub bytes: u64,
+}
+
+/// What [`DiskQueue::open`] found.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Found {
+    /// What is there to be read.
+    pub contents: QueueContents,
+    /// What was not, and where the damaged file is now.
+    pub damage: Option<Damage>,
+}
+
+impl DiskQueue {
+    /// The largest encoded batch, in bytes.
+    pub const MAX_BATCH_BYTES: usize = 64 << 20;
+
+    /// Opens the queue at `path`, or makes it (directory mode 0700, files 0600), and reads all of
+    /// it once. A damaged file is set aside under another name, and what can be read of it is
+    /// copied into a new one: see [`Found::damage`].
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::InUse`] at once while another writer has the file, [`OpenError::NewerFormat`],
+    /// and [`OpenError::Io`] or [`OpenError::Storage`] when the disk refuses.
+    pub fn open(path: impl AsRef<Path>, sync: LogSync) -> Result<(Self, Found), OpenError> {
+        let path = path.as_ref();
+        create_parent(path)?;
+        let lock = WriterLock::acquire(path, Duration::ZERO)?;
+        match open_intact(path, sync) {
+            Ok((connection, contents)) => {
+                let found = Found {
+                    contents,
+                    damage: None,
+                };
+                Ok((Self::new(path, connection, lock)?, found))
+            }
+            Err(Refused::Open(error)) => Err(error),
+            Err(Refused::Damaged(what)) => {
+                let kept_as = set_aside(path)?;
+                let (connection, _) = open_intact(path, sync).map_err(|refused| match refused {
+                    Refused::Open(error) => error,
+                    Refused::Damaged(_) => OpenError::Foreign {
+                        path: path.to_owned(),
+                    },
+                })?;
+                let mut queue = Self::new(path, connection, lock)?;
+                let damage = salvage(&kept_as, what, &mut queue);
+                let contents =
+                    contents(&queue.connection).map_err(|source| OpenError::Storage {
+                        path: path.to_owned(),
+                        source,
+                    })?;
+                let damage = Some(damage);
+                Ok((queue, Found { contents, damage }))
+            }
+        }
+    }
+
+    fn new(path: &Path, connection: Connection, lock: WriterLock) -> Result<Self, OpenError> {
+        let storage = |source| OpenError::Storage {
+            path: path.to_owned(),
+            source,
+        };
+        let last: Option<i64> = connection
+            .query_row("SELECT max(id) FROM batches", (), |row| row.get(0))
+            .map_err(|error| storage(error.into()))?;
+        let checkpointer = Checkpointer::start(path).map_err(storage)?;
+        Ok(Self {
+            connection,
+            checkpointer,
+            next_id: last.unwrap_or(0).cast_unsigned() + 1,
+            _lock: lock,
+        })
+    }
+
+    /// Appends `batch` unless it is empty, and removes the batches `done`, in one transaction.
+    /// Returns the id of the new batch; ids rise. When it returns, the records survive a crash of
+    /// the process.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]: nothing was appended and nothing removed.
+    pub fn write(&mut self, batch: &EncodedBatch, done: &[u64]) -> Result<u64, AppendError> {
+        if batch.bytes() > Self::MAX_BATCH_BYTES {
+            return Err(AppendError::TooLarge {
+                bytes: batch.bytes(),
+                max_bytes: Self::MAX_BATCH_BYTES,
+            });
+        }
+        let id = self.next_id;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if batch.records() > 0 {
+            let checksum =
+                header(id, batch.records(), batch.max_timestamp_ms).checksum(&batch.encoded);
+            transaction
+                .prepare_cached("INSERT INTO batches VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute((
+                    id.cast_signed(),
+                    batch.records().cast_signed(),
+                    batch.max_timestamp_ms,
+                    checksum,
+                    &batch.encoded,
+                ))?;
+        }
+        {
+            let mut delete = transaction.prepare_cached("DELETE FROM batches WHERE id = ?1")?;
+            for id in done {
+                delete.execute([id.cast_signed()])?;
+            }
+        }
+        transaction.commit()?;
+        if batch.records() > 0 {
+            self.next_id += 1;
+        }
+        self.checkpointer
+            .written(&self.connection, batch.bytes(), done.len());
+        Ok(id)
+    }
+
+    /// Reads the first batch after the one with the id `after`; 0 is before all.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Corrupt`] when it is damaged: read on after its `offset`.
+    pub fn next(&self, after: u64) -> Result<Option<QueuedBatch>, ReadError> {
+        next_batch(&self.connection, after)
+    }
+}
+
+/// Reads a queue, in any process, while its writer is at work. Neither waits for the other.
+#[derive(Debug)]
+pub struct DiskQueueReader {
+    connection: Connection,
+}
+
+impl DiskQueueReader {
+    /// Opens the queue at `path`, which its writer has made.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Missing`] until the writer has made it, otherwise as [`DiskQueue::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let connection = FORMAT.open_readable(path.as_ref())?;
+        Ok(Self { connection })
+    }
+
+    /// What the queue holds now.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] when the file can't be read.
+    pub fn contents(&self) -> Result<QueueContents, StorageError> {
+        contents(&self.connection)
+    }
+
+    /// As [`DiskQueue::next`].
+    ///
+    /// # Errors
+    ///
+    /// As [`DiskQueue::next`].
+    pub fn next(&self, after: u64) -> Result<Option<QueuedBatch>, ReadError> {
+        next_batch(&self.connection, after)
+    }
+}
+
+/// Why a file is not used as it is.
+enum Refused {
+    Open(OpenError),
+    /// It is damaged, in words.
+    Damaged(String),
+}
+
+/// Opens a file in which every batch can be read.
+fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents), Refused> {
+    if let Some(what) = crate::wal::damage(&wal_path(path)) {
+        return Err(Refused::Damaged(what));
+    }
+    let opened = FORMAT.open_writable(path, sync, |transaction| transaction.execute_batch(SCHEMA));
+    let connection = opened.map_err(|error| match error {
+        OpenError::Foreign { .. } => Refused::Damaged("it is no queue".to_owned()),
+        OpenError::Storage { source, .. } if source.is_corrupt() => {
+            Refused::Damaged(source.to_string())
+        }
+        error => Refused::Open(error),
+    })?;
+    let storage = |source: StorageError| {
+        if source.is_damage() {
+            Refused::Damaged(source.to_string())
+        } else {
+            Refused::Open(OpenError::Storage {
+                path: path.to_owned(),
+                source,
+            })
+        }
+    };
+    // The checkpointer does it, so that no write waits for the disk.
+    let manual = connection.pragma_update(None, "wal_autocheckpoint", 0);
+    manual.map_err(|error| storage(error.into()))?;
+    match examine(&connection).map_err(storage)? {
+        Some(what) => Err(Refused::Damaged(what)),
+        None => {
+            let contents = contents(&connection).map_err(storage)?;
+            Ok((connection, contents))
+        }
+    }
+}
+
+pub(crate) fn wal_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+fn header(id: u64, count: u64, max_timestamp_ms: i64) -> BatchHeader {
+    BatchHeader {
+        partition: 0,
+        base_offset: id,
+        next_offset: id.wrapping_add(count),
+        max_timestamp_ms,
+    }
+}
+
+fn contents(connection: &Connection) -> Result<QueueContents, StorageError> {
+    let query = "SELECT count(*), coalesce(sum(count), 0), coalesce(sum(length(records)), 0)
+                 FROM batches";
+    Ok(connection.query_row(query, (), |row| {
+        Ok(QueueContents {
+            batches: row.get::<_, i64>(0)?.cast_unsigned(),
+            records: row.get::<_, i64>(1)?.cast_unsigned(),
+            bytes: row.get::<_, i64>(2)?.cast_unsigned(),
+        })
+    })?)
+}
+
+pub(crate) const COLUMNS: &str = "id, count, max_timestamp_ms, checksum, records";
+
+fn next_batch(connection: &Connection, after: u64) -> Result<Option<QueuedBatch>, ReadError> {
+    let row = connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM batches WHERE id > ?1 ORDER BY id LIMIT 1"
+        ))?
+        .query_row([after.cast_signed()], read_row)
+        .optional()?;
+    match row {
+        None => Ok(None),
+        Some(Ok(batch)) => Ok(Some(batch)),
+        Some(Err((id, count))) => Err(ReadError::Corrupt {
+            partition: 0,
+            offset: id,
+            next_offset: id.saturating_add(count.max(1)),
+        }),
+    }
+}
+
+/// Reads a row of [`COLUMNS`]; the inner error is the id and the count of a damaged batch.
+pub(crate) fn read_row(
+    row: &rusqlite::Row<'_>,
+) -> rusqlite::Result<Result<QueuedBatch, (u64, u64)>> {
+    let (id, count) = (
+        row.get::<_, i64>(0)?.cast_unsigned(),
+        row.get::<_, i64>(1)?.cast_unsigned(),
+    );
+    let (max_timestamp_ms, checksum): (i64, u32) = (row.get(2)?, row.get(3)?);
+    let encoded = row.get_ref(4)?.as_blob()?;
+    let intact = header(id, count, max_timestamp_ms).checksum(encoded) == checksum;
+    let records = intact.then(|| decode(encoded)).flatten();
+    Ok(match records {
+        Some(records) if records.len() as u64 == count => Ok(QueuedBatch {
+            id,
+            bytes: encoded.len() as u64,
+            records,
+        }),
+        _ => Err((id, count)),
+    })
+}

@@ -1,0 +1,225 @@
+//! What a queue promises, also of a file that was damaged.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use user_metadata_log::{
+    DiskQueue, DiskQueueReader, EncodedBatch, LogRecord, LogSync, OpenError, QueueContents,
+};
+
+fn batch(numbers: impl IntoIterator<Item = u64>) -> EncodedBatch {
+    let mut batch = EncodedBatch::default();
+    for number in numbers {
+        batch.push((&record(number)).into());
+    }
+    batch
+}
+
+fn record(number: u64) -> LogRecord {
+    let length = 300 + usize::try_from(number % 7).unwrap() * 100;
+    LogRecord {
+        key: Some(number.to_le_bytes().to_vec()),
+        value: Some(vec![number as u8; length]),
+        headers: vec![("ce_id".into(), number.to_string().into_bytes())],
+        timestamp_ms: number.cast_signed(),
+    }
+}
+
+fn open(path: &Path) -> DiskQueue {
+    let (queue, found) = DiskQueue::open(path, LogSync::Normal).unwrap();
+    assert_eq!(found.damage, None);
+    queue
+}
+
+fn number(record: &LogRecord) -> u64 {
+    assert_eq!(record, &self::record(record.timestamp_ms.cast_unsigned()));
+    record.timestamp_ms.cast_unsigned()
+}
+
+/// The numbers of all records, in order.
+fn numbers(queue: &DiskQueue) -> Vec<u64> {
+    let mut last = 0;
+    std::iter::from_fn(|| {
+        let batch = queue.next(last).unwrap()?;
+        last = batch.id;
+        Some(batch.records)
+    })
+    .flatten()
+    .map(|record| number(&record))
+    .collect()
+}
+
+/// Copies the files of a queue as a kill −9 would leave them.
+fn copy(from: &Path, to: &Path) {
+    for suffix in ["", "-wal"] {
+        let name = |path: &Path| format!("{}{suffix}", path.display());
+        if Path::new(&name(from)).exists() {
+            fs::copy(name(from), name(to)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn batches_come_back_in_order_and_those_that_are_done_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    let mut queue = open(&path);
+    let ids: Vec<u64> = (0..5)
+        .map(|n| queue.write(&batch(n * 2..n * 2 + 2), &[]).unwrap())
+        .collect();
+    assert!(ids.is_sorted());
+    queue
+        .write(&EncodedBatch::default(), &[ids[0], ids[3]])
+        .unwrap();
+    assert_eq!(numbers(&queue), [2, 3, 4, 5, 8, 9]);
+    let reader = DiskQueueReader::open(&path).unwrap();
+    let QueueContents {
+        batches, records, ..
+    } = reader.contents().unwrap();
+    assert_eq!((batches, records), (3, 6));
+    let first = reader.next(0).unwrap().unwrap();
+    assert_eq!((first.id, first.records.len()), (ids[1], 2));
+    drop(reader);
+    drop(queue);
+    let (mut queue, found) = DiskQueue::open(&path, LogSync::Normal).unwrap();
+    assert_eq!((found.contents.batches, found.contents.records), (3, 6));
+    assert!(queue.write(&batch([10]), &[]).unwrap() > ids[4]);
+    assert_eq!(numbers(&queue), [2, 3, 4, 5, 8, 9, 10]);
+}
+
+#[test]
+fn a_second_writer_is_refused_and_a_reader_waits_for_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    let missing = DiskQueueReader::open(&path).unwrap_err();
+    assert!(matches!(missing, OpenError::Missing { .. }));
+    let _queue = open(&path);
+    let refused = DiskQueue::open(&path, LogSync::Normal).unwrap_err();
+    assert!(matches!(refused, OpenError::InUse { .. }), "{refused}");
+}
+
+#[test]
+fn what_is_written_survives_and_the_log_beside_the_file_stays_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    let mut queue = open(&path);
+    let mut done = Vec::new();
+    for n in 0..600 {
+        done = vec![queue.write(&batch(n * 200..n * 200 + 200), &done).unwrap()];
+    }
+    // 72 MB went through it.
+    let size = |suffix: &str| {
+        let name = format!("{}{suffix}", path.display());
+        fs::metadata(name).unwrap().len() >> 20
+    };
+    assert!(size("") < 16, "{} MiB", size(""));
+    assert!(size("-wal") < 64, "{} MiB", size("-wal"));
+    let copied = dir.path().join("copy.db");
+    copy(&path, &copied);
+    assert_eq!(
+        numbers(&open(&copied)),
+        (599 * 200..600 * 200).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_file_that_is_something_else_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    fs::write(&path, b"not a database, whatever its name says").unwrap();
+    let (mut queue, found) = DiskQueue::open(&path, LogSync::Normal).unwrap();
+    let damage = found.damage.unwrap();
+    assert_eq!((damage.read, damage.lost), (0, 0));
+    let kept = fs::read(damage.kept_as).unwrap();
+    assert_eq!(kept.len(), 38);
+    queue.write(&batch([1]), &[]).unwrap();
+    drop(queue);
+    assert_eq!(numbers(&open(&path)), [1]);
+}
+
+/// A queue of 60 batches of 1 to 12 records, half of them removed again, as a kill −9 leaves it:
+/// all in the log, or most of it in the database.
+fn killed(dir: &Path, is_moved: bool) -> (std::path::PathBuf, Vec<u64>) {
+    let (live, killed) = (dir.join("live.db"), dir.join("outbox.db"));
+    let mut queue = open(&live);
+    let mut next = 0;
+    let mut ids = Vec::new();
+    for n in 0..60 {
+        let count = 1 + n % 12;
+        ids.push(queue.write(&batch(next..next + count), &[]).unwrap());
+        next += count;
+    }
+    let done: Vec<u64> = ids.iter().copied().filter(|id| id % 2 == 0).collect();
+    queue.write(&EncodedBatch::default(), &done).unwrap();
+    let left = numbers(&queue);
+    if is_moved {
+        drop(queue);
+    }
+    copy(&live, &killed);
+    (killed, left)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Harm {
+    Flip,
+    Cut,
+    /// A whole page of zeros, as a power cut leaves it.
+    Blank,
+}
+
+fn harm(path: &Path, harm: Harm, place: prop::sample::Index, bit: u8) -> usize {
+    let mut bytes = fs::read(path).unwrap();
+    let at = place.index(bytes.len());
+    match harm {
+        Harm::Flip => bytes[at] ^= 1 << bit,
+        Harm::Cut => bytes.truncate(at),
+        Harm::Blank => {
+            let end = bytes.len().min(at + 4_096);
+            bytes[at..end].fill(0);
+        }
+    }
+    fs::write(path, bytes).unwrap();
+    at
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_to_a_file_it_opens_and_gives_what_can_be_read(
+        kind in prop_oneof![Just(Harm::Flip), Just(Harm::Cut), Just(Harm::Blank)],
+        place: prop::sample::Index,
+        bit in 0_u8..8,
+        is_moved: bool,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, left) = killed(dir.path(), is_moved);
+        let harmed = if is_moved { path.clone() } else { dir.path().join("outbox.db-wal") };
+        let at = harm(&harmed, kind, place, bit);
+        let (mut queue, found) = match DiskQueue::open(&path, LogSync::Normal) {
+            Ok(opened) => opened,
+            // The version is told twice nowhere.
+            Err(OpenError::NewerFormat { .. }) => return Ok(()),
+            Err(error) => panic!("{error:?}"),
+        };
+        let read = numbers(&queue);
+        prop_assert_eq!(found.contents.records, read.len() as u64);
+        prop_assert!(read.iter().all(|number| *number < 390), "{:?}", read);
+        let missing = left.iter().filter(|number| !read.contains(number)).count();
+        if let Some(damage) = &found.damage {
+            prop_assert!(damage.kept_as.exists());
+            prop_assert_eq!(damage.read, read.len() as u64);
+        }
+        // A log that ends early can't tell what it held; all else is noticed.
+        if !matches!(kind, Harm::Cut) || is_moved {
+            prop_assert!(missing == 0 || found.damage.is_some(), "{kind:?} at {at}: {missing} missing");
+        }
+        // Not the first page, which says where all others are.
+        if matches!(kind, Harm::Flip) && at > 2 * 4_096 {
+            prop_assert!(missing <= 40, "{missing} of {} missing, {kind:?} at {at}: {found:?}", left.len());
+        }
+        queue.write(&batch([1_000]), &[]).unwrap();
+    }
+}
