@@ -19,7 +19,7 @@ mod produce;
 
 pub use error::BoxError;
 pub use options::{KafkaOptions, OptionsError};
-pub use record::KafkaRecord;
+pub use record::{KafkaRecord, KafkaRecordRef};
 pub use topic::{TopicSpec, TopicState};
 
 #[cfg(feature = "consume")]

@@ -102,12 +102,28 @@ impl LogWriter {
     ///
     /// [`AppendError`]: none of the batches was appended.
     pub fn append(&mut self, batches: &[Batch<'_>]) -> Result<Vec<u64>, AppendError> {
+        let encoded: Vec<(u32, EncodedBatch)> = batches
+            .iter()
+            .map(|batch| (batch.partition, encode(batch.records)))
+            .collect();
+        self.append_encoded(&encoded)
+    }
+
+    /// As [`append`](Self::append), for batches that are encoded already, each with its partition.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]: none of the batches was appended.
+    pub fn append_encoded(
+        &mut self,
+        batches: &[(u32, EncodedBatch)],
+    ) -> Result<Vec<u64>, AppendError> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let offsets = batches
             .iter()
-            .map(|batch| insert(&transaction, batch))
+            .map(|(partition, batch)| insert(&transaction, *partition, batch))
             .collect::<Result<Vec<u64>, AppendError>>()?;
         transaction.commit()?;
         Ok(offsets)
@@ -132,18 +148,17 @@ impl LogWriter {
     }
 }
 
-fn insert(transaction: &Transaction<'_>, batch: &Batch<'_>) -> Result<u64, AppendError> {
-    let partition = batch.partition;
+fn insert(
+    transaction: &Transaction<'_>,
+    partition: u32,
+    batch: &EncodedBatch,
+) -> Result<u64, AppendError> {
     let base_offset =
         end_offset(transaction, partition)?.ok_or(AppendError::UnknownPartition { partition })?;
-    if batch.records.is_empty() {
+    if batch.records() == 0 {
         return Ok(base_offset);
     }
-    let EncodedBatch {
-        encoded: records,
-        max_timestamp_ms,
-        ..
-    } = encode(batch.records);
+    let (records, max_timestamp_ms) = (&batch.encoded, batch.max_timestamp_ms);
     let max_bytes = LogWriter::MAX_BATCH_BYTES;
     if records.len() > max_bytes {
         return Err(AppendError::TooLarge {
@@ -151,7 +166,7 @@ fn insert(transaction: &Transaction<'_>, batch: &Batch<'_>) -> Result<u64, Appen
             max_bytes,
         });
     }
-    let next_offset = base_offset + batch.records.len() as u64;
+    let next_offset = base_offset + batch.records();
     let header = BatchHeader {
         partition,
         base_offset,
@@ -169,8 +184,8 @@ fn insert(transaction: &Transaction<'_>, batch: &Batch<'_>) -> Result<u64, Appen
             base_offset.cast_signed(),
             next_offset.cast_signed(),
             max_timestamp_ms,
-            header.checksum(&records),
-            &records,
+            header.checksum(records),
+            records,
         ))?;
     Ok(base_offset)
 }

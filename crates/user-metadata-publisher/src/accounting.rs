@@ -61,15 +61,18 @@ pub enum DropReason {
     Rejected,
     /// The publisher task had ended.
     Closed,
+    /// The event lay in an outbox on disk and can't be read any more.
+    Unreadable,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::QueueFull,
         Self::TooLarge,
         Self::Rejected,
         Self::Closed,
+        Self::Unreadable,
     ];
 
     /// The reason as metrics and JSON name it.
@@ -80,6 +83,7 @@ impl DropReason {
             Self::TooLarge => "too_large",
             Self::Rejected => "rejected",
             Self::Closed => "closed",
+            Self::Unreadable => "unreadable",
         }
     }
 }

@@ -2,21 +2,22 @@ use std::fmt;
 
 use tracing::info;
 
-use crate::outbox::Receipt;
+use crate::receipt::Receipt;
 
 /// The target of the one line per acknowledged event, so that it can be turned off.
 const TARGET: &str = "user_metadata::delivered";
 
 /// Logs that the event got `offset` in `partition`.
 pub(crate) fn log(receipt: &Receipt, partition: u32, offset: u64) {
+    let subject = &receipt.subject;
     info!(
         target: TARGET,
-        event_id = %receipt.event_id,
+        event_id = subject.event_id.map(tracing::field::display),
         partition,
         offset,
         "📊 Published user metadata for {} ({})",
-        Escaped(&receipt.username),
-        Escaped(&receipt.user_id),
+        Escaped(&subject.username),
+        Escaped(&subject.user_id),
     );
 }
 

@@ -7,7 +7,7 @@ use std::thread;
 use tokio::sync::oneshot;
 use tracing::warn;
 use user_metadata_events::Record;
-use user_metadata_log::{DataDir, LogOptions, LogRecord, LogWriter, OpenError};
+use user_metadata_log::{DataDir, LogOptions, LogWriter, OpenError};
 
 use crate::log_thread::{Append, LogThread};
 use crate::transport::{Reason, SendError, Transport};
@@ -97,17 +97,6 @@ fn spawn(path: &Path, run: impl FnOnce() + Send + 'static) -> Result<(), OpenErr
 }
 
 impl Transport for LogTransport {
-    type Record = LogRecord;
-
-    fn convert(record: Record) -> LogRecord {
-        LogRecord {
-            key: record.key,
-            value: record.value,
-            headers: record.headers,
-            timestamp_ms: record.timestamp.as_i64(),
-        }
-    }
-
     async fn connect(&self) -> Result<(), SendError> {
         Ok(())
     }
@@ -116,7 +105,7 @@ impl Transport for LogTransport {
         self.partitions
     }
 
-    async fn send(&self, partition: u32, records: Arc<Vec<LogRecord>>) -> Result<u64, SendError> {
+    async fn send(&self, partition: u32, records: Arc<Vec<Arc<Record>>>) -> Result<u64, SendError> {
         let gone = || SendError::Unavailable(Reason::new("the log's thread has ended"));
         let (done, offset) = oneshot::channel();
         self.appends

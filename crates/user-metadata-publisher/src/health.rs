@@ -46,6 +46,8 @@ struct State {
     connected: bool,
     troubles: BTreeMap<Trouble, Reason>,
     incident: Option<Incident>,
+    /// Since when the outbox's disk refuses, and why.
+    disk: Option<(SystemTime, Reason)>,
 }
 
 #[derive(Debug)]
@@ -60,14 +62,50 @@ struct Incident {
 impl Health {
     pub(crate) fn status(&self) -> PublisherStatus {
         let state = self.lock();
-        match &state.incident {
-            Some(incident) => PublisherStatus::Degraded {
-                since: incident.since.into(),
-                reason: incident.reason.summary.clone(),
-                detail: incident.reason.detail.clone(),
+        let incident = state.incident.as_ref();
+        let delivery = incident.map(|incident| (incident.since, &incident.reason));
+        let disk = state.disk.as_ref().map(|(since, reason)| (*since, reason));
+        let troubles: Vec<(SystemTime, &Reason)> = delivery.into_iter().chain(disk).collect();
+        let join = |part: fn(&Reason) -> &str| {
+            let parts: Vec<&str> = troubles.iter().map(|(_, reason)| part(reason)).collect();
+            parts.join("; ")
+        };
+        match troubles.iter().map(|(since, _)| *since).min() {
+            Some(since) => PublisherStatus::Degraded {
+                since: since.into(),
+                reason: join(|reason| &reason.summary),
+                detail: join(|reason| &reason.detail),
             },
             None if state.connected => PublisherStatus::Healthy,
             None => PublisherStatus::Connecting,
+        }
+    }
+
+    /// Notes that the outbox's disk does not take events.
+    pub(crate) fn disk_refuses(&self, reason: &Reason) {
+        let mut state = self.lock();
+        let words = |reason: &str| format!("{reason}, so events wait in memory only");
+        let reason = Reason {
+            summary: words(&reason.summary),
+            detail: words(&reason.detail),
+        };
+        match &mut state.disk {
+            Some((_, current)) => *current = reason,
+            None => {
+                warn!(
+                    reason = reason.detail,
+                    "the outbox is not on disk; a crash would lose what is pending"
+                );
+                state.disk = Some((SystemTime::now(), reason));
+            }
+        }
+    }
+
+    /// Notes that the outbox's disk takes events.
+    pub(crate) fn disk_works(&self) {
+        if let Some((since, _)) = self.lock().disk.take() {
+            let seconds = since.elapsed().unwrap_or_default().as_secs();
+            info!(seconds, "the outbox is on disk again");
         }
     }
 

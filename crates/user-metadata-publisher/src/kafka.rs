@@ -5,11 +5,13 @@ use tokio::sync::OnceCell;
 use tracing::warn;
 use user_metadata_events::{DEFAULT_PARTITIONS, Record, TOPIC};
 use user_metadata_kafka::{
-    Compression, KafkaOptions, KafkaRecord, OptionsError, ProduceError, Producer, TopicSpec,
+    Compression, KafkaOptions, KafkaRecordRef, OptionsError, ProduceError, Producer, TopicSpec,
 };
 
 use crate::transport::{SendError, Transport, in_words};
 use crate::{Publisher, PublisherOptions, PublisherTask};
+#[cfg(feature = "disk")]
+use {crate::DiskOutbox, user_metadata_log::OpenError};
 
 /// Where and how to publish to Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,26 @@ pub fn kafka(target: KafkaTarget, options: PublisherOptions) -> (Publisher, Publ
     )
 }
 
+/// The same with its outbox on disk: while Kafka is away events wait there, and what a process
+/// leaves behind the next one delivers.
+///
+/// # Errors
+///
+/// [`OpenError`]: the outbox can't be used, e.g. since another process has it. A disk that is full
+/// or refuses is no error: events wait in memory until it takes them, and the status says so.
+#[cfg(feature = "disk")]
+pub fn kafka_on_disk(
+    target: KafkaTarget,
+    outbox: DiskOutbox,
+    options: PublisherOptions,
+) -> Result<(Publisher, PublisherTask), OpenError> {
+    let transport = KafkaTransport {
+        target,
+        producer: OnceCell::new(),
+    };
+    Publisher::on_disk(transport, options, outbox)
+}
+
 struct KafkaTransport {
     target: KafkaTarget,
     producer: OnceCell<Producer>,
@@ -88,17 +110,6 @@ impl KafkaTransport {
 }
 
 impl Transport for KafkaTransport {
-    type Record = KafkaRecord;
-
-    fn convert(record: Record) -> KafkaRecord {
-        KafkaRecord {
-            key: record.key,
-            value: record.value,
-            headers: record.headers,
-            timestamp_ms: record.timestamp.as_i64(),
-        }
-    }
-
     async fn connect(&self) -> Result<(), SendError> {
         self.producer().await.map(|_| ())
     }
@@ -110,8 +121,9 @@ impl Transport for KafkaTransport {
     }
 
     // The producer bounds each call by its deadlines and connects anew after a timeout.
-    async fn send(&self, partition: u32, records: Arc<Vec<KafkaRecord>>) -> Result<u64, SendError> {
-        let bytes: usize = records.iter().map(KafkaRecord::approximate_size).sum();
+    async fn send(&self, partition: u32, records: Arc<Vec<Arc<Record>>>) -> Result<u64, SendError> {
+        let records: Vec<_> = records.iter().map(|record| borrowed(record)).collect();
+        let bytes: usize = records.iter().map(KafkaRecordRef::approximate_size).sum();
         let compression = if bytes < Self::COMPRESS_FROM_BYTES {
             Compression::None
         } else {
@@ -119,6 +131,15 @@ impl Transport for KafkaTransport {
         };
         let producer = self.producer().await?;
         Ok(producer.produce(partition, &records, compression).await?)
+    }
+}
+
+fn borrowed(record: &Record) -> KafkaRecordRef<'_> {
+    KafkaRecordRef {
+        key: record.key.as_deref(),
+        value: record.value.as_deref(),
+        headers: &record.headers,
+        timestamp_ms: record.timestamp.as_i64(),
     }
 }
 

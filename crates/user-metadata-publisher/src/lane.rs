@@ -1,41 +1,42 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::outbox::Receipt;
+use user_metadata_events::Record;
+
+use crate::receipt::Receipt;
 
 /// The events for one partition, in order. One batch of them is under way at a time.
-pub(crate) struct Lane<R> {
-    pub(crate) waiting: VecDeque<Parcel<R>>,
+#[derive(Default)]
+pub(crate) struct Lane {
+    pub(crate) waiting: VecDeque<Parcel>,
     pub(crate) busy: bool,
 }
 
-/// A record on its way, with its receipt.
-pub(crate) struct Parcel<R> {
+/// A record on its way, with its receipt. The disk's thread may hold the record, too.
+pub(crate) struct Parcel {
     pub(crate) receipt: Receipt,
-    pub(crate) record: R,
+    pub(crate) record: Arc<Record>,
+}
+
+impl Parcel {
+    /// What decides the partition.
+    pub(crate) fn key(&self) -> &[u8] {
+        self.record.key.as_deref().unwrap_or_default()
+    }
 }
 
 /// Records that are sent together.
-pub(crate) struct Batch<R> {
+pub(crate) struct Batch {
     pub(crate) partition: u32,
     pub(crate) receipts: Vec<Receipt>,
-    pub(crate) records: Arc<Vec<R>>,
+    pub(crate) records: Arc<Vec<Arc<Record>>>,
     /// How often it has failed so far.
     pub(crate) failures: u32,
 }
 
-impl<R> Default for Lane<R> {
-    fn default() -> Self {
-        Self {
-            waiting: VecDeque::new(),
-            busy: false,
-        }
-    }
-}
-
-impl<R: Clone> Lane<R> {
+impl Lane {
     /// Takes the next batch of up to `max_bytes`, or one larger record.
-    pub(crate) fn next_batch(&mut self, partition: u32, max_bytes: usize) -> Option<Batch<R>> {
+    pub(crate) fn next_batch(&mut self, partition: u32, max_bytes: usize) -> Option<Batch> {
         let mut bytes = 0;
         let fitting = self.waiting.iter().take_while(|parcel| {
             bytes += parcel.receipt.bytes;
@@ -57,20 +58,20 @@ impl<R: Clone> Lane<R> {
     }
 
     /// Puts `parcels` before all others.
-    pub(crate) fn put_back(&mut self, parcels: Vec<Parcel<R>>) {
+    pub(crate) fn put_back(&mut self, parcels: Vec<Parcel>) {
         for parcel in parcels.into_iter().rev() {
             self.waiting.push_front(parcel);
         }
     }
 }
 
-impl<R: Clone> Batch<R> {
+impl Batch {
     pub(crate) fn bytes(&self) -> usize {
         self.receipts.iter().map(|receipt| receipt.bytes).sum()
     }
 
     /// Keeps the first `count` records and returns the others.
-    pub(crate) fn split_off(&mut self, count: usize) -> Vec<Parcel<R>> {
+    pub(crate) fn split_off(&mut self, count: usize) -> Vec<Parcel> {
         // The transport is done with it, so nothing is copied.
         let mut records = Arc::unwrap_or_clone(std::mem::take(&mut self.records));
         let rest = records.split_off(count);

@@ -1,14 +1,18 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
-    not(all(feature = "kafka", feature = "embedded")),
+    not(all(feature = "kafka", feature = "embedded", feature = "disk")),
     allow(dead_code, reason = "what only the carrier that is left out would use")
 )]
 
 mod accounting;
 mod backoff;
 mod delivered;
+#[cfg(feature = "disk")]
+mod disk;
 #[cfg(feature = "embedded")]
 mod embedded;
+#[cfg(any(feature = "disk", feature = "embedded"))]
+mod encode;
 mod error;
 mod health;
 #[cfg(feature = "kafka")]
@@ -21,17 +25,23 @@ mod metrics;
 mod options;
 mod outbox;
 mod publisher;
+mod receipt;
 mod relay;
+mod spool;
 #[cfg(test)]
 mod testing;
 mod transport;
 mod watch;
 
 pub use accounting::{Accounting, DropReason, Dropped};
+#[cfg(feature = "disk")]
+pub use disk::DiskOutbox;
 #[cfg(feature = "embedded")]
 pub use embedded::{LogTarget, embedded};
 pub use error::PublishError;
 pub use health::PublisherStatus;
+#[cfg(all(feature = "disk", feature = "kafka"))]
+pub use kafka::kafka_on_disk;
 #[cfg(feature = "kafka")]
 pub use kafka::{KafkaTarget, kafka};
 pub use options::PublisherOptions;
@@ -42,4 +52,6 @@ pub use user_metadata_events::UserMetadataEvent;
 #[cfg(feature = "kafka")]
 pub use user_metadata_kafka::{Compression, KafkaOptions, OptionsError, TopicSpec};
 #[cfg(feature = "embedded")]
-pub use user_metadata_log::{DataDir, LogOptions, LogSync, OpenError};
+pub use user_metadata_log::{DataDir, LogOptions};
+#[cfg(any(feature = "disk", feature = "embedded"))]
+pub use user_metadata_log::{LogSync, OpenError};

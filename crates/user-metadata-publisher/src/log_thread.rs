@@ -5,16 +5,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 use tracing::warn;
-use user_metadata_events::UnixMillis;
-use user_metadata_log::{AppendError, Batch, LogRecord, LogWriter};
+use user_metadata_events::{Record, UnixMillis};
+use user_metadata_log::{AppendError, LogWriter};
 
+use crate::encode::encoded;
 use crate::metrics;
 use crate::transport::{Reason, SendError, in_words};
 
 /// A batch to append, and where the offset of its first record goes.
 pub(crate) struct Append {
     pub(crate) partition: u32,
-    pub(crate) records: Arc<Vec<LogRecord>>,
+    pub(crate) records: Arc<Vec<Arc<Record>>>,
     pub(crate) done: oneshot::Sender<Result<u64, SendError>>,
 }
 
@@ -68,16 +69,13 @@ impl LogThread {
     fn append(&mut self, appends: Vec<Append>) {
         let batches: Vec<_> = appends
             .iter()
-            .map(|append| Batch {
-                partition: append.partition,
-                records: &append.records,
-            })
+            .map(|append| (append.partition, encoded(append.records.iter())))
             .collect();
-        self.appended += batches
+        self.appended += appends
             .iter()
-            .map(|batch| batch.records.len())
+            .map(|append| append.records.len())
             .sum::<usize>();
-        let result = self.writer.append(&batches);
+        let result = self.writer.append_encoded(&batches);
         for (index, append) in appends.into_iter().enumerate() {
             // The relay goes on with the records, so let go of them first.
             drop(append.records);
@@ -128,7 +126,7 @@ impl LogThread {
 #[cfg(test)]
 mod tests {
     use tracing::Level;
-    use user_metadata_log::{DataDir, GroupPositions, LogOptions};
+    use user_metadata_log::{Batch, DataDir, GroupPositions, LogOptions, LogRecord};
 
     use super::*;
     use crate::testing::Lines;

@@ -14,6 +14,7 @@ const DROPPED: &str = "user_metadata_events_dropped_total";
 const PENDING: &str = "user_metadata_events_pending";
 const OUTBOX_BYTES: &str = "user_metadata_outbox_bytes";
 const OUTBOX_OLDEST: &str = "user_metadata_outbox_oldest_seconds";
+const OUTBOX_DEGRADED: &str = "user_metadata_outbox_degraded";
 const PUBLISH_SECONDS: &str = "user_metadata_publish_seconds";
 #[cfg(feature = "embedded")]
 const LOG_UNREAD_REMOVED: &str = "user_metadata_log_unread_removed_total";
@@ -22,31 +23,43 @@ const LOG_UNREAD_REMOVED: &str = "user_metadata_log_unread_removed_total";
 /// publisher is made.
 pub(crate) struct Metrics {
     accepted: Counter,
+    recovered: Counter,
     published: Counter,
     dropped: [Counter; DropReason::ALL.len()],
     pending: Gauge,
     outbox_bytes: Gauge,
     outbox_oldest: Gauge,
+    outbox_degraded: Gauge,
     publish_seconds: Histogram,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
         describe();
-        counter!(RECOVERED).absolute(0);
         Self {
             accepted: counter!(ACCEPTED),
+            recovered: counter!(RECOVERED),
             published: counter!(PUBLISHED),
             dropped: DropReason::ALL.map(|reason| counter!(DROPPED, "reason" => reason.as_str())),
             pending: gauge!(PENDING),
             outbox_bytes: gauge!(OUTBOX_BYTES),
             outbox_oldest: gauge!(OUTBOX_OLDEST),
+            outbox_degraded: gauge!(OUTBOX_DEGRADED),
             publish_seconds: histogram!(PUBLISH_SECONDS),
         }
     }
 
     pub(crate) fn accepted(&self) {
         self.accepted.increment(1);
+    }
+
+    pub(crate) fn recovered(&self, events: u64) {
+        self.recovered.increment(events);
+    }
+
+    /// Whether events wait in memory only, although there is a disk for them.
+    pub(crate) fn degraded(&self, is_degraded: bool) {
+        self.outbox_degraded.set(f64::from(u8::from(is_degraded)));
     }
 
     pub(crate) fn published(&self, events: u64) {
@@ -86,7 +99,15 @@ fn describe() {
     describe_counter!(PUBLISHED, "Events acknowledged by the topic");
     describe_counter!(DROPPED, "Events lost, by reason");
     describe_gauge!(PENDING, "Events waiting for their acknowledgement");
-    describe_gauge!(OUTBOX_BYTES, Unit::Bytes, "Memory that pending events take");
+    describe_gauge!(
+        OUTBOX_BYTES,
+        Unit::Bytes,
+        "What pending events take of the outbox's bound, on disk or in memory"
+    );
+    describe_gauge!(
+        OUTBOX_DEGRADED,
+        "1 while the disk refuses and events wait in memory only"
+    );
     describe_gauge!(
         OUTBOX_OLDEST,
         Unit::Seconds,

@@ -1,72 +1,73 @@
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
-use user_metadata_events::{EventId, Record, UserMetadataEvent};
+use user_metadata_events::{Record, UserMetadataEvent};
 
+use crate::lane::Parcel;
 use crate::metrics::Metrics;
+use crate::receipt::{Receipt, Sizes, Subject};
+use crate::spool::{Spool, Unwritten};
 use crate::{Accounting, DropReason, PublishError, PublisherOptions};
 
 /// The events that were accepted and are not yet acknowledged, and the account of all. Whoever
-/// publishes puts them in; the relay takes those that wait, and says what became of them.
+/// publishes puts them in; the relay takes those that wait, and says what became of them. With a
+/// disk, a thread writes them there, too, and reads back what does not fit in memory.
 pub(crate) struct Outbox {
-    state: Mutex<State>,
-    changed: Notify,
+    pub(crate) state: Mutex<State>,
+    pub(crate) changed: Notify,
+    /// Tells the disk's thread that there is something to do.
+    pub(crate) disk_work: Condvar,
     max_events: usize,
     max_bytes: usize,
     linger: Duration,
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
 }
 
 #[derive(Default)]
-struct State {
-    waiting: VecDeque<Entry>,
+pub(crate) struct State {
+    waiting: VecDeque<Parcel>,
     waiting_bytes: usize,
-    /// When each event that waits or is under way was accepted.
-    pending: BTreeMap<u64, Instant>,
+    /// Each event in memory that waits or is under way.
+    pending: BTreeMap<u64, Slot>,
     pending_bytes: usize,
     next_sequence: u64,
-    /// All but `pending`, which is the map's length.
-    counts: Accounting,
+    /// All but what is pending.
+    pub(crate) counts: Accounting,
     handles_gone: bool,
     task_gone: bool,
+    pub(crate) spool: Option<Spool>,
 }
 
-/// An accepted event.
-pub(crate) struct Entry {
-    pub(crate) receipt: Receipt,
-    pub(crate) record: Record,
-}
-
-/// What is needed of an event once its record is on the way.
-#[derive(Debug)]
-pub(crate) struct Receipt {
-    sequence: u64,
+struct Slot {
     accepted_at: Instant,
-    memory: usize,
-    pub(crate) event_id: EventId,
-    pub(crate) user_id: String,
-    pub(crate) username: String,
-    /// What the record takes in a batch, in bytes.
-    pub(crate) bytes: usize,
+    /// The batch on the disk that holds the event; 0 before it is written.
+    row: u64,
+}
+
+/// Where an event goes.
+enum Place {
+    /// Into memory, where the relay finds it.
+    Memory,
+    /// Behind what lies on the disk only.
+    Overflow,
 }
 
 impl Outbox {
     /// The largest batch, in bytes: half of what a broker takes by default.
     pub(crate) const BATCH_BYTES: usize = 512 << 10;
 
-    /// What a record takes in a batch beyond its own bytes, in bytes.
-    const FRAMING: usize = 100;
-
-    /// What an event takes in memory beyond its record's bytes: allocations and indexes.
-    const OVERHEAD: usize = 900;
-
-    pub(crate) fn new(options: &PublisherOptions) -> Self {
+    pub(crate) fn new(options: &PublisherOptions, spool: Option<Spool>) -> Self {
+        let state = State {
+            spool,
+            ..State::default()
+        };
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             changed: Notify::new(),
+            disk_work: Condvar::new(),
             max_events: options.max_events,
             max_bytes: options.max_bytes,
             linger: options.linger,
@@ -80,41 +81,45 @@ impl Outbox {
         event: UserMetadataEvent,
         record: Record,
     ) -> Result<(), PublishError> {
-        let size = record.size();
-        let (bytes, memory) = (size + Self::FRAMING, size + Self::OVERHEAD);
-        let accepted_at = Instant::now();
+        let sizes = Sizes::of(&record);
+        let record = Arc::new(record);
         let mut state = self.lock();
-        if let Err((reason, error)) = self.admit(&state, memory) {
-            self.count_refused(&mut state, reason);
-            return Err(error);
-        }
-        state.counts.accepted += 1;
-        let sequence = state.next_sequence;
-        state.next_sequence += 1;
-        state.pending.insert(sequence, accepted_at);
-        state.pending_bytes += memory;
-        let before = state.waiting_bytes;
-        state.waiting_bytes += bytes;
-        // The relay is woken for the first and when a batch is full, not for every event.
-        let wakes =
-            before == 0 || (before < Self::BATCH_BYTES && state.waiting_bytes >= Self::BATCH_BYTES);
-        let (event_id, user_id, username) = (event.id, event.user_id, event.username);
-        let receipt = Receipt {
-            sequence,
-            accepted_at,
-            memory,
-            event_id,
-            user_id,
-            username,
-            bytes,
+        let place = match self.admit(&state, sizes) {
+            Ok(place) => place,
+            Err((reason, error)) => {
+                self.count_refused(&mut state, reason);
+                return Err(error);
+            }
         };
-        state.waiting.push_back(Entry { receipt, record });
+        state.counts.accepted += 1;
+        let (sequence, wakes) = match place {
+            Place::Overflow => (None, false),
+            Place::Memory => {
+                let before = state.waiting_bytes;
+                let sequence = state.insert(event.into(), &record, sizes, Instant::now(), 0);
+                // The relay is woken for the first and when a batch is full, not for every event.
+                let is_full = |bytes| bytes >= Self::BATCH_BYTES;
+                let wakes = before == 0 || (!is_full(before) && is_full(state.waiting_bytes));
+                (Some(sequence), wakes)
+            }
+        };
+        let unwritten = Unwritten {
+            sequence,
+            record,
+            sizes,
+        };
+        let wakes_disk = state
+            .spool
+            .as_mut()
+            .is_some_and(|spool| spool.push(unwritten));
         self.metrics.accepted();
-        self.metrics
-            .outbox(state.pending.len(), state.pending_bytes);
+        self.show(&state);
         drop(state);
         if wakes {
             self.changed.notify_one();
+        }
+        if wakes_disk {
+            self.disk_work.notify_one();
         }
         Ok(())
     }
@@ -124,18 +129,33 @@ impl Outbox {
         self.count_refused(&mut self.lock(), reason);
     }
 
-    fn admit(&self, state: &State, memory: usize) -> Result<(), (DropReason, PublishError)> {
-        let (events, bytes) = (state.pending.len(), state.pending_bytes);
+    fn admit(&self, state: &State, sizes: Sizes) -> Result<Place, (DropReason, PublishError)> {
         if state.task_gone {
-            Err((DropReason::Closed, PublishError::Closed))
-        } else if events >= self.max_events || bytes + memory > self.max_bytes {
-            Err((
-                DropReason::QueueFull,
-                PublishError::QueueFull { events, bytes },
-            ))
-        } else {
-            Ok(())
+            return Err((DropReason::Closed, PublishError::Closed));
         }
+        let (events, bytes) = (state.pending.len(), state.pending_bytes + sizes.memory);
+        let place = match &state.spool {
+            None => (events < self.max_events && bytes <= self.max_bytes).then_some(Place::Memory),
+            Some(spool) if spool.is_up && !spool.has_room(sizes) => None,
+            Some(spool) => {
+                let is_behind = spool.is_behind();
+                let fits = bytes + spool.overflow_memory() <= self.max_bytes;
+                // A quarter of the memory is for what the disk is about to take.
+                let has_window = events < self.max_events && bytes <= self.max_bytes / 4 * 3;
+                if !fits {
+                    None
+                } else if is_behind || (spool.is_up && !has_window) {
+                    Some(Place::Overflow)
+                } else {
+                    Some(Place::Memory)
+                }
+            }
+        };
+        place.ok_or_else(|| {
+            let (events, bytes) = state.size();
+            let full = PublishError::QueueFull { events, bytes };
+            (DropReason::QueueFull, full)
+        })
     }
 
     fn count_refused(&self, state: &mut State, reason: DropReason) {
@@ -153,8 +173,9 @@ impl Outbox {
             let changed = self.changed.notified();
             let due = {
                 let state = self.lock();
+                let is_last = state.handles_gone && state.is_all_in_memory();
                 match state.waiting.front() {
-                    None if state.handles_gone => return false,
+                    None if is_last => return false,
                     None => None,
                     Some(_) if state.handles_gone || state.waiting_bytes >= Self::BATCH_BYTES => {
                         return true;
@@ -176,7 +197,7 @@ impl Outbox {
             let changed = self.changed.notified();
             {
                 let state = self.lock();
-                if state.handles_gone && state.pending.is_empty() {
+                if state.handles_gone && state.size().0 == 0 {
                     return;
                 }
             }
@@ -185,7 +206,7 @@ impl Outbox {
     }
 
     /// Takes all events that wait. They stay pending.
-    pub(crate) fn take(&self) -> VecDeque<Entry> {
+    pub(crate) fn take(&self) -> VecDeque<Parcel> {
         let mut state = self.lock();
         state.waiting_bytes = 0;
         std::mem::take(&mut state.waiting)
@@ -214,12 +235,28 @@ impl Outbox {
     }
 
     fn settle(&self, state: &mut State, receipts: &[Receipt]) {
+        let mut wakes_disk = false;
+        let had_room = self.has_room_to_read(state);
         for receipt in receipts {
-            state.pending.remove(&receipt.sequence);
+            let slot = state.pending.remove(&receipt.sequence);
             state.pending_bytes -= receipt.memory;
+            if let (Some(spool), Some(slot)) = (&mut state.spool, slot) {
+                wakes_disk |= spool.settle(slot.row);
+            }
         }
-        self.metrics
-            .outbox(state.pending.len(), state.pending_bytes);
+        let State { spool, pending, .. } = state;
+        if let Some(spool) = spool {
+            spool.forget(|sequence| pending.contains_key(&sequence));
+        }
+        self.show(state);
+        if wakes_disk || (!had_room && self.has_room_to_read(state)) {
+            self.disk_work.notify_one();
+        }
+    }
+
+    /// Whether the disk's thread may read events back: what is in memory is half used up.
+    pub(crate) fn has_room_to_read(&self, state: &State) -> bool {
+        state.pending_bytes < self.max_bytes / 2 && state.pending.len() < self.max_events
     }
 
     /// No handle is left: no more events will come.
@@ -236,9 +273,17 @@ impl Outbox {
     pub(crate) fn accounting(&self) -> Accounting {
         let state = self.lock();
         Accounting {
-            pending: state.pending.len() as u64,
+            pending: state.size().0 as u64,
             ..state.counts
         }
+    }
+
+    /// The pending events that are on the disk.
+    pub(crate) fn kept(&self) -> u64 {
+        let state = self.lock();
+        let written = state.pending.values().filter(|slot| slot.row != 0).count();
+        let behind = state.spool.as_ref().map_or(0, Spool::events_behind);
+        written as u64 + behind
     }
 
     /// How long the oldest pending event has waited. Also sets the gauge of it.
@@ -247,13 +292,82 @@ impl Outbox {
             .lock()
             .pending
             .first_key_value()
-            .map(|(_, at)| at.elapsed());
+            .map(|(_, slot)| slot.accepted_at.elapsed());
         self.metrics.oldest(oldest.unwrap_or_default());
         oldest.unwrap_or_default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn show(&self, state: &State) {
+        let (events, bytes) = state.size();
+        self.metrics.outbox(events, bytes);
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Puts an event where the relay finds it, and returns its place in the order.
+    pub(crate) fn insert(
+        &mut self,
+        subject: Subject,
+        record: &Arc<Record>,
+        sizes: Sizes,
+        accepted_at: Instant,
+        row: u64,
+    ) -> u64 {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        self.pending.insert(sequence, Slot { accepted_at, row });
+        self.pending_bytes += sizes.memory;
+        self.waiting_bytes += sizes.batch;
+        let receipt = Receipt {
+            sequence,
+            accepted_at,
+            subject,
+            memory: sizes.memory,
+            bytes: sizes.batch,
+        };
+        self.waiting.push_back(Parcel {
+            receipt,
+            record: Arc::clone(record),
+        });
+        sequence
+    }
+
+    /// Notes that these events are on the disk in the batch `row`; returns how many of them are
+    /// still pending.
+    pub(crate) fn place(&mut self, events: &[Unwritten], row: u64) -> u64 {
+        let mut left = 0;
+        for sequence in events.iter().filter_map(|event| event.sequence) {
+            if let Some(slot) = self.pending.get_mut(&sequence) {
+                slot.row = row;
+                left += 1;
+            }
+        }
+        left
+    }
+
+    pub(crate) fn is_pending(&self, sequence: u64) -> bool {
+        self.pending.contains_key(&sequence)
+    }
+
+    fn is_all_in_memory(&self) -> bool {
+        self.spool.as_ref().is_none_or(|spool| !spool.is_behind())
+    }
+
+    /// The pending events, and the bytes that count against the bound.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let in_memory = (self.pending.len(), self.pending_bytes);
+        match &self.spool {
+            None => in_memory,
+            Some(spool) => {
+                let behind = usize::try_from(spool.events()).unwrap_or(usize::MAX);
+                let bytes = usize::try_from(spool.bytes()).unwrap_or(usize::MAX);
+                (in_memory.0 + behind, bytes)
+            }
+        }
     }
 }

@@ -10,6 +10,13 @@ use crate::relay::Relay;
 use crate::transport::Transport;
 use crate::watch::Watch;
 use crate::{Accounting, DropReason, PublishError, PublisherOptions, PublisherStatus};
+#[cfg(feature = "disk")]
+use crate::{
+    disk::{DiskOutbox, DiskThread},
+    spool::Spool,
+};
+#[cfg(feature = "disk")]
+use user_metadata_log::OpenError;
 
 /// Takes events and returns at once; its [`PublisherTask`] delivers them. Cheap to clone.
 #[derive(Clone)]
@@ -23,15 +30,39 @@ struct Handle {
 }
 
 impl Publisher {
-    /// Makes a publisher and its task, which the caller spawns.
+    /// Makes a publisher with its outbox in memory, and its task, which the caller spawns.
     pub(crate) fn new<T: Transport>(
         transport: T,
         options: PublisherOptions,
     ) -> (Self, PublisherTask) {
-        let outbox = Arc::new(Outbox::new(&options));
-        let health = Arc::new(Health::default());
+        let outbox = Arc::new(Outbox::new(&options, None));
+        Self::assemble(transport, options, outbox, Arc::default(), None)
+    }
+
+    /// The same with its outbox on disk.
+    #[cfg(feature = "disk")]
+    pub(crate) fn on_disk<T: Transport>(
+        transport: T,
+        options: PublisherOptions,
+        disk: DiskOutbox,
+    ) -> Result<(Self, PublisherTask), OpenError> {
+        let opened = disk.open()?;
+        let outbox = Arc::new(Outbox::new(&options, Some(Spool::of(&disk))));
+        let health = Arc::default();
+        let thread = DiskThread::start(&outbox, &health, disk, opened);
+        let flush = Some(Box::new(thread) as Box<dyn Send>);
+        Ok(Self::assemble(transport, options, outbox, health, flush))
+    }
+
+    fn assemble<T: Transport>(
+        transport: T,
+        options: PublisherOptions,
+        outbox: Arc<Outbox>,
+        health: Arc<Health>,
+        flush: Option<Box<dyn Send>>,
+    ) -> (Self, PublisherTask) {
         let relay = Relay::new(transport, Arc::clone(&outbox), Arc::clone(&health));
-        let watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health));
+        let watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), flush);
         let task = PublisherTask::new(relay, watch, Arc::clone(&outbox));
         (
             Self(Arc::new(Handle {
@@ -109,6 +140,12 @@ impl PublisherMonitor {
     pub fn status(&self) -> PublisherStatus {
         self.health.status()
     }
+
+    /// Returns how many of the pending events are on disk, so that they survive this process.
+    #[must_use]
+    pub fn kept(&self) -> u64 {
+        self.outbox.kept()
+    }
 }
 
 impl fmt::Debug for PublisherMonitor {
@@ -167,5 +204,7 @@ impl fmt::Debug for PublisherTask {
     }
 }
 
+#[cfg(all(test, feature = "disk"))]
+mod disk_tests;
 #[cfg(test)]
 mod tests;

@@ -20,13 +20,13 @@ pub(crate) struct Relay<T: Transport> {
     transport: Arc<T>,
     outbox: Arc<Outbox>,
     health: Arc<Health>,
-    lanes: BTreeMap<u32, Lane<T::Record>>,
-    attempts: FuturesUnordered<BoxFuture<'static, Attempt<T::Record>>>,
+    lanes: BTreeMap<u32, Lane>,
+    attempts: FuturesUnordered<BoxFuture<'static, Attempt>>,
     max_batch_bytes: usize,
 }
 
 /// A batch and what came of sending it.
-type Attempt<R> = (Batch<R>, Result<u64, SendError>);
+type Attempt = (Batch, Result<u64, SendError>);
 
 impl<T: Transport> Relay<T> {
     pub(crate) fn new(transport: T, outbox: Arc<Outbox>, health: Arc<Health>) -> Self {
@@ -69,17 +69,14 @@ impl<T: Transport> Relay<T> {
 
     /// Deals what waits in the outbox to the partitions.
     fn deal(&mut self) {
-        let parcels = self.outbox.take().into_iter().map(|entry| Parcel {
-            receipt: entry.receipt,
-            record: T::convert(entry.record),
-        });
+        let parcels = self.outbox.take();
         self.deal_parcels(parcels);
     }
 
-    fn deal_parcels(&mut self, parcels: impl IntoIterator<Item = Parcel<T::Record>>) {
+    fn deal_parcels(&mut self, parcels: impl IntoIterator<Item = Parcel>) {
         let partitions = self.transport.partitions();
         for parcel in parcels {
-            let partition = partition_for_key(parcel.receipt.user_id.as_bytes(), partitions);
+            let partition = partition_for_key(parcel.key(), partitions);
             self.lanes
                 .entry(partition)
                 .or_default()
@@ -104,7 +101,7 @@ impl<T: Transport> Relay<T> {
         }
     }
 
-    fn send(&self, batch: Batch<T::Record>) {
+    fn send(&self, batch: Batch) {
         let transport = Arc::clone(&self.transport);
         self.attempts.push(Box::pin(async move {
             if batch.failures > 0 {
@@ -118,7 +115,7 @@ impl<T: Transport> Relay<T> {
     }
 
     /// Does what the result of a batch asks for.
-    fn settle(&mut self, batch: Batch<T::Record>, result: Result<u64, SendError>) {
+    fn settle(&mut self, batch: Batch, result: Result<u64, SendError>) {
         let partition = batch.partition;
         let is_gone = partition >= self.transport.partitions().get();
         match result {
@@ -132,7 +129,7 @@ impl<T: Transport> Relay<T> {
         self.health.end(Trouble::Partition(partition));
     }
 
-    fn acknowledge(&mut self, batch: &Batch<T::Record>, offset: u64) {
+    fn acknowledge(&mut self, batch: &Batch, offset: u64) {
         self.outbox.published(&batch.receipts);
         for (receipt, offset) in batch.receipts.iter().zip(offset..) {
             delivered::log(receipt, batch.partition, offset);
@@ -142,7 +139,7 @@ impl<T: Transport> Relay<T> {
         self.free(batch.partition);
     }
 
-    fn send_again(&self, batch: Batch<T::Record>, error: SendError) {
+    fn send_again(&self, batch: Batch, error: SendError) {
         let pending = self.outbox.accounting().pending;
         let trouble = Trouble::Partition(batch.partition);
         self.health.begin(trouble, error.reason(), pending);
@@ -151,10 +148,10 @@ impl<T: Transport> Relay<T> {
     }
 
     /// Sends the first half of a batch that can't be taken as it is; gives up a single event.
-    fn halve(&mut self, mut batch: Batch<T::Record>, error: &SendError) {
+    fn halve(&mut self, mut batch: Batch, error: &SendError) {
         let is_too_large = matches!(error, SendError::TooLarge);
         if let [receipt] = &*batch.receipts {
-            debug!(event_id = %receipt.event_id, %error, "an event is given up");
+            debug!(event_id = receipt.subject.event_id.map(tracing::field::display), %error, "an event is given up");
             let reason = if is_too_large {
                 DropReason::TooLarge
             } else {
@@ -178,7 +175,7 @@ impl<T: Transport> Relay<T> {
     }
 
     /// Deals the events of a partition that is gone to those that are left.
-    fn deal_again(&mut self, mut batch: Batch<T::Record>) {
+    fn deal_again(&mut self, mut batch: Batch) {
         let lane = self.lanes.remove(&batch.partition).unwrap_or_default();
         let parcels = batch.split_off(0).into_iter().chain(lane.waiting);
         self.deal_parcels(parcels);

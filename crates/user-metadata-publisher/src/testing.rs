@@ -83,21 +83,26 @@ impl Memory {
         })))
     }
 
+    /// Whoever had batches under way is gone.
+    pub(crate) fn hang_up(&self) {
+        self.topic().busy.clear();
+    }
+
     pub(crate) fn topic(&self) -> MutexGuard<'_, Topic> {
         self.0.lock().unwrap()
     }
 }
 
 impl Topic {
-    fn store(&mut self, partition: u32, records: &[Record]) {
+    fn store(&mut self, partition: u32, records: &[Arc<Record>]) {
         self.stored
             .entry(partition)
             .or_default()
-            .extend(records.iter().map(number));
+            .extend(records.iter().map(|record| number(record)));
     }
 
     /// Users called `poison…` are rejected, users called `huge…` are too large.
-    fn refusal(&self, records: &[Record]) -> Option<(DropReason, SendError)> {
+    fn refusal(&self, records: &[Arc<Record>]) -> Option<(DropReason, SendError)> {
         let is = |record: &Record, name: &[u8]| record.key.as_ref().unwrap().starts_with(name);
         if records.len() > self.max_records || records.iter().any(|r| is(r, b"huge")) {
             Some((DropReason::TooLarge, SendError::TooLarge))
@@ -111,7 +116,7 @@ impl Topic {
         }
     }
 
-    fn answer(&mut self, partition: u32, records: &[Record]) -> Result<u64, SendError> {
+    fn answer(&mut self, partition: u32, records: &[Arc<Record>]) -> Result<u64, SendError> {
         if let Some((reason, error)) = self.refusal(records) {
             if let [record] = records {
                 self.refused.push((number(record), reason));
@@ -120,7 +125,8 @@ impl Topic {
         }
         let offset = self.stored.entry(partition).or_default().len() as u64;
         self.store(partition, records);
-        self.acknowledged.extend(records.iter().map(number));
+        self.acknowledged
+            .extend(records.iter().map(|record| number(record)));
         Ok(offset)
     }
 }
@@ -133,12 +139,6 @@ fn number(record: &Record) -> u64 {
 }
 
 impl Transport for Memory {
-    type Record = Record;
-
-    fn convert(record: Record) -> Record {
-        record
-    }
-
     async fn connect(&self) -> Result<(), SendError> {
         let mut topic = self.topic();
         if topic.connect_failures == 0 {
@@ -152,7 +152,7 @@ impl Transport for Memory {
         NonZeroU32::new(self.topic().partitions).unwrap()
     }
 
-    async fn send(&self, partition: u32, records: Arc<Vec<Record>>) -> Result<u64, SendError> {
+    async fn send(&self, partition: u32, records: Arc<Vec<Arc<Record>>>) -> Result<u64, SendError> {
         let fault = {
             let mut topic = self.topic();
             assert!(

@@ -8,11 +8,6 @@ use user_metadata_events::Record;
 /// What carries records to a topic. The relay has one [`send`](Self::send) in flight per
 /// partition, so a partition keeps the order.
 pub(crate) trait Transport: Send + Sync + 'static {
-    /// A record as the carrier takes it.
-    type Record: Clone + Send + Sync + 'static;
-
-    fn convert(record: Record) -> Self::Record;
-
     /// Gets ready to send. Called until it succeeds, before anything else; returns in bounded
     /// time.
     fn connect(&self) -> impl Future<Output = Result<(), SendError>> + Send;
@@ -26,7 +21,7 @@ pub(crate) trait Transport: Send + Sync + 'static {
     fn send(
         &self,
         partition: u32,
-        records: Arc<Vec<Self::Record>>,
+        records: Arc<Vec<Arc<Record>>>,
     ) -> impl Future<Output = Result<u64, SendError>> + Send;
 
     /// Lets go of everything, so that another process can take over.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::health::{Health, Trouble};
 use crate::losses::Losses;
@@ -17,7 +17,11 @@ pub(crate) struct Watch {
     health: Arc<Health>,
     losses: Losses,
     refused: u64,
+    disk: Option<Flush>,
 }
+
+/// What is dropped before the last account: it puts on disk what is left.
+type Flush = Box<dyn Send>;
 
 impl Watch {
     const EVERY: Duration = Duration::from_secs(1);
@@ -25,12 +29,13 @@ impl Watch {
     /// A broker that is frozen answers nothing until the request's deadline; this is sooner.
     const STALLED: Duration = Duration::from_secs(5);
 
-    pub(crate) fn new(outbox: Arc<Outbox>, health: Arc<Health>) -> Self {
+    pub(crate) fn new(outbox: Arc<Outbox>, health: Arc<Health>, disk: Option<Flush>) -> Self {
         Self {
             outbox,
             health,
             losses: Losses::default(),
             refused: 0,
+            disk,
         }
     }
 
@@ -73,13 +78,24 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.outbox.end();
+        self.disk = None;
         let accounting = self.outbox.accounting();
         if let Some(lost) = self.losses.finish(accounting.dropped) {
             report(&lost);
         }
-        match accounting.pending {
-            0 => self.health.finish(),
-            events => error!(events, "events were not delivered in time and are lost"),
+        if accounting.pending == 0 {
+            return self.health.finish();
+        }
+        let kept = self.outbox.kept().min(accounting.pending);
+        if kept > 0 {
+            warn!(
+                events = kept,
+                "events were not delivered in time; they stay in the outbox for the next start"
+            );
+        }
+        let events = accounting.pending - kept;
+        if events > 0 {
+            error!(events, "events were not delivered in time and are lost");
         }
     }
 }
@@ -90,6 +106,7 @@ fn report(lost: &Dropped) {
         queue_full = lost.get(DropReason::QueueFull),
         too_large = lost.get(DropReason::TooLarge),
         rejected = lost.get(DropReason::Rejected),
+        unreadable = lost.get(DropReason::Unreadable),
         "events are lost",
     );
 }

@@ -9,7 +9,7 @@ use rskafka::record::Record;
 use super::classify::Failure;
 use super::session::Session;
 use super::{Compression, ConnectError, ProduceError};
-use crate::{KafkaOptions, KafkaRecord, TopicSpec, TopicState};
+use crate::{KafkaOptions, KafkaRecordRef, TopicSpec, TopicState};
 
 /// Makes the topic if the cluster lacks it, and says what is there. Call it before anything else
 /// that names the topic: a broker with auto-creation makes a topic with its own number of
@@ -89,12 +89,15 @@ impl Producer {
     /// # Cancel safety
     ///
     /// A dropped call may or may not have written the batch.
-    pub async fn produce(
+    pub async fn produce<R>(
         &self,
         partition: u32,
-        records: &[KafkaRecord],
+        records: &[R],
         compression: Compression,
-    ) -> Result<u64, ProduceError> {
+    ) -> Result<u64, ProduceError>
+    where
+        for<'a> KafkaRecordRef<'a>: From<&'a R>,
+    {
         let in_use = self.current().session.clone();
         if let Some(session) = in_use {
             match self.write(&session, partition, records, compression).await {
@@ -111,14 +114,20 @@ impl Producer {
             .map_err(|(Failure::Session(error) | Failure::Batch(error))| error)
     }
 
-    async fn write(
+    async fn write<R>(
         &self,
         session: &Arc<Session>,
         partition: u32,
-        records: &[KafkaRecord],
+        records: &[R],
         compression: Compression,
-    ) -> Result<u64, Failure> {
-        let records = records.iter().map(to_rskafka).collect();
+    ) -> Result<u64, Failure>
+    where
+        for<'a> KafkaRecordRef<'a>: From<&'a R>,
+    {
+        let records = records
+            .iter()
+            .map(|record| to_rskafka(KafkaRecordRef::from(record)))
+            .collect();
         let result = session
             .write(partition, records, compression.to_rskafka())
             .await;
@@ -154,10 +163,10 @@ impl Producer {
     }
 }
 
-fn to_rskafka(record: &KafkaRecord) -> Record {
+fn to_rskafka(record: KafkaRecordRef<'_>) -> Record {
     Record {
-        key: record.key.clone(),
-        value: record.value.clone(),
+        key: record.key.map(<[u8]>::to_vec),
+        value: record.value.map(<[u8]>::to_vec),
         headers: record.headers.iter().cloned().collect(),
         timestamp: timestamp(record.timestamp_ms),
     }

@@ -145,6 +145,7 @@ fn check(outcome: &Outcome) {
         given_up(DropReason::TooLarge),
         given_up(DropReason::Rejected),
         refused(|error| matches!(error, PublishError::Closed)),
+        0,
     ];
     assert_eq!(
         accounting
@@ -505,7 +506,11 @@ fn lost_events_are_an_error_with_their_count_and_the_status_says_so() {
     });
     let errors = lines.of(Level::ERROR);
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(errors[0].contains("events are lost events=15 queue_full=15 too_large=0 rejected=0"));
+    assert!(
+        errors[0].contains(
+            "events are lost events=15 queue_full=15 too_large=0 rejected=0 unreadable=0"
+        )
+    );
 }
 
 #[test]

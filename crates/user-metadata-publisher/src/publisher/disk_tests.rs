@@ -1,0 +1,312 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::{collection::vec, prelude::*};
+use tokio::time::{sleep, timeout};
+use tracing::Level;
+use user_metadata_log::DiskQueueReader;
+
+use super::*;
+use crate::testing::{Fault, Lines, Memory, event};
+
+fn run<F: Future>(test: F) -> F::Output {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().build().unwrap().block_on(test)
+}
+
+/// Waits for what the disk's thread does, which runs by the true clock.
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let waited = timeout(Duration::from_secs(30), async {
+        while !condition() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "{what}");
+}
+
+fn start(memory: &Memory, path: &Path, max_bytes: usize) -> (Publisher, PublisherTask) {
+    let options = PublisherOptions {
+        max_bytes,
+        linger: Duration::from_millis(1),
+        ..Default::default()
+    };
+    Publisher::on_disk(memory.clone(), options, DiskOutbox::new(path)).unwrap()
+}
+
+fn assert_adds_up(a: &Accounting) {
+    assert_eq!(
+        a.accepted + a.recovered,
+        a.published + a.pending + a.dropped.total(),
+        "{a:?}"
+    );
+}
+
+fn records_in(path: &Path) -> u64 {
+    let reader = DiskQueueReader::open(path).unwrap();
+    reader.contents().unwrap().records
+}
+
+fn away() -> Memory {
+    let memory = Memory::new([]);
+    memory.topic().connect_failures = u32::MAX;
+    memory
+}
+
+/// The numbers in each partition, without repetitions: each user's are to rise.
+fn check_order(memory: &Memory, users: &[String]) {
+    for stored in memory.topic().stored.values() {
+        let mut newest = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        for number in stored.iter().filter(|number| seen.insert(**number)) {
+            let user = &users[usize::try_from(*number).unwrap()];
+            assert!(
+                newest
+                    .insert(user, number)
+                    .is_none_or(|before| before < number),
+                "{user}: {stored:?}"
+            );
+        }
+    }
+}
+
+fn stored(memory: &Memory) -> BTreeSet<u64> {
+    memory.topic().stored.values().flatten().copied().collect()
+}
+
+#[test]
+fn what_one_process_leaves_on_disk_the_next_one_delivers_in_order() {
+    let (lines, _guard) = Lines::collect();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    let users: Vec<String> = (0..300).map(|n| format!("user-{}", n % 7)).collect();
+    run(async {
+        let memory = away();
+        let (publisher, task) = start(&memory, &path, 1 << 20);
+        let monitor = publisher.monitor();
+        let task = tokio::spawn(task.run());
+        for (n, user) in users.iter().enumerate() {
+            publisher.publish(event(n as u64, user), None).unwrap();
+        }
+        until("all are on disk", || monitor.kept() == 300).await;
+        task.abort();
+        drop(task.await);
+        assert_eq!(monitor.accounting().pending, 300);
+        assert_eq!(records_in(&path), 300);
+
+        memory.topic().connect_failures = 0;
+        let (publisher, task) = start(&memory, &path, 1 << 20);
+        assert_eq!(publisher.accounting().recovered, 300);
+        drop(publisher);
+        let accounting = task.run().await;
+        assert_adds_up(&accounting);
+        assert_eq!((accounting.recovered, accounting.published), (300, 300));
+        assert_eq!(memory.topic().acknowledged.len(), 300);
+        check_order(&memory, &users);
+    });
+    assert_eq!(records_in(&path), 0, "what is acknowledged is removed");
+    let warnings = lines.of(Level::WARN);
+    assert!(
+        warnings
+            .iter()
+            .any(|line| line.contains("they stay in the outbox for the next start events=300")),
+        "{warnings:?}"
+    );
+    assert_eq!(lines.of(Level::ERROR), [""; 0]);
+}
+
+#[test]
+fn what_memory_does_not_hold_waits_on_disk_and_comes_back_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    let users: Vec<String> = (0..3_000).map(|n| format!("user-{}", n % 11)).collect();
+    run(async {
+        let memory = away();
+        memory.topic().connect_failures = 3;
+        let (publisher, task) = start(&memory, &path, 100_000);
+        let monitor = publisher.monitor();
+        for (n, user) in users.iter().enumerate() {
+            while publisher.publish(event(n as u64, user), None).is_err() {
+                // The disk takes what memory does not, as fast as it can.
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+        until("all are on disk", || monitor.kept() == 3_000).await;
+        let refused = monitor.accounting().dropped.get(DropReason::QueueFull);
+        drop(publisher);
+        let accounting = task.run().await;
+        assert_adds_up(&accounting);
+        assert_eq!(accounting.published, 3_000);
+        assert_eq!(accounting.dropped.total(), refused);
+        assert_eq!(memory.topic().acknowledged.len(), 3_000);
+        check_order(&memory, &users);
+    });
+    assert_eq!(records_in(&path), 0);
+}
+
+#[test]
+fn the_disk_is_bounded_and_the_newest_events_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    run(async {
+        let memory = away();
+        let disk = DiskOutbox {
+            max_bytes: std::num::NonZeroU64::new(100_000).unwrap(),
+            ..DiskOutbox::new(&path)
+        };
+        let options = PublisherOptions::default();
+        let (publisher, task) = Publisher::on_disk(memory.clone(), options, disk).unwrap();
+        let is_taken = |n: &u64| publisher.publish(event(*n, "a"), None).is_ok();
+        let wanted: BTreeSet<u64> = (0..1_000).filter(is_taken).collect();
+        let taken = wanted.len();
+        assert!((100..400).contains(&taken), "{taken}");
+        let accounting = publisher.accounting();
+        assert_adds_up(&accounting);
+        assert_eq!(accounting.pending, taken as u64);
+        memory.topic().connect_failures = 0;
+        drop(publisher);
+        assert_eq!(task.run().await.published, taken as u64);
+        assert_eq!(stored(&memory), wanted);
+    });
+}
+
+#[test]
+fn a_disk_that_refuses_is_said_and_tried_again_while_events_go_on_from_memory() {
+    let (lines, _guard) = Lines::collect();
+    let dir = tempfile::tempdir().unwrap();
+    // A file where the folder is to be.
+    let folder = dir.path().join("data");
+    std::fs::write(&folder, "").unwrap();
+    let path = folder.join("outbox.db");
+    run(async {
+        let memory = Memory::new([]);
+        let (publisher, task) = start(&memory, &path, 1 << 20);
+        let monitor = publisher.monitor();
+        let task = tokio::spawn(task.run());
+        publisher.publish(event(0, "a"), None).unwrap();
+        until("it is published", || monitor.accounting().published == 1).await;
+        let PublisherStatus::Degraded { reason, .. } = publisher.status() else {
+            panic!("{:?}", publisher.status())
+        };
+        assert!(reason.ends_with("events wait in memory only"), "{reason}");
+        std::fs::remove_file(&folder).unwrap();
+        until("it is well", || {
+            monitor.status() == PublisherStatus::Healthy
+        })
+        .await;
+        memory
+            .topic()
+            .faults
+            .extend(vec![Fault::Unavailable(200); 3]);
+        publisher.publish(event(1, "a"), None).unwrap();
+        until("it is on disk", || monitor.kept() == 1).await;
+        drop(publisher);
+        assert_eq!(task.await.unwrap().published, 2);
+    });
+    let warnings = lines.of(Level::WARN);
+    let of_disk = warnings
+        .iter()
+        .filter(|line| line.contains("the outbox is not on disk"));
+    assert_eq!(of_disk.count(), 1, "{warnings:?}");
+}
+
+#[test]
+fn a_second_publisher_on_the_same_outbox_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    let first = start(&away(), &path, 1 << 20);
+    let second = Publisher::on_disk(away(), PublisherOptions::default(), DiskOutbox::new(&path));
+    assert!(matches!(second, Err(OpenError::InUse { .. })));
+    drop(first);
+    start(&away(), &path, 1 << 20);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Publish(u8, u8),
+    Wait(u64),
+    /// The process ends in good order, and the next one starts.
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (0_u8..7, 1_u8..30).prop_map(|(user, count)| Step::Publish(user, count)),
+        2 => (0_u64..8).prop_map(Step::Wait),
+        1 => Just(Step::Restart),
+    ]
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        3 => Just(Fault::None),
+        1 => (0_u64..5).prop_map(Fault::Slow),
+        1 => (0_u64..5).prop_map(Fault::Unavailable),
+        1 => (0_u64..5).prop_map(Fault::AnswerLost),
+        1 => (0_usize..5).prop_map(Fault::Partial),
+    ]
+}
+
+async fn play(steps: &[Step], faults: &[Fault], max_bytes: usize, path: &Path) {
+    let memory = Memory::new(faults.iter().copied());
+    let mut users = Vec::new();
+    let mut wanted = BTreeSet::new();
+    let (mut publisher, task) = start(&memory, path, max_bytes);
+    let mut task = tokio::spawn(task.run());
+    for step in steps {
+        match step {
+            Step::Publish(user, count) => {
+                for _ in 0..*count {
+                    let number = users.len() as u64;
+                    users.push(format!("user-{user}"));
+                    let event = event(number, &format!("user-{user}"));
+                    if publisher.publish(event, None).is_ok() {
+                        wanted.insert(number);
+                    }
+                }
+                assert_adds_up(&publisher.accounting());
+            }
+            Step::Wait(ms) => sleep(Duration::from_millis(*ms)).await,
+            Step::Restart => {
+                let before = publisher.monitor();
+                task.abort();
+                drop(task.await);
+                drop(publisher);
+                memory.hang_up();
+                let left = before.accounting();
+                assert_adds_up(&left);
+                assert_eq!(left.pending, before.kept(), "all of it is on disk");
+                let started = start(&memory, path, max_bytes);
+                publisher = started.0;
+                // A batch is removed as a whole.
+                assert!(publisher.accounting().recovered >= left.pending);
+                task = tokio::spawn(started.1.run());
+            }
+        }
+    }
+    drop(publisher);
+    let accounting = timeout(Duration::from_secs(60), task)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_adds_up(&accounting);
+    assert_eq!(accounting.pending, 0);
+    assert_eq!(stored(&memory), wanted);
+    check_order(&memory, &users);
+    assert_eq!(records_in(path), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_event_that_was_taken_arrives_in_order_whatever_fails_and_however_often_it_starts_anew(
+        steps in vec(step(), 1..40),
+        faults in vec(fault(), 0..20),
+        max_bytes in prop_oneof![Just(20_000_usize), Just(1 << 20)],
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        run(play(&steps, &faults, max_bytes, &dir.path().join("outbox.db")));
+    }
+}
