@@ -88,6 +88,22 @@ fn every_variable_and_flag_is_one_that_a_program_has() {
 }
 
 #[test]
+fn the_image_is_built_by_our_compiler_and_named_by_our_version() {
+    let toolchain: toml::Table = read("rust-toolchain.toml").parse().unwrap();
+    let compiler = toolchain["toolchain"]["channel"].as_str().unwrap();
+    assert!(read("Dockerfile").contains(&format!("\nFROM rust:{compiler}-")));
+    let workspace: toml::Table = read("Cargo.toml").parse().unwrap();
+    let version = workspace["workspace"]["package"]["version"]
+        .as_str()
+        .unwrap();
+    for program in ["ws-server", "metadata-consumer"] {
+        let manifest = read(&format!("deploy/kubernetes/{program}.yaml"));
+        let image = format!(" image: user-metadata:{version}\n");
+        assert!(manifest.contains(&image), "{program}: not{image}");
+    }
+}
+
+#[test]
 fn every_yaml_file_can_be_read() {
     let files = shipped();
     let yaml = files.iter().filter(|(path, _)| {
