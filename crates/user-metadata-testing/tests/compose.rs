@@ -16,7 +16,10 @@ fn parsed() -> Result<String, Missing> {
         Command::new(tool("docker-compose", "install Docker's compose")?)
     };
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docker-compose.dev.yml");
-    let output = compose.args(["--file", file, "config"]).output().unwrap();
+    let output = compose
+        .args(["--file", file, "--profile", "app", "config"])
+        .output()
+        .unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{complaint}");
     let rendered = String::from_utf8(output.stdout).unwrap();
@@ -34,12 +37,19 @@ fn the_compose_file_is_understood_and_says_what_the_readme_promises() {
         "kafka:",
         "redis:",
         "postgres:",
+        // The programs are built from here, and only asked for.
+        "ws-server:",
+        "metadata-consumer:",
+        "USER_METADATA_BROKERS: kafka:29092",
+        "condition: service_healthy",
     ] {
         assert!(lines.contains(&line), "no {line:?} in\n{parsed}");
     }
     let starts = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
     assert_eq!(starts("image:"), 3);
     assert_eq!(starts("healthcheck:"), 3);
+    assert_eq!(starts("build:"), 2);
+    assert_eq!(starts("profiles:"), 2);
     let images = lines.iter().filter_map(|line| line.strip_prefix("image: "));
     for image in images {
         let tag = image.split_once(':').map_or("", |(_, tag)| tag);

@@ -1,0 +1,58 @@
+//! The files that the tests read.
+
+use std::path::{Path, PathBuf};
+
+use saphyr::{LoadableYamlNode as _, Yaml};
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+pub(crate) fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// All files in `folder`, with their paths below the root.
+pub(crate) fn files(folder: &str) -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(root().join(folder)).unwrap();
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.unwrap();
+        let path = format!("{folder}/{}", entry.file_name().into_string().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push((path.clone(), read(&path)));
+        }
+    }
+    found
+}
+
+/// What operators get.
+pub(crate) fn shipped() -> Vec<(String, String)> {
+    let top = ["Dockerfile", "docker-compose.dev.yml"];
+    let top = top.map(|path| (path.to_owned(), read(path)));
+    files("deploy").into_iter().chain(top).collect()
+}
+
+/// Where the programs' flags are written.
+pub(crate) fn sources() -> String {
+    let crates = [
+        "crates/user-metadata-cli/src",
+        "bin/ws-server/src",
+        "bin/metadata-consumer/src",
+    ];
+    crates
+        .iter()
+        .flat_map(|folder| files(folder))
+        .map(|(_, text)| text)
+        .collect()
+}
+
+/// The first document.
+pub(crate) fn one(text: &str) -> Yaml<'_> {
+    Yaml::load_from_str(text).unwrap().swap_remove(0)
+}
