@@ -33,7 +33,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
 /// crates as the tests and nothing is compiled twice.
 const ALL: [&str; 2] = ["--workspace", "--all-features"];
 
-fn programs() -> Result<std::path::PathBuf, Failure> {
+/// Builds them, and all tests with them; the folder that they are in.
+pub(crate) fn programs() -> Result<std::path::PathBuf, Failure> {
     succeed(cargo(&["build", "--all-targets"]).args(ALL))?;
     Ok(target()?.join("debug"))
 }

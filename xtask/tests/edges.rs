@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which of our crates may use which, outside of its tests.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("user-metadata-events", &[]),
     ("user-metadata-ua", &[]),
     ("user-metadata-kafka", &[]),
@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("user-metadata-cli", &["kafka"]),
     ("user-metadata-testing", &["events", "log"]),
     ("user-metadata-bench", &["events", "log", "testing"]),
+    ("user-metadata-faults", &["testing"]),
     (
         "ws-server",
         &[

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags};
-use user_metadata_testing::load::Load;
+use user_metadata_testing::load::{Load, percentile};
 use user_metadata_testing::process::{MetadataConsumer, WsServer};
 use user_metadata_testing::{Scratch, until};
 
@@ -77,23 +77,4 @@ fn watch(path: &str) -> Result<Vec<Duration>, Failure> {
         (latencies.len() >= JOINS as usize).then_some(())
     });
     Ok(latencies)
-}
-
-/// Of sorted values.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_percentile_is_the_smallest_value_that_covers_it() {
-        let sorted: Vec<Duration> = (1..=200).map(Duration::from_millis).collect();
-        assert_eq!(percentile(&sorted, 50), Duration::from_millis(100));
-        assert_eq!(percentile(&sorted, 99), Duration::from_millis(198));
-        assert_eq!(percentile(&[], 99), Duration::ZERO);
-    }
 }

@@ -29,6 +29,7 @@ async fn silent() -> (TcpListener, KafkaOptions) {
 mod produce {
     use std::num::{NonZeroU16, NonZeroU32};
 
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use user_metadata_kafka::{ConnectError, Producer, TopicSpec, ensure_topic};
 
     use super::*;
@@ -44,6 +45,38 @@ mod produce {
             .unwrap_err();
         assert!(matches!(error, ConnectError::Unavailable(_)), "{error:?}");
         assert!(error.is_retriable());
+    }
+
+    /// The most memory that this process had so far, where the system says so.
+    fn most_memory() -> Option<u64> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kib << 10)
+    }
+
+    #[tokio::test]
+    async fn a_producer_does_not_take_the_memory_that_a_web_server_seems_to_announce() {
+        let (listener, options) = silent().await;
+        let (before, topic) = (most_memory(), topic());
+        let answer = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_u8().await.unwrap();
+            stream
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .await
+                .unwrap();
+            // It has taken what it takes when it hangs up.
+            drop(stream.read_to_end(&mut Vec::new()).await);
+        };
+        let (connected, ()) = tokio::join!(Producer::connect(&options, &topic), answer);
+        let error = connected.unwrap_err();
+        assert!(matches!(error, ConnectError::Timeout(LIMIT)), "{error:?}");
+        if let (Some(before), Some(after)) = (before, most_memory()) {
+            assert!(after < before + (40 << 20), "{before} B became {after} B");
+        }
     }
 
     #[tokio::test]

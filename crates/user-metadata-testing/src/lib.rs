@@ -11,6 +11,7 @@ mod readme {}
 
 #[cfg(feature = "browser")]
 pub mod browser;
+mod disk;
 pub mod http;
 pub mod kafka;
 #[cfg(feature = "load")]
@@ -22,6 +23,7 @@ mod scratch;
 mod target;
 mod until;
 
+pub use disk::SmallDisk;
 pub use missing::{Missing, SKIPS, tool};
 pub use port::Port;
 pub use scratch::Scratch;

@@ -21,6 +21,11 @@ use crate::{KafkaOptions, TopicSpec, TopicState};
 /// The brokers learn of a new topic some milliseconds after the controller has made it.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// The largest answer that is read, in bytes: the list of the topics of a cluster with some 100,000
+/// partitions. rskafka takes this much memory for what claims to be as long or longer, as the words
+/// of a web server do ("HTTP" is a length of a gigabyte), and 100 MiB by default.
+const MAX_ANSWER: usize = 16 << 20;
+
 pub(super) struct Session {
     client: Client,
     topic: String,
@@ -54,6 +59,7 @@ impl Session {
     ) -> Result<(Self, TopicState), ConnectError> {
         let build = ClientBuilder::new(options.brokers().to_vec())
             .client_id(options.client_id())
+            .max_message_size(MAX_ANSWER)
             .backoff_config(no_retries())
             .build();
         let client = deadline(options.connect_timeout(), build)

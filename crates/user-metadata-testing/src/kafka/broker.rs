@@ -1,8 +1,12 @@
+use std::net::SocketAddr;
+
+use super::Properties;
 use super::jars::Jars;
+use super::node::{Node, voters};
 use super::ready::wait_until_ready;
+use crate::disk::SmallDisk;
 use crate::missing::Missing;
-use crate::port::Port;
-use crate::process::Running;
+use crate::process::{Program, Running};
 use crate::scratch::Scratch;
 
 /// One broker of its own, on a free port, with its own data; gone when this is dropped.
@@ -10,9 +14,8 @@ use crate::scratch::Scratch;
 pub struct Broker {
     running: Option<Running>,
     jars: Jars,
-    listen: Port,
+    node: Node,
     scratch: Scratch,
-    _controller: Port,
 }
 
 impl Broker {
@@ -33,32 +36,60 @@ impl Broker {
     ///
     /// As [`start`](Self::start).
     pub fn stopped() -> Result<Self, Missing> {
+        Self::with(&Properties::default())
+    }
+
+    /// One that does not run yet, with these properties besides those it has by default.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn with(properties: &Properties) -> Result<Self, Missing> {
+        let node = Node::new(1);
+        let properties = node.properties(&voters([&node])).replaced_by(properties);
+        let mut broker = Self::new(node, &properties)?;
+        broker.begin_format().wait_until_formatted();
+        Ok(broker)
+    }
+
+    /// A node of a cluster, which is to be formatted.
+    pub(super) fn new(node: Node, properties: &Properties) -> Result<Self, Missing> {
         let jars = Jars::find()?;
-        let (listen, controller) = (Port::free(), Port::free());
         let scratch = Scratch::new("kafka");
-        let properties = scratch.file("server.properties");
-        let text = server_properties(&listen, &controller, &scratch);
-        let written = std::fs::write(&properties, text);
-        assert!(written.is_ok(), "{properties}: {written:?}");
-        let format = ["format", "-t", CLUSTER_ID, "-c", &properties];
-        let formatted = jars.program("kafka.tools.StorageTool", &format).start();
-        match formatted.map(Running::wait) {
-            Ok(ended) if ended.code == Some(0) => {}
-            other => panic!("Kafka's storage could not be formatted: {other:?}"),
-        }
+        let file = scratch.file("server.properties");
+        let written = std::fs::write(&file, properties.to_string());
+        assert!(written.is_ok(), "{file}: {written:?}");
         Ok(Self {
             running: None,
             jars,
-            listen,
+            node,
             scratch,
-            _controller: controller,
         })
+    }
+
+    /// Begins to make its storage, which is done once.
+    pub(super) fn begin_format(&mut self) -> &mut Self {
+        let class = "kafka.tools.StorageTool";
+        self.begin(class, &["format", "-t", CLUSTER_ID, "-c"]);
+        self
+    }
+
+    pub(super) fn wait_until_formatted(&mut self) {
+        match self.running.take().map(Running::wait) {
+            Some(ended) if ended.code == Some(0) => {}
+            other => panic!("Kafka's storage could not be formatted: {other:?}"),
+        }
     }
 
     /// What goes into `--brokers`.
     #[must_use]
     pub fn address(&self) -> String {
-        self.listen.to_string()
+        self.node.listen.to_string()
+    }
+
+    /// Where it listens.
+    pub(super) fn listen(&self) -> SocketAddr {
+        self.node.listen.address()
     }
 
     /// Stops it where it is (SIGSTOP): connections stay open, nothing answers.
@@ -78,16 +109,59 @@ impl Broker {
         }
     }
 
+    /// Asks it to stop (SIGTERM), as an operator does, and waits until it has: it hands its
+    /// partitions over to the others. Port and data stay.
+    pub fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            drop(running.stop());
+        }
+    }
+
     /// Starts it again on the same port with the same data, and waits until it answers.
     pub fn restart(&mut self) {
+        self.begin_restart();
+        self.wait_until_it_knows(1);
+    }
+
+    /// [`restart`](Self::restart) without the waiting.
+    pub(super) fn begin_restart(&mut self) {
         self.kill();
-        let properties = self.scratch.file("server.properties");
-        match self.jars.program("kafka.Kafka", &[&properties]).start() {
-            Ok(mut running) => {
-                wait_until_ready(&mut running, self.listen.address());
-                self.running = Some(running);
-            }
-            Err(error) => panic!("Kafka could not be started: {error}"),
+        self.begin("kafka.Kafka", &[]);
+    }
+
+    /// Waits until it knows so many brokers of its cluster.
+    pub(super) fn wait_until_it_knows(&mut self, brokers: u32) {
+        let address = self.node.listen.address();
+        match &mut self.running {
+            Some(running) => wait_until_ready(running, address, brokers),
+            None => panic!("the broker does not run"),
+        }
+    }
+
+    /// Whether it runs, a frozen one too. One may end by itself, e.g. when its disk is full.
+    pub fn is_running(&mut self) -> bool {
+        self.running
+            .as_mut()
+            .is_some_and(|running| !running.has_ended())
+    }
+
+    /// The small disk that its data is on, if it has one.
+    #[must_use]
+    pub fn disk(&self) -> Option<&SmallDisk> {
+        self.node.disk.as_ref()
+    }
+
+    /// Starts one of Kafka's programs with the properties behind its arguments.
+    fn begin(&mut self, class: &str, arguments: &[&str]) {
+        let program = self.jars.program(class, arguments);
+        let program = program.arg(self.scratch.file("server.properties"));
+        let program = match &self.node.disk {
+            Some(disk) => program.on(disk),
+            None => program,
+        };
+        match Program::start(program) {
+            Ok(running) => self.running = Some(running),
+            Err(error) => panic!("{class} could not be started: {error}"),
         }
     }
 
@@ -99,30 +173,5 @@ impl Broker {
     }
 }
 
-/// Any 16 bytes in base64: a broker talks to no other here.
+/// Any 16 bytes in base64: a cluster talks to no other here.
 const CLUSTER_ID: &str = "dXNlci1tZXRhZGF0YS10ZQ";
-
-fn server_properties(listen: &Port, controller: &Port, scratch: &Scratch) -> String {
-    let data = scratch.file("data");
-    format!(
-        "process.roles=broker,controller\n\
-         node.id=1\n\
-         controller.quorum.voters=1@{controller}\n\
-         listeners=PLAINTEXT://{listen},CONTROLLER://{controller}\n\
-         advertised.listeners=PLAINTEXT://{listen}\n\
-         controller.listener.names=CONTROLLER\n\
-         inter.broker.listener.name=PLAINTEXT\n\
-         log.dirs={data}\n\
-         offsets.topic.replication.factor=1\n\
-         offsets.topic.num.partitions=5\n\
-         transaction.state.log.replication.factor=1\n\
-         transaction.state.log.min.isr=1\n\
-         group.initial.rebalance.delay.ms=0\n\
-         # A killed broker is let in again when its last session is over; 9 s by default.\n\
-         broker.session.timeout.ms=3000\n\
-         broker.heartbeat.interval.ms=500\n\
-         # Not what a topic of ours has: who relies on the broker's default is found out.\n\
-         num.partitions=1\n\
-         log.retention.check.interval.ms=1000\n"
-    )
-}

@@ -37,9 +37,12 @@ impl Jars {
         })
     }
 
-    /// Runs one of Kafka's programs.
+    /// Runs one of Kafka's programs. It yields to what is tested, as if it were on a machine of its
+    /// own.
     pub(super) fn program(&self, class: &str, arguments: &[&str]) -> Program {
-        Program::new(&self.java)
+        Program::new("nice")
+            .args(["-n", "10"])
+            .arg(&self.java)
             .args(JAVA)
             .args(["-cp", &self.class_path, class])
             .args(arguments)

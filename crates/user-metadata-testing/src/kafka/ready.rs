@@ -5,14 +5,14 @@ use std::time::Duration;
 use crate::process::Running;
 use crate::until::until;
 
-/// Waits until the broker answers a metadata request with itself in it. Kafka writes no line for
-/// it, and its port is open earlier.
-pub(super) fn wait_until_ready(running: &mut Running, address: SocketAddr) {
+/// Waits until the broker answers a metadata request with `brokers` brokers of its cluster in it.
+/// Kafka writes no line for it, and its port is open earlier.
+pub(super) fn wait_until_ready(running: &mut Running, address: SocketAddr, brokers: u32) {
     until("Kafka's start", Duration::from_secs(60), || {
         let lines = running.stdout().so_far();
         assert!(!running.has_ended(), "Kafka ended:\n{}", lines.join("\n"));
-        let brokers = brokers_known_to(address).ok()?;
-        (brokers > 0).then_some(())
+        let known = brokers_known_to(address).ok()?;
+        (known >= brokers).then_some(())
     });
 }
 

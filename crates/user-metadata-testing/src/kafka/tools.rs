@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::jars::Jars;
+use super::topics::{create_topic, topic as topic_state};
 use crate::missing::{Missing, tool};
 use crate::process::{Program, Running};
 
@@ -42,10 +43,9 @@ pub fn java_partitions(
     partitions: u32,
     keys: &[String],
 ) -> Result<BTreeMap<String, u32>, Missing> {
+    create_topic(brokers, topic, partitions)?;
     let jars = Jars::find()?;
     let to = ["--bootstrap-server", brokers, "--topic", topic];
-    let create = jars.program("org.apache.kafka.tools.TopicCommand", &to);
-    output(create.args(["--create", "--partitions", &partitions.to_string()]));
     let produce = jars.program("org.apache.kafka.tools.ConsoleProducer", &to);
     let lines: String = keys.iter().map(|key| format!("{key}\tx\n")).collect();
     output(produce.args(["--property", "parse.key=true"]).input(lines));
@@ -98,16 +98,11 @@ pub fn records(brokers: &str, topic: &str) -> Result<Vec<String>, Missing> {
 ///
 /// [`Missing`] without kcat.
 pub fn partitions(brokers: &str, topic: &str) -> Result<Option<u32>, Missing> {
-    let start = format!("topic \"{topic}\" with ");
-    let listed = kcat(brokers, &["-L"])?;
-    let count = listed.iter().find_map(|line| {
-        let rest = line.trim_start().strip_prefix(&start)?;
-        rest.split(' ').next()?.parse().ok()
-    });
-    Ok(count)
+    let found = topic_state(brokers, topic)?;
+    Ok(found.and_then(|partitions| u32::try_from(partitions.len()).ok()))
 }
 
-fn output(program: Program) -> Vec<String> {
+pub(super) fn output(program: Program) -> Vec<String> {
     match program.start().map(Running::wait) {
         Ok(ended) if ended.code == Some(0) => ended.stdout,
         other => panic!("{other:?}"),

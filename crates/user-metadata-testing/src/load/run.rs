@@ -101,7 +101,7 @@ impl<T> Report<T> {
 
 /// What falls behind is made up for, so that the rate is that of the server's clients and not
 /// that of its answers.
-fn steady(per_second: u32) -> Interval {
+pub(super) fn steady(per_second: u32) -> Interval {
     let mut pace = interval(Duration::from_secs(1) / per_second);
     pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
     pace
@@ -119,7 +119,7 @@ async fn join(address: SocketAddr, number: u32) -> Result<Join, ClientError> {
 }
 
 /// With the headers of a common browser: reading them is part of what a join costs.
-async fn connect(address: SocketAddr) -> Result<Client, ClientError> {
+pub(super) async fn connect(address: SocketAddr) -> Result<Client, ClientError> {
     const HEADERS: [(&str, &str); 2] = [
         (
             "user-agent",

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::thread;
 
 use super::{Lines, Running};
+use crate::disk::SmallDisk;
 use crate::target::{target_directory, workspace};
 
 /// Names the environment variable with the folder of the built programs.
@@ -53,6 +54,31 @@ impl Program {
     #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         self.command.args(arguments);
+        self
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(self, argument: impl AsRef<OsStr>) -> Self {
+        self.args([argument])
+    }
+
+    /// Runs it where `disk` is, in the root folder. What it was told before stays, but for its
+    /// folder and input.
+    #[must_use]
+    pub fn on(mut self, disk: &SmallDisk) -> Self {
+        let mut command = disk.enter();
+        command
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .stdin(Stdio::null())
+            .process_group(0);
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        self.command = command;
         self
     }
 

@@ -84,16 +84,26 @@ impl Running {
         self.wait()
     }
 
-    /// Kills it (SIGKILL), and with it what it has started.
+    /// Kills it (SIGKILL), and with it what it has started. One that has ended is no matter.
     #[must_use]
-    pub fn kill(self) -> Ended {
-        send("KILL", &format!("-{}", self.pid()));
-        self.wait()
+    pub fn kill(mut self) -> Ended {
+        self.kill_in_place()
+    }
+
+    pub(super) fn kill_in_place(&mut self) -> Ended {
+        if !self.has_ended() {
+            send("KILL", &format!("-{}", self.pid()));
+        }
+        self.wait_in_place()
     }
 
     /// Waits until it ends by itself; panics where it doesn't within 60 s.
     #[must_use]
     pub fn wait(mut self) -> Ended {
+        self.wait_in_place()
+    }
+
+    fn wait_in_place(&mut self) -> Ended {
         let what = format!("the end of {}", self.name);
         let status = until(&what, Duration::from_secs(60), || self.exit_status());
         Ended {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use super::{Program, Running};
+use super::{Ended, Program, Running};
+use crate::disk::SmallDisk;
 use crate::http::{self, Response};
 use crate::port::Port;
 use crate::until::until;
@@ -21,13 +22,16 @@ impl WsServer {
     /// Starts one with these flags besides those of its ports, and waits until it answers.
     #[must_use]
     pub fn start(flags: &[&str]) -> Self {
+        Self::start_on(None, flags)
+    }
+
+    /// [`start`](Self::start), with a small disk for what it stores there.
+    #[must_use]
+    pub fn start_on(disk: Option<&SmallDisk>, flags: &[&str]) -> Self {
         let (listen, admin) = (Port::free(), Port::free());
-        let program = Program::built("ws-server")
-            .args(["--listen", &listen.to_string()])
-            .args(["--admin-listen", &admin.to_string()])
-            .args(flags);
+        let running = started(Self::program(disk, flags, [&listen, &admin]));
         let mut server = Self {
-            running: started(program),
+            running,
             listen,
             admin,
         };
@@ -35,10 +39,37 @@ impl WsServer {
         server
     }
 
+    /// Starts another in its place and on its ports, as [`start_on`](Self::start_on) does, once
+    /// this one was killed (SIGKILL).
+    pub fn kill_and_start_on(&mut self, disk: Option<&SmallDisk>, flags: &[&str]) -> Ended {
+        let program = Self::program(disk, flags, [&self.listen, &self.admin]);
+        let killed = self.running.kill_in_place();
+        self.running = started(program);
+        wait_until_alive(&mut self.running, &self.listen);
+        killed
+    }
+
+    fn program(disk: Option<&SmallDisk>, flags: &[&str], ports: [&Port; 2]) -> Program {
+        let program = Program::built("ws-server")
+            .args(["--listen", &ports[0].to_string()])
+            .args(["--admin-listen", &ports[1].to_string()])
+            .args(flags);
+        match disk {
+            Some(disk) => program.on(disk),
+            None => program,
+        }
+    }
+
     /// Where WebSocket clients and pages connect.
     #[must_use]
     pub fn listen(&self) -> &Port {
         &self.listen
+    }
+
+    /// Where operators look.
+    #[must_use]
+    pub fn admin_listen(&self) -> &Port {
+        &self.admin
     }
 
     /// A GET on the public port.

@@ -1,0 +1,122 @@
+/// Something that goes wrong.
+// With TLS and SASL comes one more: credentials that are refused, and accepted again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    ClosedPort,
+    Killed,
+    Frozen,
+    NeverAnswers,
+    Garbage,
+    LeaderMoves,
+    TopicRecreated,
+    PartitionsAdded,
+    TooLarge,
+    NotEnoughReplicas,
+    QuorumLost,
+    BrokerDiskFull,
+    OwnDiskFull,
+    ServerKilled,
+}
+
+impl Fault {
+    pub(crate) const ALL: [Self; 14] = [
+        Self::ClosedPort,
+        Self::Killed,
+        Self::Frozen,
+        Self::NeverAnswers,
+        Self::Garbage,
+        Self::LeaderMoves,
+        Self::TopicRecreated,
+        Self::PartitionsAdded,
+        Self::TooLarge,
+        Self::NotEnoughReplicas,
+        Self::QuorumLost,
+        Self::BrokerDiskFull,
+        Self::OwnDiskFull,
+        Self::ServerKilled,
+    ];
+
+    /// As it is named on the command line and in the table.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ClosedPort => "closed-port",
+            Self::Killed => "killed",
+            Self::Frozen => "frozen",
+            Self::NeverAnswers => "never-answers",
+            Self::Garbage => "garbage",
+            Self::LeaderMoves => "leader-moves",
+            Self::TopicRecreated => "topic-recreated",
+            Self::PartitionsAdded => "partitions-added",
+            Self::TooLarge => "too-large",
+            Self::NotEnoughReplicas => "not-enough-replicas",
+            Self::QuorumLost => "quorum-lost",
+            Self::BrokerDiskFull => "broker-disk-full",
+            Self::OwnDiskFull => "own-disk-full",
+            Self::ServerKilled => "server-killed",
+        }
+    }
+
+    /// What happens, in a line.
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::ClosedPort => "no broker runs when ws-server starts; later all do",
+            Self::Killed => "the leader of partition 0 is killed (-9) and restarted",
+            Self::Frozen => "it is frozen (SIGSTOP) and thawed",
+            Self::NeverAnswers => "something in its place accepts connections and never answers",
+            Self::Garbage => "something in its place answers nonsense",
+            Self::LeaderMoves => "all partitions get another leader, and again",
+            Self::TopicRecreated => "the topic is deleted and made again",
+            Self::PartitionsAdded => "the topic gets 6 partitions instead of 3",
+            Self::TooLarge => "some events are larger than the topic takes",
+            Self::NotEnoughReplicas => "too few copies are in sync",
+            Self::QuorumLost => "two of three brokers are killed (-9) and restarted",
+            Self::BrokerDiskFull => {
+                "the leader's disk is full, of which it dies; then there is room"
+            }
+            Self::OwnDiskFull => "the disk of ws-server's --data-dir is full; then there is room",
+            Self::ServerKilled => "ws-server is killed (-9) while Kafka is away, and started again",
+        }
+    }
+
+    /// With how many brokers it can happen.
+    pub(crate) fn brokers(self) -> &'static [u32] {
+        match self {
+            Self::LeaderMoves | Self::NotEnoughReplicas | Self::QuorumLost => &[3],
+            _ => &[1, 3],
+        }
+    }
+
+    /// Whether it can only be stood with an outbox on disk.
+    pub(crate) fn needs_disk(self) -> bool {
+        matches!(self, Self::OwnDiskFull | Self::ServerKilled)
+    }
+
+    /// How long it lasts, in seconds, besides what it takes to begin and to end it.
+    pub(crate) fn seconds(self) -> u64 {
+        match self {
+            Self::Frozen => 30,
+            // Longer than ws-server waits for an answer.
+            Self::NeverAnswers | Self::NotEnoughReplicas | Self::QuorumLost => 20,
+            _ => 10,
+        }
+    }
+
+    /// Whether ws-server has to say that it is degraded. With brokers left it may not even notice.
+    pub(crate) fn degrades(self, brokers: u32) -> bool {
+        match self {
+            Self::ClosedPort
+            | Self::NotEnoughReplicas
+            | Self::QuorumLost
+            | Self::OwnDiskFull
+            | Self::ServerKilled => true,
+            Self::Killed
+            | Self::Frozen
+            | Self::NeverAnswers
+            | Self::Garbage
+            | Self::BrokerDiskFull => brokers == 1,
+            Self::LeaderMoves | Self::TopicRecreated | Self::PartitionsAdded | Self::TooLarge => {
+                false
+            }
+        }
+    }
+}

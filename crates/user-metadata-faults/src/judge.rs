@@ -1,0 +1,270 @@
+//! Whether all that was promised was kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use user_metadata_testing::load::{TimedJoin, percentile};
+
+use crate::fault::Fault;
+use crate::run::Seen;
+use crate::sample::Sample;
+use crate::table::{Figures, Row, Verdict};
+use crate::topic::{Record, distinct};
+
+/// What the memory of ws-server may grow by besides what waiting events take: buffers, and what the
+/// allocator keeps.
+const MEMORY_SLACK: u64 = 24 << 20;
+
+/// `joined` promises that the event is on disk 5 ms later; the rest is for the reply's way to the
+/// client and the signal's to the server.
+const ON_DISK: Duration = Duration::from_millis(50);
+
+pub(crate) fn judge(seen: &Seen) -> Row {
+    let mut problems = Vec::new();
+    problems.extend(joins(seen));
+    problems.extend(samples(seen));
+    problems.extend(account(seen));
+    problems.extend(losses(seen));
+    problems.extend(order(seen));
+    problems.extend(rows(seen));
+    problems.extend(fault_itself(seen));
+    let figures = Figures {
+        joins: seen.joins.len(),
+        healthy_p99: p99(seen, seen.healthy),
+        faulty_p99: p99(seen, seen.faulty),
+        events: seen.events.clone(),
+        duplicates: seen.records.len() - distinct(&seen.records).len(),
+    };
+    let verdict = if problems.is_empty() {
+        Verdict::Ok
+    } else {
+        Verdict::NotOk(problems)
+    };
+    Row {
+        fault: seen.fault,
+        brokers: seen.brokers,
+        figures: Some(figures),
+        verdict,
+    }
+}
+
+/// Whether nobody was there to answer a join: it was under way while ws-server was killed or
+/// started.
+fn is_excused(seen: &Seen, join: &TimedJoin) -> bool {
+    let away = seen.notes.server_away;
+    away.is_some_and(|(killed, back)| join.due <= back && join.answered >= killed)
+}
+
+/// Every join is answered, and none is kept waiting.
+fn joins(seen: &Seen) -> Vec<String> {
+    let mut problems = Vec::new();
+    let failures = seen.joins.iter().filter(|join| !is_excused(seen, join));
+    let failures: Vec<&String> = failures
+        .filter_map(|join| join.reply.as_ref().err())
+        .collect();
+    if let Some(first) = failures.first() {
+        problems.push(format!("{} joins failed, e.g. {first}", failures.len()));
+    }
+    let (healthy, faulty) = (p99(seen, seen.healthy), p99(seen, seen.faulty));
+    if faulty >= seen.soon && faulty > 2 * healthy {
+        problems.push(format!(
+            "p99 of joins was {faulty:?} instead of {healthy:?}"
+        ));
+    }
+    problems
+}
+
+fn p99(seen: &Seen, (from, to): (Instant, Instant)) -> Duration {
+    let joins = seen.joins.iter().filter(|join| !is_excused(seen, join));
+    let joins = joins.filter(|join| (from..to).contains(&join.due));
+    let mut latencies: Vec<Duration> = joins.map(TimedJoin::latency).collect();
+    latencies.sort_unstable();
+    percentile(&latencies, 99)
+}
+
+/// The account adds up at every moment, and the memory is that of what waits.
+fn samples(seen: &Seen) -> Vec<String> {
+    let mut problems = Vec::new();
+    let good = || {
+        let samples = seen.samples.iter();
+        samples.filter_map(|(at, sample)| Some((*at, sample.as_ref().ok()?)))
+    };
+    let blind = seen.samples.iter().filter(|(at, sample)| {
+        let away = seen.notes.server_away;
+        sample.is_err() && !away.is_some_and(|(killed, back)| (killed..=back).contains(at))
+    });
+    let blind = blind.count();
+    if blind > 0 || good().count() < 10 {
+        let good = good().count();
+        problems.push(format!(
+            "/status answered {good} times and {blind} times not"
+        ));
+    }
+    if let Some((_, sample)) = good().find(|(_, sample)| !sample.events.add_up()) {
+        problems.push(format!("does not add up: {:?}", sample.events));
+    }
+    let before = good().take_while(|(at, _)| *at < seen.healthy.1);
+    let before = before.map(|(_, sample)| sample.memory_bytes).max();
+    let before = before.unwrap_or_default();
+    let allowed = |sample: &Sample| before + MEMORY_SLACK + 2 * sample.outbox_bytes;
+    if let Some((_, sample)) = good().find(|(_, sample)| sample.memory_bytes > allowed(sample)) {
+        let (now, waiting) = (sample.memory_bytes >> 20, sample.outbox_bytes >> 10);
+        let before = before >> 20;
+        problems.push(format!(
+            "{before} MiB grew to {now} MiB for {waiting} KiB that waited"
+        ));
+    }
+    problems
+}
+
+/// In the end nothing is pending, and nothing lost that could be kept.
+fn account(seen: &Seen) -> Vec<String> {
+    let mut problems = Vec::new();
+    let events = &seen.events;
+    if !events.add_up() || events.pending > 0 {
+        problems.push(format!("in the end: {events:?}"));
+    }
+    let answered = seen.joins.iter().filter(|join| join.reply.is_ok()).count() as u64;
+    let is_killed = seen.fault == Fault::ServerKilled;
+    let has_failures = seen.joins.iter().any(|join| join.reply.is_err());
+    if !is_killed && !has_failures && events.accepted != answered {
+        problems.push(format!(
+            "{answered} joins, {} events accepted",
+            events.accepted
+        ));
+    }
+    if is_killed && events.recovered == 0 {
+        problems.push("nothing was recovered".to_owned());
+    }
+    let lost_for_others = events.dropped - events.too_large;
+    if lost_for_others > 0 || (events.too_large > 0) != (seen.fault == Fault::TooLarge) {
+        problems.push(format!(
+            "dropped: {} too large, {lost_for_others} others",
+            events.too_large
+        ));
+    }
+    if seen.exit_code != Some(0) {
+        problems.push(format!("ws-server ended with {:?}", seen.exit_code));
+    }
+    problems
+}
+
+/// What was answered is in the topic, unless it was counted as dropped, and nothing else is.
+fn losses(seen: &Seen) -> Vec<String> {
+    let mut problems = Vec::new();
+    let there = distinct(&seen.records);
+    let is_lost = |join: &&TimedJoin| {
+        let id = join.reply.as_deref().unwrap_or_default();
+        let was_just_killed = seen.notes.server_away.is_some_and(|(killed, back)| {
+            join.answered + ON_DISK > killed && join.answered <= back
+        });
+        !id.is_empty()
+            && !there.contains(id)
+            && !seen.notes.gone_with_topic.contains(id)
+            && !was_just_killed
+    };
+    let lost: Vec<&TimedJoin> = seen.joins.iter().filter(is_lost).collect();
+    if lost.len() as u64 != seen.events.dropped {
+        let first = lost.first().map(|join| &join.reply);
+        let (lost, dropped) = (lost.len(), seen.events.dropped);
+        problems.push(format!(
+            "{lost} events are not in the topic, {dropped} were dropped: {first:?}"
+        ));
+    }
+    let small = lost.iter().filter(|join| !join.is_large).count();
+    if seen.fault == Fault::TooLarge && small > 0 {
+        problems.push(format!("{small} events are lost that were not too large"));
+    }
+    let known = joins_by_name(seen);
+    let foreign = |record: &&Record| !known.contains_key(&(record.user_id.as_str(), record.number));
+    if let Some(record) = seen.records.iter().find(foreign) {
+        problems.push(format!("{record:?} is of no join"));
+    }
+    problems
+}
+
+fn joins_by_name(seen: &Seen) -> BTreeMap<(&str, u32), &TimedJoin> {
+    let joins = seen.joins.iter();
+    let joins = joins.map(|join| ((join.user_id.as_str(), join.number), join));
+    joins.collect()
+}
+
+/// The events of a user stand in one partition, in the order of the joins. Where a user's joins
+/// overlapped there is none; later copies of an event don't count.
+fn order(seen: &Seen) -> Vec<String> {
+    let mut problems = Vec::new();
+    let known = joins_by_name(seen);
+    let mut ids = BTreeSet::new();
+    let mut last_due: BTreeMap<(u64, &str), Instant> = BTreeMap::new();
+    let mut homes: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    let (mut swapped, mut first) = (0, None);
+    for record in &seen.records {
+        let user = record.user_id.as_str();
+        homes.entry(user).or_default().insert(record.partition);
+        let Some(join) = known.get(&(user, record.number)) else {
+            continue;
+        };
+        if join.reply.is_err() || !ids.insert(&record.id) {
+            continue;
+        }
+        let last = last_due.entry((record.partition, user)).or_insert(join.due);
+        if join.answered < *last {
+            swapped += 1;
+            first.get_or_insert(record);
+        }
+        *last = join.due.max(*last);
+    }
+    if swapped > 0 {
+        problems.push(format!("{swapped} events come too late, e.g. {first:?}"));
+    }
+    let moved = homes
+        .values()
+        .filter(|partitions| partitions.len() > 1)
+        .count();
+    if seen.fault != Fault::PartitionsAdded && moved > 0 {
+        problems.push(format!("{moved} users are in several partitions"));
+    }
+    problems
+}
+
+/// The sink has each event of the topic, once.
+fn rows(seen: &Seen) -> Vec<String> {
+    let there = distinct(&seen.records);
+    let rows: BTreeSet<&str> = seen.stored.iter().map(String::as_str).collect();
+    if rows == there && rows.len() == seen.stored.len() {
+        return Vec::new();
+    }
+    let (rows, events) = (seen.stored.len(), there.len());
+    vec![format!("{rows} rows of {events} events in the topic")]
+}
+
+/// A fault that nobody noticed proves nothing.
+fn fault_itself(seen: &Seen) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut states = seen
+        .samples
+        .iter()
+        .filter_map(|(_, sample)| sample.as_ref().ok());
+    if seen.fault.degrades(seen.brokers) && !states.any(|sample| sample.is_degraded) {
+        problems.push("ws-server never said that it was degraded".to_owned());
+    }
+    let expected = if seen.fault == Fault::PartitionsAdded {
+        6
+    } else {
+        3
+    };
+    if seen.partitions != Some(expected) {
+        problems.push(format!(
+            "the topic has {:?} partitions in the end",
+            seen.partitions
+        ));
+    }
+    if seen.fault == Fault::TopicRecreated {
+        let there = distinct(&seen.records);
+        let gone = seen.notes.gone_with_topic.iter();
+        if gone.filter(|id| !there.contains(id.as_str())).count() == 0 {
+            problems.push("nothing went with the old topic".to_owned());
+        }
+    }
+    problems
+}

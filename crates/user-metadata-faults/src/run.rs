@@ -1,0 +1,133 @@
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use user_metadata_testing::kafka::Cluster;
+use user_metadata_testing::load::{SteadyJoins, TimedJoin};
+use user_metadata_testing::process::{Lines, WsServer};
+use user_metadata_testing::{Missing, kafka};
+
+use crate::act::happen;
+use crate::fault::Fault;
+use crate::judge::judge;
+use crate::options::Options;
+use crate::sample::{Events, Sample, Sampler};
+use crate::stage::{Notes, Stage, pass};
+use crate::table::Row;
+use crate::topic::{Record, distinct, records, stored};
+
+const PER_SECOND: u32 = 200;
+const USERS: u32 = 500;
+/// One in so many joins has a long name, where that is what goes wrong.
+const LARGE_EVERY: u32 = 40;
+
+/// All that was seen of one fault.
+pub(crate) struct Seen {
+    pub(crate) fault: Fault,
+    pub(crate) brokers: u32,
+    pub(crate) joins: Vec<TimedJoin>,
+    /// What a join may take in any case.
+    pub(crate) soon: Duration,
+    pub(crate) healthy: (Instant, Instant),
+    pub(crate) faulty: (Instant, Instant),
+    pub(crate) samples: Vec<(Instant, std::io::Result<Sample>)>,
+    /// Once all was delivered.
+    pub(crate) events: Events,
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) partitions: Option<u32>,
+    pub(crate) records: Vec<Record>,
+    /// The ids of all rows.
+    pub(crate) stored: Vec<String>,
+    pub(crate) notes: Notes,
+}
+
+/// Runs one fault: a healthy phase, the fault, what comes afterwards, and the look at what arrived.
+/// ws-server is not restarted in between, unless that is the fault.
+pub(crate) fn run_fault(
+    fault: Fault,
+    options: &Options,
+    cluster: &mut Cluster,
+    runtime: &Runtime,
+    journal: &mut Option<Lines>,
+) -> Result<Row, Missing> {
+    if fault == Fault::ClosedPort {
+        cluster.iter_mut().for_each(|broker| broker.kill());
+    } else {
+        cluster.restart_dead();
+    }
+    let mut stage = Stage::set(fault, options, cluster)?;
+    *journal = Some(stage.server.running.stderr().clone());
+    let sampler = Sampler::begin(&stage.server);
+    let load = load(fault, &stage.server);
+    let load = runtime.block_on(async { load.begin() });
+
+    let healthy;
+    let mut faulty = (Instant::now(), Instant::now());
+    if fault == Fault::ClosedPort {
+        happen(fault, &mut stage, options.hold(fault))?;
+        stage.wait_until_healthy();
+        faulty.1 = Instant::now();
+        healthy = phase(|| pass(options.healthy()));
+    } else {
+        stage.wait_until_healthy();
+        healthy = phase(|| pass(options.healthy()));
+        faulty.0 = Instant::now();
+        happen(fault, &mut stage, options.hold(fault))?;
+        *journal = Some(stage.server.running.stderr().clone());
+        sampler.follow(&stage.server);
+        pass(options.afterwards());
+        faulty.1 = Instant::now();
+    }
+    let joins = runtime.block_on(load.stop());
+    stage.wait_until_delivered();
+    stage.wait_until_healthy();
+    let samples = sampler.stop();
+    let events = Events::read(&stage.status());
+    look_back(stage, |stage| Seen {
+        fault,
+        brokers: u32::try_from(stage.cluster.size()).unwrap_or_default(),
+        joins,
+        soon: options.soon(),
+        healthy,
+        faulty,
+        samples,
+        events,
+        exit_code: None,
+        partitions: None,
+        records: Vec::new(),
+        stored: Vec::new(),
+        notes: std::mem::take(&mut stage.notes),
+    })
+}
+
+/// Looks at what is left when ws-server has ended.
+fn look_back(
+    mut stage: Stage<'_>,
+    seen: impl FnOnce(&mut Stage<'_>) -> Seen,
+) -> Result<Row, Missing> {
+    let mut seen = seen(&mut stage);
+    let (brokers, topic) = (stage.cluster.addresses(), stage.topic.clone());
+    seen.exit_code = stage.server.running.stop().code;
+    seen.partitions = kafka::partitions(&brokers, &topic)?;
+    seen.records = records(&brokers, &topic)?;
+    seen.stored = stored(&brokers, &topic, distinct(&seen.records).len());
+    Ok(judge(&seen))
+}
+
+fn load(fault: Fault, server: &WsServer) -> SteadyJoins {
+    SteadyJoins {
+        address: server.listen().address(),
+        per_second: PER_SECOND,
+        users: USERS,
+        large_every: if fault == Fault::TooLarge {
+            LARGE_EVERY
+        } else {
+            0
+        },
+    }
+}
+
+fn phase(lasts: impl FnOnce()) -> (Instant, Instant) {
+    let begin = Instant::now();
+    lasts();
+    (begin, Instant::now())
+}

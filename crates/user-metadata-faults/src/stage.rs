@@ -1,0 +1,145 @@
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use user_metadata_testing::kafka::{self, Cluster};
+use user_metadata_testing::process::WsServer;
+use user_metadata_testing::{Missing, Scratch, SmallDisk, until};
+
+use crate::fault::Fault;
+use crate::options::Options;
+
+/// How long something that must happen may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// The size of ws-server's disk where that is to be filled.
+const DISK_MIB: u32 = 32;
+
+/// What runs, and what the fault leaves behind.
+pub(crate) struct Stage<'a> {
+    pub(crate) cluster: &'a mut Cluster,
+    pub(crate) topic: String,
+    pub(crate) server: WsServer,
+    pub(crate) disk: Option<SmallDisk>,
+    flags: Vec<String>,
+    pub(crate) notes: Notes,
+    _data: Scratch,
+}
+
+/// What has to be known of a fault to judge it.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// The ids of events that were acknowledged before the topic was made again.
+    pub(crate) gone_with_topic: BTreeSet<String>,
+    /// When ws-server was killed, and when another answered.
+    pub(crate) server_away: Option<(Instant, Instant)>,
+}
+
+impl<'a> Stage<'a> {
+    /// Starts ws-server, in front of a cluster that runs or will run.
+    pub(crate) fn set(
+        fault: Fault,
+        options: &Options,
+        cluster: &'a mut Cluster,
+    ) -> Result<Self, Missing> {
+        // Several runs of one fault may meet on one cluster.
+        let data = Scratch::new(fault.name());
+        let topic = data.path().file_name().unwrap_or_default();
+        let topic = topic.to_string_lossy().into_owned();
+        let disk = match fault {
+            Fault::OwnDiskFull => Some(SmallDisk::new(DISK_MIB)?),
+            _ => None,
+        };
+        let folder = match &disk {
+            Some(disk) => disk.file("data"),
+            None => data.file("data"),
+        };
+        let flags = [
+            "--brokers",
+            &cluster.addresses(),
+            "--topic",
+            &topic,
+            "--replication-factor",
+            &cluster.size().to_string(),
+            "--outbox",
+            &options.outbox.to_string(),
+            "--data-dir",
+            &folder,
+        ];
+        let server = WsServer::start_on(disk.as_ref(), &flags);
+        Ok(Self {
+            flags: flags.map(str::to_owned).to_vec(),
+            cluster,
+            topic,
+            server,
+            disk,
+            notes: Notes::default(),
+            _data: data,
+        })
+    }
+
+    /// The address of a broker that runs.
+    pub(crate) fn living(&mut self) -> String {
+        let brokers = self.cluster.iter_mut();
+        let living = brokers.filter_map(|broker| broker.is_running().then(|| broker.address()));
+        living.take(1).collect()
+    }
+
+    /// The node id of the leader of partition 0.
+    pub(crate) fn leader(&mut self) -> Result<u32, Missing> {
+        let living = self.living();
+        let states = kafka::topic(&living, &self.topic)?.unwrap_or_default();
+        Ok(states.first().and_then(|state| state.leader).unwrap_or(1))
+    }
+
+    /// The index of the leader of partition 0: its fall is noticed.
+    pub(crate) fn victim(&mut self) -> Result<usize, Missing> {
+        Ok(self.leader()? as usize - 1)
+    }
+
+    /// Kills ws-server and starts another in its place.
+    pub(crate) fn kill_server(&mut self) {
+        let killed_at = Instant::now();
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        drop(self.server.kill_and_start_on(self.disk.as_ref(), &flags));
+        self.notes.server_away = Some((killed_at, Instant::now()));
+    }
+
+    /// Waits until ws-server says that nothing is wrong.
+    pub(crate) fn wait_until_healthy(&self) {
+        until("a ws-server that is ready", LIMIT, || {
+            let status = self.status();
+            (status["publisher"]["status"] == "healthy" && status["readiness"]["status"] == "ready")
+                .then_some(())
+        });
+    }
+
+    /// Waits until no event is pending.
+    pub(crate) fn wait_until_delivered(&self) {
+        until("the delivery of all that is pending", 2 * LIMIT, || {
+            (self.status()["events"]["pending"] == 0).then_some(())
+        });
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        serde_json::from_str(&self.server.admin("/status").body).unwrap_or_default()
+    }
+
+    /// The ids of all events that ws-server has called delivered so far.
+    pub(crate) fn delivered(&self) -> BTreeSet<String> {
+        let lines = self.server.running.stderr().so_far();
+        let ids = lines.iter().filter_map(|line| {
+            let (_, rest) = line.split_once("event_id=")?;
+            rest.split(' ').next().map(str::to_owned)
+        });
+        ids.collect()
+    }
+}
+
+/// Lets time pass: what is measured lasts so long.
+pub(crate) fn pass(time: Duration) {
+    let start = Instant::now();
+    until("the time to pass", time + LIMIT, || {
+        (start.elapsed() >= time).then_some(())
+    });
+}
