@@ -2,6 +2,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+#[cfg(feature = "kafka")]
+use clap::Subcommand;
 use clap::{Args as Group, Parser, ValueEnum};
 use user_metadata_cli::{Bytes, HumanDuration, LogArgs, TopicArgs};
 
@@ -10,6 +12,7 @@ use user_metadata_cli::{Bytes, HumanDuration, LogArgs, TopicArgs};
 #[command(
     name = "ws-server",
     version,
+    args_conflicts_with_subcommands = true,
     about = "Tells who connects over WebSocket, and from what: one event per join, to Kafka or to an embedded log"
 )]
 pub(crate) struct Args {
@@ -24,6 +27,56 @@ pub(crate) struct Args {
     #[command(flatten, next_help_heading = "Limits")]
     pub(crate) limits: LimitArgs,
     #[command(flatten, next_help_heading = "Logs")]
+    pub(crate) log: LogArgs,
+    #[cfg(feature = "kafka")]
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[cfg(feature = "kafka")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Looks into the outbox, or delivers what is in it
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
+}
+
+#[cfg(feature = "kafka")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum OutboxCommand {
+    /// Lists the outbox and what was set aside: events, bytes, times of the first and last event
+    Ls(OutboxFile),
+    /// Prints the waiting events, one JSON object a line
+    Cat(OutboxFile),
+    /// Delivers the waiting events to Kafka, removes them and ends; the server must not run
+    Replay(Box<ReplayArgs>),
+}
+
+#[cfg(feature = "kafka")]
+#[derive(Debug, Group)]
+pub(crate) struct OutboxFile {
+    /// The folder of the outbox
+    #[arg(
+        long,
+        env = "USER_METADATA_DATA_DIR",
+        default_value = "./data",
+        value_name = "DIR"
+    )]
+    pub(crate) data_dir: PathBuf,
+    /// Another file, e.g. one that was set aside [default: outbox.db in --data-dir]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[cfg(feature = "kafka")]
+#[derive(Debug, Group)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) topic: TopicArgs,
+    /// Another file, e.g. one that was set aside [default: outbox.db in --data-dir]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
     pub(crate) log: LogArgs,
 }
 
@@ -61,17 +114,13 @@ pub(crate) struct ListenArgs {
 
 #[derive(Debug, Group)]
 pub(crate) struct PublishArgs {
-    /// Where accepted events wait for Kafka
-    #[arg(long, env = "WS_SERVER_OUTBOX", value_enum, default_value = "memory")]
-    pub(crate) outbox: OutboxKind,
-    /// How much may wait; beyond it the newest events are dropped and counted
-    #[arg(
-        long,
-        env = "WS_SERVER_OUTBOX_MAX_BYTES",
-        default_value = "64MiB",
-        value_name = "SIZE"
-    )]
-    pub(crate) outbox_max_bytes: Bytes,
+    /// Where accepted events wait for Kafka [default: disk with --brokers]
+    #[arg(long, env = "WS_SERVER_OUTBOX", value_enum)]
+    pub(crate) outbox: Option<OutboxKind>,
+    /// How much may wait; beyond it the newest events are dropped and counted [default: 1GiB on
+    /// disk, 64MiB in memory]
+    #[arg(long, env = "WS_SERVER_OUTBOX_MAX_BYTES", value_name = "SIZE")]
+    pub(crate) outbox_max_bytes: Option<Bytes>,
     /// How long an event may wait for others to share its request
     #[arg(
         long,
@@ -102,7 +151,7 @@ pub(crate) struct PublishArgs {
         value_name = "SIZE"
     )]
     pub(crate) log_max_bytes: Bytes,
-    /// What the embedded log survives: `normal` a crash, `full` also a power cut
+    /// What the embedded log and the outbox survive: `normal` a crash, `full` also a power cut
     #[arg(long, env = "WS_SERVER_LOG_SYNC", value_enum, default_value = "normal")]
     pub(crate) log_sync: SyncKind,
 }
@@ -196,10 +245,12 @@ pub(crate) struct LimitArgs {
     pub(crate) drain_timeout: HumanDuration,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutboxKind {
-    /// Lost when the process ends.
+    /// Lost when the process ends
     Memory,
+    /// In --data-dir; survives a crash, and what is left is delivered by the next start
+    Disk,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

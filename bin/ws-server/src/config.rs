@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use user_metadata_capture::{CaptureOptions, ClientIpHeader, ClientIpOptions, HashKey, IpPrivacy};
-use user_metadata_cli::{Bytes, FlagError, HumanDuration};
+use user_metadata_cli::{Bytes, Carrier, FlagError, HumanDuration};
 use user_metadata_publisher::PublisherOptions;
 use user_metadata_ws::ServerOptions;
 
@@ -34,23 +34,34 @@ impl TryFrom<Args> for Config {
             ..
         } = args.listen;
         let topic = args.topic.check("ws-server")?;
+        let is_kafka = matches!(topic.carrier, Carrier::Kafka(_));
         Ok(Self {
             listen,
             admin_listen,
             topic: topic.to_string(),
             target: Target::new(topic, &args.publish)?,
-            publisher: publisher(args.publish)?,
+            publisher: publisher(args.publish, is_kafka)?,
             capture: capture(&args.client_ip)?,
             server: server(&args.listen, &args.limits)?,
         })
     }
 }
 
-fn publisher(args: PublishArgs) -> Result<PublisherOptions, FlagError> {
+fn publisher(args: PublishArgs, is_kafka: bool) -> Result<PublisherOptions, FlagError> {
     /// No event takes less memory, so the bytes are the bound that counts.
     const LEAST_EVENT_BYTES: usize = 512;
-    let OutboxKind::Memory = args.outbox;
-    let max_bytes = more_than_nothing("outbox-max-bytes", args.outbox_max_bytes)?;
+    /// Less would make each event wait for the disk.
+    const LEAST_MEMORY_BYTES: usize = 4 << 20;
+    let defaults = PublisherOptions::default();
+    let max_bytes = match (args.outbox_max_bytes, args.outbox) {
+        // Beyond this the disk holds what memory does not.
+        (Some(bytes), Some(OutboxKind::Disk) | None) if is_kafka => {
+            let on_disk = more_than_nothing("outbox-max-bytes", bytes)?;
+            on_disk.max(LEAST_MEMORY_BYTES).min(defaults.max_bytes)
+        }
+        (Some(bytes), _) => more_than_nothing("outbox-max-bytes", bytes)?,
+        (None, _) => defaults.max_bytes,
+    };
     Ok(PublisherOptions {
         max_events: max_bytes.div_ceil(LEAST_EVENT_BYTES),
         max_bytes,
@@ -195,7 +206,7 @@ pub(crate) fn longer_than_nothing(
     Ok(duration.get())
 }
 
-fn more_than_nothing(flag: &'static str, bytes: Bytes) -> Result<usize, FlagError> {
+pub(crate) fn more_than_nothing(flag: &'static str, bytes: Bytes) -> Result<usize, FlagError> {
     if bytes.get() == 0 {
         return Err(FlagError::new(
             flag,

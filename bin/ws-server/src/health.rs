@@ -45,6 +45,7 @@ impl Health for ServerHealth {
                 "published": accounting.published,
                 "pending": accounting.pending,
                 "dropped": dropped,
+                "pendingOnDisk": self.publisher.kept(),
             },
             "logLinesLost": self.log.lost_lines(),
         })

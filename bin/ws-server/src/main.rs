@@ -3,6 +3,10 @@
 mod args;
 mod config;
 mod health;
+#[cfg(feature = "kafka")]
+mod outbox;
+#[cfg(feature = "kafka")]
+mod replay;
 mod target;
 
 use std::process::ExitCode;
@@ -19,7 +23,7 @@ use user_metadata_capture::{CacheOptions, Capture, Parser};
 use user_metadata_cli::{
     Admin, Failure, LogGuard, Recorder, ShutdownSignals, block_on, listen, run,
 };
-use user_metadata_publisher::Accounting;
+use user_metadata_publisher::PublisherMonitor;
 use user_metadata_ws::{Drained, Server};
 
 use args::Args;
@@ -28,6 +32,10 @@ use config::{Config, open_files};
 fn main() -> ExitCode {
     run("ws-server", || {
         let args = Args::parse();
+        #[cfg(feature = "kafka")]
+        if let Some(args::Command::Outbox(command)) = args.command {
+            return outbox::run(command);
+        }
         let log = args.log;
         let config = Config::try_from(args)?;
         let log = Arc::new(log.start()?);
@@ -85,7 +93,7 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     }
     ended.cancel();
     admin.await.map_err(|error| Failure::runtime(&error))?;
-    say_what_became_of_all(&monitor.accounting(), drained);
+    say_what_became_of_all(&monitor, drained);
     Ok(())
 }
 
@@ -100,20 +108,20 @@ fn warn_of_few_files(max_connections: usize) {
 }
 
 /// The last line: what was accepted is published, or it is said what was lost.
-fn say_what_became_of_all(events: &Accounting, drained: Drained) {
-    let Accounting {
-        accepted,
-        published,
-        pending,
-        ..
-    } = *events;
+fn say_what_became_of_all(publisher: &PublisherMonitor, drained: Drained) {
+    let events = publisher.accounting();
+    let (accepted, recovered) = (events.accepted, events.recovered);
+    let (published, pending) = (events.published, events.pending);
     let (dropped, cut_off) = (events.dropped.total(), drained.cut_off);
-    if pending > 0 {
+    let kept = publisher.kept().min(pending);
+    let numbers = format!("{published} published, {pending} pending, {dropped} dropped");
+    if pending > kept {
+        let lost = pending - kept;
         error!(
             accepted,
-            published, pending, dropped, cut_off, "ended; events that were pending are lost"
+            recovered, kept, cut_off, "ended: {numbers}; {lost} pending are lost"
         );
     } else {
-        info!(accepted, published, pending, dropped, cut_off, "ended");
+        info!(accepted, recovered, kept, cut_off, "ended: {numbers}");
     }
 }

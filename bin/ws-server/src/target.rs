@@ -1,17 +1,20 @@
 use user_metadata_cli::{Carrier, FlagError, Topic};
 use user_metadata_log::{DataDir, LogOptions, LogSync};
 #[cfg(feature = "kafka")]
-use user_metadata_publisher::{KafkaTarget, kafka};
+use user_metadata_publisher::{DiskOutbox, KafkaTarget, kafka, kafka_on_disk};
 use user_metadata_publisher::{LogTarget, Publisher, PublisherOptions, PublisherTask, embedded};
 
-use crate::args::{PublishArgs, SyncKind};
+use crate::args::{OutboxKind, PublishArgs, SyncKind};
 use crate::config::longer_than_nothing;
+#[cfg(feature = "kafka")]
+use {crate::config::more_than_nothing, std::num::NonZeroU64, std::path::Path};
 
 /// Where events go.
 #[derive(Debug)]
 pub(crate) enum Target {
+    /// With the outbox on disk, or in memory.
     #[cfg(feature = "kafka")]
-    Kafka(KafkaTarget),
+    Kafka(KafkaTarget, Option<DiskOutbox>),
     Embedded(LogTarget),
 }
 
@@ -21,13 +24,20 @@ impl Target {
         let options = log_options(args, topic.spec.partitions())?;
         match topic.carrier {
             #[cfg(feature = "kafka")]
-            Carrier::Kafka(options) => Ok(Self::Kafka(KafkaTarget {
-                options,
-                topic: topic.spec,
-                compression: compression(args),
-            })),
+            Carrier::Kafka(kafka) => Ok(Self::Kafka(
+                KafkaTarget {
+                    options: kafka,
+                    topic: topic.spec,
+                    compression: compression(args),
+                },
+                disk_outbox(args, &topic.data_dir, options.sync)?,
+            )),
             #[cfg(not(feature = "kafka"))]
             Carrier::Kafka(_) => Err(FlagError::built_without_kafka()),
+            Carrier::Embedded(_) if args.outbox == Some(OutboxKind::Disk) => Err(FlagError::new(
+                "outbox",
+                "what goes to the embedded log is on disk already; give --brokers, or leave this out",
+            )),
             Carrier::Embedded(path) => Ok(Self::Embedded(LogTarget {
                 dir: DataDir::new(path),
                 options,
@@ -35,19 +45,41 @@ impl Target {
         }
     }
 
-    /// Makes the publisher; takes the embedded log for this process alone.
+    /// Makes the publisher; takes the embedded log or the outbox on disk for this process alone.
     pub(crate) fn publisher(
         self,
         options: PublisherOptions,
     ) -> Result<(Publisher, PublisherTask), FlagError> {
         match self {
             #[cfg(feature = "kafka")]
-            Self::Kafka(target) => Ok(kafka(target, options)),
+            Self::Kafka(target, None) => Ok(kafka(target, options)),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(target, Some(disk)) => kafka_on_disk(target, disk, options)
+                .map_err(|error| FlagError::refused("data-dir", &error)),
             Self::Embedded(target) => {
                 embedded(target, options).map_err(|error| FlagError::refused("data-dir", &error))
             }
         }
     }
+}
+
+/// On disk where nothing else is said.
+#[cfg(feature = "kafka")]
+fn disk_outbox(
+    args: &PublishArgs,
+    data_dir: &Path,
+    sync: LogSync,
+) -> Result<Option<DiskOutbox>, FlagError> {
+    if args.outbox == Some(OutboxKind::Memory) {
+        return Ok(None);
+    }
+    let mut outbox = DiskOutbox::new(DataDir::new(data_dir).outbox_path());
+    outbox.sync = sync;
+    if let Some(bytes) = args.outbox_max_bytes {
+        let bytes = more_than_nothing("outbox-max-bytes", bytes)?;
+        outbox.max_bytes = NonZeroU64::MIN.saturating_add(bytes as u64 - 1);
+    }
+    Ok(Some(outbox))
 }
 
 fn log_options(

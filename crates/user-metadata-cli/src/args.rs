@@ -36,7 +36,7 @@ pub struct TopicArgs {
         value_name = "N"
     )]
     pub replication_factor: NonZeroU16,
-    /// The folder of the embedded log
+    /// The folder of the embedded log, and with --brokers of the outbox
     #[arg(
         long,
         env = "USER_METADATA_DATA_DIR",
@@ -53,6 +53,8 @@ pub struct Topic {
     pub spec: TopicSpec,
     /// What carries it.
     pub carrier: Carrier,
+    /// The folder of this installation's files.
+    pub data_dir: PathBuf,
 }
 
 /// As the first line of a log names it.
@@ -135,13 +137,18 @@ impl TopicArgs {
     /// [`FlagError`] names the first that can't be taken.
     pub fn check(self, client_id: &str) -> Result<Topic, FlagError> {
         let spec = TopicSpec::new(self.topic, self.partitions, self.replication_factor)?;
+        let data_dir = self.data_dir;
         let carrier = if self.brokers.is_empty() {
-            Carrier::Embedded(self.data_dir)
+            Carrier::Embedded(data_dir.clone())
         } else {
             let brokers = self.brokers.iter().map(|broker| broker.trim());
             Carrier::Kafka(KafkaOptions::new(brokers)?.with_client_id(client_id))
         };
-        Ok(Topic { spec, carrier })
+        Ok(Topic {
+            spec,
+            carrier,
+            data_dir,
+        })
     }
 }
 

@@ -1,0 +1,148 @@
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use user_metadata_cli::{Failure, FlagError};
+use user_metadata_events::UnixMillis;
+use user_metadata_log::{DataDir, DiskQueueReader, LogRecord, ReadError};
+
+use crate::args::{OutboxCommand, OutboxFile};
+
+/// Looks into the outbox while the server may be at work, or delivers what is in it.
+pub(crate) fn run(command: OutboxCommand) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let done = match command {
+        OutboxCommand::Ls(file) => list(&file, &mut out),
+        OutboxCommand::Cat(file) => print(&file, &mut out),
+        OutboxCommand::Replay(args) => {
+            drop(out);
+            return crate::replay::run(*args);
+        }
+    };
+    match done {
+        // Whoever read it has had enough.
+        Err(Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::runtime(&error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Open(#[from] user_metadata_log::OpenError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Storage(#[from] user_metadata_log::StorageError),
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}
+
+impl OutboxFile {
+    fn path(&self) -> PathBuf {
+        let default = || DataDir::new(&self.data_dir).outbox_path();
+        self.file.clone().unwrap_or_else(default)
+    }
+
+    /// The outbox and what was set aside, the oldest first.
+    fn all(&self) -> Vec<PathBuf> {
+        if let Some(file) = &self.file {
+            return vec![file.clone()];
+        }
+        let mut files = vec![self.path()];
+        let entries = std::fs::read_dir(&self.data_dir);
+        let mut damaged: Vec<PathBuf> = entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| is_set_aside(path))
+            .collect();
+        damaged.sort();
+        files.append(&mut damaged);
+        files
+    }
+}
+
+fn is_set_aside(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_prefix("outbox.db.damaged-")
+        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn list(files: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
+    writeln!(out, "EVENTS\tBYTES\tFIRST\tLAST\tFILE")?;
+    for path in files.all() {
+        match summary(&path) {
+            Ok(line) => writeln!(out, "{line}\t{}", path.display())?,
+            Err(Error::Write(error)) => return Err(error.into()),
+            Err(error) if files.file.is_some() => return Err(error),
+            Err(error) => writeln!(out, "-\t-\t-\t-\t{} ({error})", path.display())?,
+        }
+    }
+    Ok(())
+}
+
+fn summary(path: &Path) -> Result<String, Error> {
+    let reader = DiskQueueReader::open(path)?;
+    let contents = reader.contents()?;
+    let (mut first, mut last) = (None, None);
+    each(&reader, |record| {
+        first.get_or_insert(record.timestamp_ms);
+        last = Some(record.timestamp_ms);
+        Ok(())
+    })?;
+    let (first, last) = (time(first), time(last));
+    Ok(format!(
+        "{}\t{}\t{first}\t{last}",
+        contents.records, contents.bytes
+    ))
+}
+
+fn time(ms: Option<i64>) -> String {
+    let time = ms
+        .and_then(|ms| u64::try_from(ms).ok())
+        .and_then(UnixMillis::new);
+    time.map_or_else(|| "-".to_owned(), |time| time.to_string())
+}
+
+fn print(file: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
+    let reader = DiskQueueReader::open(file.path())?;
+    each(&reader, |record| {
+        // An event is one line of JSON already.
+        out.write_all(record.value.as_deref().unwrap_or(b"null"))?;
+        Ok(out.write_all(b"\n")?)
+    })?;
+    Ok(out.flush()?)
+}
+
+/// Goes through all records in order, past those that can't be read.
+fn each(
+    reader: &DiskQueueReader,
+    mut what: impl FnMut(&LogRecord) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut last = 0;
+    loop {
+        match reader.next(last) {
+            Ok(None) => return Ok(()),
+            Ok(Some(batch)) => {
+                batch.records.iter().try_for_each(&mut what)?;
+                last = batch.id;
+            }
+            Err(ReadError::Corrupt { offset, .. }) => {
+                tracing::warn!(batch = offset, "a batch is damaged");
+                last = offset;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The file that is to be replayed.
+pub(crate) fn existing(path: PathBuf) -> Result<PathBuf, FlagError> {
+    if path.is_file() {
+        return Ok(path);
+    }
+    let problem = format!("there is no {}; see `ws-server outbox ls`", path.display());
+    Err(FlagError::new("file", problem))
+}

@@ -1,0 +1,78 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::info;
+use user_metadata_cli::{Carrier, Failure, FlagError, LogGuard, ShutdownSignals, block_on};
+use user_metadata_log::DataDir;
+use user_metadata_publisher::{
+    Compression, DiskOutbox, KafkaTarget, PublisherMonitor, PublisherOptions, PublisherTask,
+    kafka_on_disk,
+};
+
+use crate::args::ReplayArgs;
+use crate::outbox::existing;
+
+/// Delivers what waits in an outbox to Kafka, and ends.
+pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
+    let topic = args.topic.check("ws-server")?;
+    let words = topic.to_string();
+    let Carrier::Kafka(options) = topic.carrier else {
+        let problem = "events are replayed to Kafka; write e.g. --brokers kafka-1:9092";
+        return Err(FlagError::new("brokers", problem).into());
+    };
+    let default = DataDir::new(&topic.data_dir).outbox_path();
+    let outbox = DiskOutbox::new(existing(args.file.unwrap_or(default))?);
+    let target = KafkaTarget {
+        options,
+        topic: topic.spec,
+        compression: Compression::Lz4,
+    };
+    let log = Arc::new(args.log.start()?);
+    info!("replaying {} to {words}", outbox.path.display());
+    block_on(deliver(target, outbox, log))
+}
+
+async fn deliver(
+    target: KafkaTarget,
+    outbox: DiskOutbox,
+    // Kept until all tasks are gone, so that the last line is written, too.
+    _log: Arc<LogGuard>,
+) -> Result<(), Failure> {
+    let mut signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
+    let (publisher, task) = kafka_on_disk(target, outbox, PublisherOptions::default())
+        .map_err(|error| FlagError::refused("data-dir", &error))?;
+    let monitor = publisher.monitor();
+    drop(publisher);
+    tokio::select! {
+        () = with_progress(task, &monitor) => {}
+        signal = signals.next() => info!(signal, "replay ended early"),
+    }
+    let events = monitor.accounting();
+    let (recovered, published, pending) = (events.recovered, events.published, events.pending);
+    let dropped = events.dropped.total();
+    info!(recovered, published, pending, dropped, "ended");
+    match pending {
+        0 => Ok(()),
+        left => Err(Failure::Runtime(format!(
+            "{left} events are left in the outbox"
+        ))),
+    }
+}
+
+async fn with_progress(task: PublisherTask, monitor: &PublisherMonitor) {
+    let mut ticks = interval(Duration::from_secs(2));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    let task = task.run();
+    tokio::pin!(task);
+    loop {
+        tokio::select! {
+            _ = &mut task => return,
+            _ = ticks.tick() => {
+                let events = monitor.accounting();
+                info!("{} of {} events are delivered", events.published, events.recovered);
+            }
+        }
+    }
+}
