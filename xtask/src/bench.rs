@@ -1,18 +1,17 @@
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::Failure;
-use crate::cargo::{cargo, succeed, target};
+use crate::cargo::{cargo, root, succeed, target};
 use crate::{needs, test};
 
 /// Builds the programs as they are shipped, and measures them.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     needs::install();
-    measure(
-        &release("user-metadata-bench")?,
-        "user-metadata-bench",
-        arguments,
-    )
+    let is_publishing = arguments.first().is_some_and(|part| part == "publish");
+    let programs = release("user-metadata-bench")?;
+    let peers = is_publishing.then(|| peers(&target()?)).transpose()?;
+    measure(&programs, "user-metadata-bench", arguments, peers)
 }
 
 /// Lets Kafka, its topic, disks and ws-server itself fail. In short with the programs that
@@ -25,22 +24,47 @@ pub(crate) fn faults(arguments: &[String]) -> Result<(), Failure> {
     } else {
         release("user-metadata-faults")?
     };
-    measure(&programs, "user-metadata-faults", arguments)
+    measure(&programs, "user-metadata-faults", arguments, None)
 }
 
 /// The folder of the programs, and of the one that measures them.
-fn release(measuring: &str) -> Result<std::path::PathBuf, Failure> {
+fn release(measuring: &str) -> Result<PathBuf, Failure> {
     let build = ["build", "--release", "--package", "ws-server"];
     let packages = ["--package", "metadata-consumer", "--package", measuring];
     succeed(cargo(&build).args(packages))?;
     Ok(target()?.join("release"))
 }
 
-fn measure(programs: &Path, measuring: &str, arguments: &[String]) -> Result<(), Failure> {
+fn measure(
+    programs: &Path,
+    measuring: &str,
+    arguments: &[String],
+    peers: Option<PathBuf>,
+) -> Result<(), Failure> {
     let mut command = Command::new(programs.join(measuring));
+    if let Some(peers) = peers {
+        command.env("USER_METADATA_PEERS", peers);
+    }
     succeed(
         command
             .args(arguments)
             .env("USER_METADATA_PROGRAMS", programs),
     )
+}
+
+/// Builds what the publisher is measured against, and returns the folder with all of it. It takes a
+/// C compiler, make and Node.js.
+fn peers(target: &Path) -> Result<PathBuf, Failure> {
+    let source = root().join("crates/user-metadata-bench/peers");
+    let build = target.join("bench-peers");
+    let mut cargo = cargo(&["build", "--release", "--locked"]);
+    succeed(cargo.current_dir(&source).env("CARGO_TARGET_DIR", &build))?;
+    let folder = build.join("release");
+    for file in ["package.json", "package-lock.json", "kafkajs.js"] {
+        std::fs::copy(source.join(file), folder.join(file))?;
+    }
+    let mut npm = Command::new("npm");
+    let quiet = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"];
+    succeed(npm.args(quiet).current_dir(&folder).stdin(Stdio::null()))?;
+    Ok(folder)
 }

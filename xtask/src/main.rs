@@ -19,6 +19,8 @@ Usage: cargo xtask COMMAND
   test [ARGUMENTS]    runs all tests, or those of `cargo test ARGUMENTS`, with all that they need
   bench [PART]        measures joins, storing and latency, or one of them, against their floors, in
                       release mode
+  bench publish [--quick]
+                      measures the publisher against other clients of Kafka
   faults [ARGUMENTS]  lets Kafka, its topic, disks and ws-server fail under load, and says what
                       became of the events; --short in 4 minutes, --help names the faults
   ua-data             renews the rules for User-Agents from a package registry";

@@ -20,7 +20,10 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("user-metadata-sinks", &["events", "consumer"]),
     ("user-metadata-cli", &["kafka"]),
     ("user-metadata-testing", &["events", "log"]),
-    ("user-metadata-bench", &["events", "log", "testing"]),
+    (
+        "user-metadata-bench",
+        &["events", "log", "publisher", "testing"],
+    ),
     ("user-metadata-faults", &["testing"]),
     (
         "ws-server",

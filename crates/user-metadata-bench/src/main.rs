@@ -6,6 +6,7 @@ mod bare;
 mod cpu;
 mod joins;
 mod latency;
+mod publish;
 mod storing;
 mod verdict;
 
@@ -19,7 +20,7 @@ use crate::verdict::Verdict;
 /// What ends a measurement: for the person at the terminal, no code looks into it.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// What can be measured by itself.
+/// What can be measured by itself, besides publishing: that takes longer than all of these.
 const PARTS: [&str; 3] = ["joins", "storing", "latency"];
 
 #[tokio::main]
@@ -28,9 +29,18 @@ async fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = match arguments[..] {
         [bare::COMMAND, address] => bare::serve(address).await.map(|()| true),
+        [
+            command @ (publish::FROM_MEMORY | publish::FROM_DISK),
+            ref run @ ..,
+        ] => publish::publish(command, run).await.map(|()| true),
+        ["publish"] => measure_publishing(false),
+        ["publish", "--quick"] => measure_publishing(true),
         [] => measure(&PARTS).await,
         [part] if PARTS.contains(&part) => measure(&[part]).await,
-        _ => Err(format!("measure one of {PARTS:?}, or all without an argument").into()),
+        _ => Err(format!(
+            "measure one of {PARTS:?}, or all of them without an argument, or `publish [--quick]`"
+        )
+        .into()),
     };
     match ended {
         Ok(true) => ExitCode::SUCCESS,
@@ -62,5 +72,13 @@ async fn measure(parts: &[&str]) -> Result<bool, Failure> {
             }
         }
     }
+    Ok(verdict.is_good())
+}
+
+/// Says whether all floors hold.
+fn measure_publishing(is_quick: bool) -> Result<bool, Failure> {
+    let kafka = Broker::start().map_err(|missing| format!("no Kafka without {missing}"))?;
+    let mut verdict = Verdict::default();
+    publish::measure(&kafka.address(), is_quick, &mut verdict)?;
     Ok(verdict.is_good())
 }

@@ -1,0 +1,69 @@
+//! What user-metadata-publisher is measured against: clients of Kafka without anything around them.
+//! `cargo xtask bench publish` builds and runs them.
+
+#[path = "../../src/publish/meter.rs"]
+mod meter;
+mod rdkafka;
+mod records;
+mod rskafka;
+mod topic;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::meter::Meter;
+use crate::records::Records;
+
+/// What ends a peer: for the person at the terminal, no code looks into it.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// What to publish, where and for how long.
+struct Run {
+    brokers: String,
+    topic: String,
+    partitions: i32,
+    compression: String,
+    records: Records,
+    limit: Duration,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match act(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(arguments: &[&str]) -> Result<(), Failure> {
+    match *arguments {
+        ["create-topic", brokers, topic, partitions] => {
+            topic::create(brokers, topic, partitions.parse()?)
+        }
+        ["delete-topic", brokers, topic] => topic::delete(brokers, topic),
+        ["rskafka", ref run @ ..] => rskafka::publish(Run::parse(run)?),
+        ["rdkafka", ref run @ ..] => rdkafka::publish(&Run::parse(run)?),
+        _ => Err(format!("not understood: {arguments:?}").into()),
+    }
+}
+
+impl Run {
+    fn parse(arguments: &[&str]) -> Result<Self, Failure> {
+        let [brokers, topic, partitions, compression, events, seconds] = arguments else {
+            return Err(format!("not understood: {arguments:?}").into());
+        };
+        Ok(Self {
+            brokers: (*brokers).to_owned(),
+            topic: (*topic).to_owned(),
+            partitions: partitions.parse()?,
+            compression: (*compression).to_owned(),
+            records: Records::read(events)?,
+            limit: Duration::from_secs(seconds.parse()?),
+        })
+    }
+}

@@ -1,0 +1,102 @@
+use super::Setup;
+use super::candidate::{Candidate, Sample};
+use super::goal::GOALS;
+use crate::verdict::Verdict;
+
+/// What the candidates took in one setup.
+#[derive(Debug)]
+pub(crate) struct Results {
+    pub(crate) setup: Setup,
+    samples: Vec<(Candidate, Sample)>,
+}
+
+impl Results {
+    pub(crate) fn new(setup: Setup) -> Self {
+        Self {
+            setup,
+            samples: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, candidate: Candidate, sample: Sample) {
+        self.samples.push((candidate, sample));
+    }
+
+    /// Prints the table, and what ours must hold against the others.
+    pub(crate) fn print(&self, verdict: &mut Verdict) {
+        println!(
+            "\n{:<28} {:>28} {:>22} {:>20}",
+            self.setup.to_string(),
+            "events/s",
+            "CPU, µs an event",
+            "peak memory, MiB"
+        );
+        for candidate in Candidate::ALL {
+            let spread = |of, digits| self.spread(candidate, of, digits);
+            let rate = spread(Sample::rate, 0);
+            if let Some(rate) = rate {
+                println!(
+                    "  {:<26} {rate:>28} {:>22} {:>20}",
+                    candidate.name(),
+                    spread(Sample::cpu, 2).unwrap_or_default(),
+                    spread(Sample::memory, 0).unwrap_or_default(),
+                );
+            }
+        }
+        for goal in GOALS {
+            let median = |candidate| self.median(candidate, goal.of);
+            let against = goal.against.map(median);
+            // Somebody to be compared with may not take part in this setup.
+            if let (Some(value), false) = (median(goal.candidate), against == Some(None)) {
+                goal.check(value, against.flatten(), verdict);
+            }
+        }
+    }
+
+    fn median(&self, candidate: Candidate, of: fn(&Sample) -> f64) -> Option<f64> {
+        let sorted = self.sorted(candidate, of);
+        sorted.get(sorted.len() / 2).copied()
+    }
+
+    /// The median with the lowest and the highest of all runs.
+    fn spread(
+        &self,
+        candidate: Candidate,
+        of: fn(&Sample) -> f64,
+        digits: usize,
+    ) -> Option<String> {
+        let sorted = self.sorted(candidate, of);
+        let (low, high) = (sorted.first()?, sorted.last()?);
+        let median = sorted[sorted.len() / 2];
+        Some(format!(
+            "{median:.digits$} ({low:.digits$}–{high:.digits$})"
+        ))
+    }
+
+    fn sorted(&self, candidate: Candidate, of: fn(&Sample) -> f64) -> Vec<f64> {
+        let samples = self.samples.iter().filter(|(by, _)| *by == candidate);
+        let mut values: Vec<f64> = samples.map(|(_, sample)| of(sample)).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_several_runs_counts_and_their_ends_are_shown() {
+        let mut results = Results::new(Setup {
+            partitions: 3,
+            compression: "none",
+        });
+        for rate in [300.0, 100.0, 200.0] {
+            results.add(Candidate::Memory, Sample::new(rate, 2.0, 3.0));
+        }
+        assert_eq!(results.median(Candidate::Memory, Sample::rate), Some(200.0));
+        let spread = results.spread(Candidate::Memory, Sample::rate, 0);
+        assert_eq!(spread.as_deref(), Some("200 (100–300)"));
+        assert_eq!(results.median(Candidate::Rdkafka, Sample::rate), None);
+    }
+}
