@@ -12,7 +12,20 @@ pub struct Broker {
     jars: Jars,
     listen: Port,
     scratch: Scratch,
+    java_options: &'static str,
     _controller: Port,
+}
+
+/// What a broker has besides.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    /// More lines for `server.properties`; those that are there twice count as they are here.
+    /// `{listen}` and `{controller}` stand for the addresses.
+    pub(super) properties: String,
+    /// More arguments for formatting its storage.
+    pub(super) format: Vec<String>,
+    /// For the Java that runs it.
+    pub(super) java_options: &'static str,
 }
 
 impl Broker {
@@ -33,15 +46,26 @@ impl Broker {
     ///
     /// As [`start`](Self::start).
     pub fn stopped() -> Result<Self, Missing> {
+        Self::prepared(Extra::default())
+    }
+
+    /// One with more than the others have.
+    pub(super) fn prepared(extra: Extra) -> Result<Self, Missing> {
         let jars = Jars::find()?;
         let (listen, controller) = (Port::free(), Port::free());
         let scratch = Scratch::new("kafka");
         let properties = scratch.file("server.properties");
         let text = server_properties(&listen, &controller, &scratch);
+        let text = text
+            + &extra
+                .properties
+                .replace("{listen}", &listen.to_string())
+                .replace("{controller}", &controller.to_string());
         let written = std::fs::write(&properties, text);
         assert!(written.is_ok(), "{properties}: {written:?}");
         let format = ["format", "-t", CLUSTER_ID, "-c", &properties];
-        let formatted = jars.program("kafka.tools.StorageTool", &format).start();
+        let format = jars.program("kafka.tools.StorageTool", &format);
+        let formatted = format.args(extra.format).start();
         match formatted.map(Running::wait) {
             Ok(ended) if ended.code == Some(0) => {}
             other => panic!("Kafka's storage could not be formatted: {other:?}"),
@@ -51,6 +75,7 @@ impl Broker {
             jars,
             listen,
             scratch,
+            java_options: extra.java_options,
             _controller: controller,
         })
     }
@@ -82,7 +107,8 @@ impl Broker {
     pub fn restart(&mut self) {
         self.kill();
         let properties = self.scratch.file("server.properties");
-        match self.jars.program("kafka.Kafka", &[&properties]).start() {
+        let program = self.jars.program("kafka.Kafka", &[&properties]);
+        match program.env("JAVA_TOOL_OPTIONS", self.java_options).start() {
             Ok(mut running) => {
                 wait_until_ready(&mut running, self.listen.address());
                 self.running = Some(running);
@@ -91,7 +117,7 @@ impl Broker {
         }
     }
 
-    fn running(&self) -> &Running {
+    pub(super) fn running(&self) -> &Running {
         match &self.running {
             Some(running) => running,
             None => panic!("the broker does not run"),
