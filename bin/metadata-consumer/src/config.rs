@@ -13,6 +13,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// What is read, in words.
     pub(crate) topic: String,
+    /// What to warn of at the start.
+    pub(crate) warning: Option<&'static str>,
     builder: ConsumerBuilder,
     sinks: Vec<SinkUrl>,
 }
@@ -42,6 +44,7 @@ impl TryFrom<RunArgs> for Config {
         Ok(Self {
             listen: args.listen,
             sinks: sinks.collect::<Result<_, _>>()?,
+            warning: topic.warning(),
             topic: topic.to_string(),
             builder,
         })

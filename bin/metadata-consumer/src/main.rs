@@ -39,6 +39,9 @@ async fn consume(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let recorder = Recorder::install().map_err(|error| Failure::runtime(&error))?;
     let topic = config.topic.clone();
     info!("consuming from {topic}");
+    if let Some(warning) = config.warning {
+        warn!("{warning}");
+    }
     let listen = config.listen;
     let consumer = config.consumer()?;
     let admin = Admin::bind(listen).await;

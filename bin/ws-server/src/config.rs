@@ -18,6 +18,8 @@ pub(crate) struct Config {
     pub(crate) admin_listen: SocketAddr,
     /// Where events go, in words.
     pub(crate) topic: String,
+    /// What to warn of at the start.
+    pub(crate) warning: Option<&'static str>,
     pub(crate) target: Target,
     pub(crate) publisher: PublisherOptions,
     pub(crate) capture: CaptureOptions,
@@ -38,6 +40,7 @@ impl TryFrom<Args> for Config {
         Ok(Self {
             listen,
             admin_listen,
+            warning: topic.warning(),
             topic: topic.to_string(),
             target: Target::new(topic, &args.publish)?,
             publisher: publisher(args.publish, is_kafka)?,

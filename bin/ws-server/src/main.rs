@@ -51,6 +51,9 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let mut signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
     let recorder = Recorder::install().map_err(|error| Failure::runtime(&error))?;
     info!("publishing to {}", config.topic);
+    if let Some(warning) = config.warning {
+        warn!("{warning}");
+    }
     warn_of_few_files(config.server.max_connections);
     let (publisher, publishing) = config.target.publisher(config.publisher)?;
     let admin = Admin::bind(config.admin_listen).await;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use user_metadata_kafka::{KafkaOptions, OptionsError, TopicSpec};
 
+use crate::KafkaArgs;
 use crate::exit::chain;
+use crate::kafka;
 
 /// The flags by which both programs name the topic.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -17,6 +19,9 @@ pub struct TopicArgs {
         value_name = "HOST:PORT"
     )]
     pub brokers: Vec<String>,
+    /// Whom to trust, and who this is.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
     /// The topic
     #[arg(long, env = "USER_METADATA_TOPIC", default_value = "user-metadata")]
     pub topic: String,
@@ -55,6 +60,17 @@ pub struct Topic {
     pub carrier: Carrier,
     /// The folder of this installation's files.
     pub data_dir: PathBuf,
+}
+
+impl Topic {
+    /// What the log warns of before anything is sent.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        match &self.carrier {
+            Carrier::Kafka(options) => kafka::warning(options),
+            Carrier::Embedded(_) => None,
+        }
+    }
 }
 
 /// As the first line of a log names it.
@@ -123,7 +139,7 @@ impl From<OptionsError> for FlagError {
             OptionsError::Partitions(_) => "partitions",
             OptionsError::ReplicationFactor(_) => "replication-factor",
             OptionsError::Group => "group",
-            _ => "brokers",
+            ref other => kafka::flag(other).unwrap_or("brokers"),
         };
         Self::new(flag, error.to_string())
     }
@@ -139,10 +155,15 @@ impl TopicArgs {
         let spec = TopicSpec::new(self.topic, self.partitions, self.replication_factor)?;
         let data_dir = self.data_dir;
         let carrier = if self.brokers.is_empty() {
+            if let Some(flag) = self.kafka.given().next() {
+                let problem = "only Kafka uses it; name its brokers, e.g. --brokers kafka-1:9092";
+                return Err(FlagError::new(flag, problem));
+            }
             Carrier::Embedded(data_dir.clone())
         } else {
             let brokers = self.brokers.iter().map(|broker| broker.trim());
-            Carrier::Kafka(KafkaOptions::new(brokers)?.with_client_id(client_id))
+            let options = KafkaOptions::new(brokers)?.with_client_id(client_id);
+            Carrier::Kafka(self.kafka.secure(options)?)
         };
         Ok(Topic {
             spec,
@@ -155,6 +176,7 @@ impl TopicArgs {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use user_metadata_kafka::{SaslMechanism, SaslOptions, Secret};
 
     use super::*;
 
@@ -193,6 +215,43 @@ mod tests {
         };
         assert_eq!(options.brokers(), ["a:1", "b:2", "[::1]:3"]);
         assert_eq!(options.client_id(), "test");
+    }
+
+    #[test]
+    fn a_login_is_read_from_the_flags_and_the_password_from_its_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "open sesame\r\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let login = ["--kafka-username", "app", "--kafka-password-file", path];
+        for (sasl, mechanism, is_warned_of) in [
+            ("plain", SaslMechanism::Plain, true),
+            ("scram-sha-256", SaslMechanism::ScramSha256, false),
+            ("scram-sha-512", SaslMechanism::ScramSha512, false),
+        ] {
+            let flags = ["--brokers", "a:1", "--kafka-sasl", sasl];
+            let topic = check(&[&flags[..], &login].concat()).unwrap();
+            assert_eq!(topic.warning().is_some(), is_warned_of, "{topic:?}");
+            assert!(!format!("{topic:?}").contains("sesame"));
+            let Carrier::Kafka(options) = topic.carrier else {
+                panic!("{topic:?}")
+            };
+            let password = Secret::new("open sesame");
+            let expected = SaslOptions::new(mechanism, "app", password).unwrap();
+            assert_eq!(options.sasl(), Some(&expected));
+            assert_eq!(options.tls(), None);
+        }
+    }
+
+    #[test]
+    fn tls_needs_names_and_no_ipv6_addresses() {
+        let tls = |broker| check(&["--brokers", broker, "--kafka-tls"]);
+        let problem = tls("[::1]:9093").unwrap_err().to_string();
+        assert!(problem.starts_with("--brokers: `[::1]:9093`"), "{problem}");
+        assert!(problem.contains("kafka-1:9092"), "{problem}");
+        let Carrier::Kafka(options) = tls("kafka-1:9093").unwrap().carrier else {
+            panic!("no Kafka")
+        };
+        assert!(options.tls().is_some());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod admin;
 mod args;
 mod exit;
+mod kafka;
 mod listen;
 mod logging;
 mod recorder;
@@ -12,6 +13,7 @@ mod units;
 pub use admin::{Admin, Health, Readiness};
 pub use args::{Carrier, FlagError, Topic, TopicArgs};
 pub use exit::{Failure, block_on, run};
+pub use kafka::{KafkaArgs, SaslKind};
 pub use listen::{ListenError, listen};
 pub use logging::{LogArgs, LogFormat, LogGuard};
 pub use recorder::{Recorder, RecorderError};

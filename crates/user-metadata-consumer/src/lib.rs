@@ -47,6 +47,8 @@ pub use status::{ConsumerHealth, ConsumerStatus, Problem, SinkState, SinkStatus}
 // The types of the neighbours that stand in this crate's signatures, so that one `use` is enough.
 pub use user_metadata_events::{Record, UnixMillis, UserMetadataEvent};
 #[cfg(feature = "kafka")]
-pub use user_metadata_kafka::{KafkaOptions, OptionsError, TopicSpec};
+pub use user_metadata_kafka::{
+    KafkaOptions, OptionsError, SaslMechanism, SaslOptions, Secret, TlsOptions, TopicSpec,
+};
 #[cfg(feature = "embedded")]
 pub use user_metadata_log::OpenError;

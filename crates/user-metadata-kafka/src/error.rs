@@ -6,7 +6,7 @@ use std::error::Error;
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The error and its causes in one line.
-#[cfg(feature = "consume")]
+#[cfg(any(feature = "consume", feature = "produce"))]
 pub(crate) fn in_words(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();

@@ -10,6 +10,7 @@
 mod error;
 mod options;
 mod record;
+mod security;
 mod topic;
 
 #[cfg(feature = "consume")]
@@ -20,6 +21,7 @@ mod produce;
 pub use error::BoxError;
 pub use options::{KafkaOptions, OptionsError};
 pub use record::{KafkaRecord, KafkaRecordRef};
+pub use security::{Refusal, SaslMechanism, SaslOptions, Secret, TlsOptions};
 pub use topic::{TopicSpec, TopicState};
 
 #[cfg(feature = "consume")]

@@ -1,8 +1,15 @@
 //! Where the cluster is and how long one call to it may take.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-/// How to reach a Kafka cluster. Plaintext; TLS and SASL will be further setters.
+#[cfg(any(feature = "consume", feature = "produce"))]
+use crate::security::Gate;
+use crate::{SaslOptions, TlsOptions};
+
+/// How to reach a Kafka cluster: in plain text and as nobody, unless [`with_tls`](Self::with_tls)
+/// and [`with_sasl`](Self::with_sasl) say otherwise. Then clones log in one after the other, and
+/// after a refusal they wait together.
 ///
 /// ```
 /// use user_metadata_kafka::KafkaOptions;
@@ -19,6 +26,11 @@ pub struct KafkaOptions {
     connect_timeout: Duration,
     request_timeout: Duration,
     metadata_max_age: Duration,
+    tls: Option<Arc<TlsOptions>>,
+    sasl: Option<Arc<SaslOptions>>,
+    refusal_pause: Duration,
+    #[cfg(any(feature = "consume", feature = "produce"))]
+    gate: Gate,
 }
 
 impl KafkaOptions {
@@ -46,6 +58,11 @@ impl KafkaOptions {
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(15),
             metadata_max_age: Duration::from_secs(30),
+            tls: None,
+            sasl: None,
+            refusal_pause: Duration::from_secs(30),
+            #[cfg(any(feature = "consume", feature = "produce"))]
+            gate: Gate::default(),
         })
     }
 
@@ -80,6 +97,39 @@ impl KafkaOptions {
         self
     }
 
+    /// Speaks TLS with every broker.
+    #[must_use]
+    pub fn with_tls(mut self, tls: TlsOptions) -> Self {
+        self.tls = Some(Arc::new(tls));
+        self.with_new_gate()
+    }
+
+    /// Logs in at every broker.
+    #[must_use]
+    pub fn with_sasl(mut self, sasl: SaslOptions) -> Self {
+        self.sasl = Some(Arc::new(sasl));
+        self.with_new_gate()
+    }
+
+    /// How long a login is not tried again after a [`Refusal`](crate::Refusal); default 30 s, of
+    /// which up to a half is left out at random. Calls meanwhile return the refusal at once.
+    #[must_use]
+    pub fn with_refusal_pause(mut self, pause: Duration) -> Self {
+        self.refusal_pause = pause;
+        self
+    }
+
+    /// Others log in as others.
+    fn with_new_gate(self) -> Self {
+        #[cfg(any(feature = "consume", feature = "produce"))]
+        let gate = Gate::default();
+        Self {
+            #[cfg(any(feature = "consume", feature = "produce"))]
+            gate,
+            ..self
+        }
+    }
+
     /// The bootstrap brokers, each `host:port`.
     #[must_use]
     pub fn brokers(&self) -> &[String] {
@@ -109,6 +159,33 @@ impl KafkaOptions {
     pub fn metadata_max_age(&self) -> Duration {
         self.metadata_max_age
     }
+
+    /// Whom to trust by TLS; `None` is plain text.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsOptions> {
+        self.tls.as_deref()
+    }
+
+    /// The user to log in as.
+    #[must_use]
+    pub fn sasl(&self) -> Option<&SaslOptions> {
+        self.sasl.as_deref()
+    }
+
+    /// How long a refused login is not tried again.
+    #[must_use]
+    pub fn refusal_pause(&self) -> Duration {
+        self.refusal_pause
+    }
+
+    #[cfg(any(feature = "consume", feature = "produce"))]
+    pub(crate) fn gate(&self) -> Gate {
+        match (&self.tls, &self.sasl) {
+            // Nobody is refused, so nobody waits for anybody.
+            (None, None) => Gate::default(),
+            _ => self.gate.clone(),
+        }
+    }
 }
 
 /// An option that no cluster could make sense of. The message says what to write instead.
@@ -132,6 +209,28 @@ pub enum OptionsError {
     /// A replication factor beyond Kafka's 16-bit signed count.
     #[error("a replication factor of {0} is too high; use the number of brokers at most")]
     ReplicationFactor(u16),
+    /// A user name that is empty or not text.
+    #[error("the user's name is empty or holds a control character")]
+    Username,
+    /// A password that is empty or not text.
+    #[error("the password is empty or holds a control character")]
+    Password,
+    /// A bundle of trusted certificates that is none.
+    #[error("not a bundle of certificates: {0}; give a file in PEM")]
+    Ca(String),
+    /// The operating system names nobody to trust.
+    #[error(
+        "this system trusts no certificate authority; install its CA certificates, or name the brokers' own"
+    )]
+    NoSystemRoots,
+    /// A client certificate that is none.
+    #[error("not a client certificate: {0}; give a file in PEM, the chain after the certificate")]
+    ClientCertificate(String),
+    /// A key that is none, or another certificate's.
+    #[error(
+        "not the key of the client certificate: {0}; give the one it was made with, in PEM, without a passphrase"
+    )]
+    ClientKey(String),
     /// A consumer group without a name.
     #[error("the consumer group needs a name")]
     Group,

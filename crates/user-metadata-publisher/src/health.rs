@@ -55,6 +55,8 @@ struct Incident {
     since: SystemTime,
     reason: Reason,
     most_pending: u64,
+    /// Somebody was told that it needs somebody.
+    was_refused: bool,
     /// Nothing was wrong since the last look.
     is_quiet: bool,
 }
@@ -88,6 +90,7 @@ impl Health {
         let reason = Reason {
             summary: words(&reason.summary),
             detail: words(&reason.detail),
+            is_refusal: false,
         };
         match &mut state.disk {
             Some((_, current)) => *current = reason,
@@ -114,7 +117,12 @@ impl Health {
         let mut state = self.lock();
         state.troubles.insert(trouble, reason);
         let reason = state.reason();
-        if state.incident.is_none() {
+        // An outage that turns into a refusal needs somebody, who has not been told.
+        let told = state
+            .incident
+            .as_ref()
+            .is_some_and(|incident| !reason.is_refusal || incident.was_refused);
+        if !told {
             let reason = &reason.detail;
             warn!(reason, "events don't get through; joins go on");
         }
@@ -122,8 +130,10 @@ impl Health {
             since: SystemTime::now(),
             reason: reason.clone(),
             most_pending: 0,
+            was_refused: false,
             is_quiet: false,
         });
+        incident.was_refused |= reason.is_refusal;
         incident.reason = reason;
         incident.most_pending = incident.most_pending.max(pending);
         incident.is_quiet = false;
@@ -174,6 +184,7 @@ impl State {
         Reason {
             summary: join(|reason| &reason.summary),
             detail: join(|reason| &reason.detail),
+            is_refusal: self.troubles.values().any(|reason| reason.is_refusal),
         }
     }
 
@@ -186,5 +197,30 @@ impl State {
                 waited, "events get through again; {waited} had waited"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Lines;
+
+    #[test]
+    fn an_outage_that_turns_into_a_refusal_is_told_once_more() {
+        let (lines, _guard) = Lines::collect();
+        let health = Health::default();
+        let refusal = || Reason {
+            is_refusal: true,
+            ..Reason::new("wrong password")
+        };
+        health.begin(Trouble::Partition(0), Reason::new("no answer"), 1);
+        health.begin(Trouble::Partition(1), Reason::new("no answer"), 1);
+        for _ in 0..2 {
+            health.begin(Trouble::Partition(0), refusal(), 1);
+            health.begin(Trouble::Partition(1), Reason::new("no answer"), 1);
+        }
+        let warnings = lines.of(tracing::Level::WARN);
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[1].contains("wrong password"), "{warnings:?}");
     }
 }

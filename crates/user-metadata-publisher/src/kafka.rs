@@ -5,7 +5,8 @@ use tokio::sync::OnceCell;
 use tracing::warn;
 use user_metadata_events::{DEFAULT_PARTITIONS, Record, TOPIC};
 use user_metadata_kafka::{
-    Compression, KafkaOptions, KafkaRecordRef, OptionsError, ProduceError, Producer, TopicSpec,
+    Compression, ConnectError, KafkaOptions, KafkaRecordRef, OptionsError, ProduceError, Producer,
+    TopicSpec,
 };
 
 use crate::transport::{SendError, Transport, in_words};
@@ -105,7 +106,10 @@ impl KafkaTransport {
         self.producer
             .get_or_try_init(connect)
             .await
-            .map_err(|error: user_metadata_kafka::ConnectError| SendError::unavailable(&error))
+            .map_err(|error| match error {
+                ConnectError::Untrusted(_) => SendError::untrusted(&error),
+                _ => SendError::unavailable(&error),
+            })
     }
 }
 
@@ -149,6 +153,7 @@ impl From<ProduceError> for SendError {
             ProduceError::TooLarge(_) => Self::TooLarge,
             ProduceError::Rejected(_) => Self::Rejected(in_words(&error)),
             ProduceError::NoSuchPartition { .. } => Self::NoSuchPartition,
+            ProduceError::Untrusted(_) => Self::untrusted(&error),
             _ => Self::unavailable(&error),
         }
     }

@@ -50,7 +50,10 @@ pub use publisher::{Publisher, PublisherMonitor, PublisherTask};
 // The types of the neighbours that stand in this crate's signatures, so that one `use` is enough.
 pub use user_metadata_events::UserMetadataEvent;
 #[cfg(feature = "kafka")]
-pub use user_metadata_kafka::{Compression, KafkaOptions, OptionsError, TopicSpec};
+pub use user_metadata_kafka::{
+    Compression, KafkaOptions, OptionsError, SaslMechanism, SaslOptions, Secret, TlsOptions,
+    TopicSpec,
+};
 #[cfg(feature = "embedded")]
 pub use user_metadata_log::{DataDir, LogOptions};
 #[cfg(any(feature = "disk", feature = "embedded"))]

@@ -57,6 +57,8 @@ pub(crate) struct Reason {
     pub(crate) summary: String,
     /// For who runs it: the causes too.
     pub(crate) detail: String,
+    /// Whether somebody has to mend it: waiting does not.
+    pub(crate) is_refusal: bool,
 }
 
 impl Reason {
@@ -65,6 +67,7 @@ impl Reason {
         Self {
             detail: summary.clone(),
             summary,
+            is_refusal: false,
         }
     }
 }
@@ -74,6 +77,7 @@ impl From<&dyn Error> for Reason {
         Self {
             summary: error.to_string(),
             detail: in_words(error),
+            is_refusal: false,
         }
     }
 }
@@ -81,6 +85,17 @@ impl From<&dyn Error> for Reason {
 impl SendError {
     pub(crate) fn unavailable(error: &dyn Error) -> Self {
         Self::Unavailable(error.into())
+    }
+
+    /// Kafka and this process don't trust each other. The long waits between two logins are kept by
+    /// the producer, so it is tried again like everything else.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn untrusted(error: &dyn Error) -> Self {
+        let reason = Reason::from(error);
+        Self::Unavailable(Reason {
+            is_refusal: true,
+            ..reason
+        })
     }
 
     /// What is wrong while the records are not taken.

@@ -7,6 +7,72 @@ use std::net::TcpListener;
 use user_metadata_testing::Scratch;
 use user_metadata_testing::process::{Ended, Program};
 
+/// Those of a Kafka that is not asked; nothing is sent before all are checked.
+const KAFKA: [&str; 2] = ["--brokers", "127.0.0.1:1"];
+
+/// Flags besides [`KAFKA`], the flag that is named, and a word of the remedy.
+const BAD_OF_KAFKA: [(&[&str], &str, &str); 12] = [
+    (&["--kafka-ca", "/dev/null"], "--kafka-ca", "--kafka-tls"),
+    (
+        &["--kafka-tls", "--kafka-ca", "/dev/null"],
+        "--kafka-ca",
+        "PEM",
+    ),
+    (
+        &["--kafka-tls", "--kafka-ca", "no-such-file"],
+        "--kafka-ca",
+        "can be read",
+    ),
+    (
+        &["--kafka-cert", "/dev/null"],
+        "--kafka-cert",
+        "--kafka-tls",
+    ),
+    (
+        &["--kafka-tls", "--kafka-cert", "/dev/null"],
+        "--kafka-cert",
+        "--kafka-key",
+    ),
+    (
+        &["--kafka-tls", "--kafka-key", "/dev/null"],
+        "--kafka-key",
+        "--kafka-cert",
+    ),
+    (&["--kafka-sasl", "gssapi"], "--kafka-sasl", "scram-sha-512"),
+    (
+        &["--kafka-sasl", "scram-sha-512"],
+        "--kafka-sasl",
+        "--kafka-username",
+    ),
+    (
+        &["--kafka-sasl", "plain", "--kafka-username", "app"],
+        "--kafka-sasl",
+        "--kafka-password-file",
+    ),
+    (
+        &["--kafka-username", "app"],
+        "--kafka-username",
+        "--kafka-sasl",
+    ),
+    (
+        &["--kafka-password-file", "/dev/null"],
+        "--kafka-password-file",
+        "--kafka-sasl",
+    ),
+    (
+        &[
+            "--kafka-sasl",
+            "plain",
+            "--kafka-username",
+            "app",
+            "--kafka-password-file",
+            "no-such-file",
+        ],
+        "--kafka-password-file",
+        "can be read",
+    ),
+];
+
 /// Program, flags, the flag that is named, and a word of the remedy.
 const BAD: [(&str, &[&str], &str, &str); 16] = [
     (
@@ -122,8 +188,14 @@ fn a_bad_flag_ends_with_2_and_is_named_with_its_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let mut wrong = Vec::new();
-    for (program, flags, named, remedy) in BAD {
-        let ended = run(program, flags, &taken);
+    let bad = BAD.map(|(program, flags, named, remedy)| (program, flags.to_vec(), named, remedy));
+    let of_kafka = BAD_OF_KAFKA.iter().flat_map(|(flags, named, remedy)| {
+        let flags = [&KAFKA, *flags].concat();
+        ["ws-server", "metadata-consumer"].map(|program| (program, flags.clone(), *named, *remedy))
+    });
+    let without = ["--kafka-tls"].map(|flag| ("ws-server", vec![flag], flag, "--brokers"));
+    for (program, flags, named, remedy) in bad.into_iter().chain(of_kafka).chain(without) {
+        let ended = run(program, &flags, &taken);
         let said = ended.stderr.join("\n");
         // Were a port bound first, the program would end with 1.
         if ended.code != Some(2) || !said.contains(named) || !said.contains(remedy) {

@@ -6,14 +6,14 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use krafka::Kafka;
 use krafka::consumer::{AutoOffsetReset, Consumer, PartitionAssignmentStrategy};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::classify::{classify, deadline};
-use super::commits::{Commits, Committer};
+use super::classify::classify;
+use super::commits::Commits;
 use super::listener::Listener;
+use super::login::log_in;
 use super::member::{CLOSE, Member};
 use super::outlet::{Message, Outlet};
 use super::reach::Reaches;
@@ -65,14 +65,8 @@ impl GroupConsumer {
             commits.clone(),
             options.handover_timeout(),
         );
-        let consumer = Arc::new(connect(kafka, &options, listener).await?);
-        let committer = Committer {
-            consumer: Arc::clone(&consumer),
-            topic: options.topic().to_owned(),
-            request_timeout: kafka.request_timeout(),
-            commits: commits.clone(),
-        };
-        let member = Member::new(kafka, options.clone(), consumer, outlet);
+        let consumer = connect(kafka, &options, listener).await?;
+        let member = Member::new(kafka, options.clone(), consumer, outlet, commits.clone());
         Ok(Self {
             options,
             request_timeout: kafka.request_timeout(),
@@ -83,7 +77,7 @@ impl GroupConsumer {
             progress: BTreeMap::new(),
             commits,
             reaches: member.reaches.clone(),
-            member: tokio::spawn(member.run(committer)),
+            member: tokio::spawn(member.run()),
         })
     }
 
@@ -209,19 +203,12 @@ impl fmt::Debug for GroupConsumer {
     }
 }
 
-async fn connect(
+pub(super) async fn connect(
     kafka: &KafkaOptions,
     options: &GroupOptions,
     listener: Listener,
 ) -> Result<Consumer, ConsumeError> {
-    let client = Kafka::builder(kafka.brokers().join(","))
-        .client_id(kafka.client_id())
-        .request_timeout(kafka.request_timeout())
-        // krafka refuses one that is longer than a request may take.
-        .connect_timeout(kafka.connect_timeout().min(kafka.request_timeout()))
-        .metadata_max_age(kafka.metadata_max_age())
-        .connect();
-    let client = deadline(kafka.connect_timeout(), client).await?;
+    let client = log_in(kafka).await?;
     let max_batch = i32::try_from(options.max_batch()).unwrap_or(i32::MAX);
     client
         .consumer(options.group())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::BoxError;
+use crate::{BoxError, Refusal};
 
 /// Why consuming does not go on. A rebalance is never an error.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,11 @@ pub enum ConsumeError {
     /// No answer in time. Try again after a back-off.
     #[error("Kafka does not answer within {} s", .0.as_secs_f32())]
     Timeout(Duration),
+    /// One side does not trust the other. Somebody has to change a flag, a certificate or the
+    /// cluster; where it is the cluster, trying again goes on with what is there now. For a member
+    /// that has joined it is an outage.
+    #[error("Kafka and this process don't trust each other")]
+    Untrusted(#[source] Refusal),
     /// The cluster will not let this process read the topic or use the group: no right to, a
     /// session timeout outside its limits, too old a version. Somebody has to change a flag or
     /// the cluster.
@@ -29,9 +34,14 @@ pub enum ConsumeError {
 }
 
 impl ConsumeError {
-    /// Whether waiting may help without anybody changing a flag or the cluster.
+    /// Whether waiting may help without anybody changing a flag of this process. The one after an
+    /// [`Untrusted`](Self::Untrusted) is
+    /// [kept in here](crate::KafkaOptions::with_refusal_pause).
     #[must_use]
     pub fn is_retriable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Timeout(_))
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Timeout(_) | Self::Untrusted(_)
+        )
     }
 }

@@ -9,6 +9,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Incident {
     is_open: bool,
+    is_refusal: bool,
     last_wait: Option<Duration>,
 }
 
@@ -16,6 +17,12 @@ impl Incident {
     /// Notes that an outage is going on. Returns whether that is news.
     pub(super) fn begin(&mut self) -> bool {
         !std::mem::replace(&mut self.is_open, true)
+    }
+
+    /// Notes that it is one that somebody has to mend. Returns whether that is news.
+    pub(super) fn begin_refusal(&mut self) -> bool {
+        self.is_open = true;
+        !std::mem::replace(&mut self.is_refusal, true)
     }
 
     /// Returns how long to wait before the next attempt.
@@ -45,6 +52,17 @@ mod tests {
         assert!(!incident.begin());
         assert!(incident.end());
         assert!(!incident.end());
+    }
+
+    #[test]
+    fn a_refusal_is_news_in_an_outage_once() {
+        let mut incident = Incident::default();
+        assert!(incident.begin());
+        assert!(incident.begin_refusal());
+        assert!(!incident.begin_refusal());
+        assert!(!incident.begin());
+        assert!(incident.end());
+        assert!(incident.begin_refusal());
     }
 
     #[test]

@@ -26,7 +26,9 @@ pub(super) const CLOSE: Duration = Duration::from_secs(5);
 
 pub(super) struct Member {
     pub(super) consumer: Arc<Consumer>,
+    pub(super) kafka: KafkaOptions,
     pub(super) options: GroupOptions,
+    pub(super) commits: Commits,
     pub(super) request_timeout: Duration,
     /// How often the topic is listed; krafka's list is as old again at most.
     pub(super) list_every: Duration,
@@ -39,18 +41,21 @@ pub(super) struct Member {
     pub(super) first_count: Option<u32>,
     pub(super) look_at: Instant,
     pub(super) list_at: Instant,
-    paused: bool,
+    pub(super) paused: bool,
 }
 
 impl Member {
     pub(super) fn new(
         kafka: &KafkaOptions,
         options: GroupOptions,
-        consumer: Arc<Consumer>,
+        consumer: Consumer,
         outlet: Arc<Outlet>,
+        commits: Commits,
     ) -> Self {
         Self {
-            consumer,
+            consumer: Arc::new(consumer),
+            kafka: kafka.clone(),
+            commits,
             options,
             request_timeout: kafka.request_timeout(),
             list_every: kafka.metadata_max_age(),
@@ -66,39 +71,54 @@ impl Member {
     }
 
     /// Runs until the caller is gone, tells the group what was committed, and leaves it.
-    pub(super) async fn run(mut self, committer: Committer) -> Result<(), ConsumeError> {
-        let told = tokio::select! {
-            told = self.read(&committer.commits) => told,
-            refusal = committer.run() => {
-                self.fail(refusal).await;
-                Ok(())
-            }
+    pub(super) async fn run(mut self) -> Result<(), ConsumeError> {
+        let told = loop {
+            let told = self.serve().await;
+            let Err(ConsumeError::Untrusted(refusal)) = told else {
+                break told;
+            };
+            self = self.log_in_again(refusal).await?;
         };
         let options = CloseOptions::new().timeout(CLOSE);
         let left = self.consumer.close_with(options).await;
         told.and(left.map_err(classify))
     }
 
-    async fn read(&mut self, commits: &Commits) -> Result<(), ConsumeError> {
+    /// Reads and commits until the caller is gone, or Kafka and this process don't trust each other
+    /// any more.
+    async fn serve(&mut self) -> Result<(), ConsumeError> {
+        let committer = Committer {
+            consumer: Arc::clone(&self.consumer),
+            topic: self.options.topic().to_owned(),
+            request_timeout: self.request_timeout,
+            commits: self.commits.clone(),
+        };
+        let error = tokio::select! {
+            told = self.read() => return told,
+            error = committer.run() => error,
+        };
+        if let Some(refusal) = self.kafka.refusal(&error) {
+            return Err(ConsumeError::Untrusted(refusal));
+        }
+        self.outlet.fail(error).await;
+        Ok(())
+    }
+
+    async fn read(&mut self) -> Result<(), ConsumeError> {
         while !self.outlet.is_closed() {
             match self.turn().await {
                 Ok(true) => self.answered().await,
                 Ok(false) => {}
-                Err(error) if error.is_retriable() => self.failed(&error).await,
-                Err(error) => self.fail(error).await,
+                Err(error) => match self.kafka.refusal(&error) {
+                    Some(refusal) => return Err(ConsumeError::Untrusted(refusal)),
+                    None if error.is_retriable() => self.failed(&error).await,
+                    None => self.outlet.fail(error).await,
+                },
             }
         }
-        tokio::time::timeout(self.request_timeout, commits.settled())
+        tokio::time::timeout(self.request_timeout, self.commits.settled())
             .await
             .map_err(|_| ConsumeError::Timeout(self.request_timeout))
-    }
-
-    /// Tells the caller that there will be nothing more, and waits for it to go: it may still
-    /// commit what it has in hand.
-    async fn fail(&self, error: ConsumeError) {
-        self.outlet.push(Message::Failed(error));
-        self.outlet.drain().await;
-        self.outlet.closed().await;
     }
 
     /// Returns whether all of Kafka that is asked has answered.
@@ -189,11 +209,15 @@ impl Member {
         // Its end is seen by looking.
         self.look_at = self.look_at.min(Instant::now() + LOOK_EVERY_IN_TROUBLE);
         if self.incident.begin() {
-            let reason = in_words(error);
-            let group = self.options.group();
-            tracing::warn!(group, reason, "can't read from Kafka");
-            self.event(GroupEvent::Unavailable { reason });
+            self.tell(error);
         }
+    }
+
+    pub(super) fn tell(&self, error: &ConsumeError) {
+        let reason = in_words(error);
+        let group = self.options.group();
+        tracing::warn!(group, reason, "can't read from Kafka");
+        self.event(GroupEvent::Unavailable { reason });
     }
 
     async fn answered(&mut self) {

@@ -8,6 +8,7 @@ mod error;
 mod event;
 mod incident;
 mod listener;
+mod login;
 mod member;
 mod options;
 mod outlet;

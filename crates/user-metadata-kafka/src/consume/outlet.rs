@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -82,6 +83,23 @@ impl Outlet {
         self.push(Message::HandOver(done));
         // An error is as good: the caller is gone.
         drop(tokio::join!(self.drain(), dealt_with));
+    }
+
+    /// Waits, and passes on meanwhile what the caller has room for. Returns whether it is still there.
+    pub(super) async fn keep_up_for(&self, wait: Duration) -> bool {
+        let keep_up = async {
+            self.drain().await;
+            self.closed().await;
+        };
+        tokio::time::timeout(wait, keep_up).await.is_err()
+    }
+
+    /// Tells the caller that there will be nothing more, and waits for it to go: it may still
+    /// commit what it has in hand.
+    pub(super) async fn fail(&self, error: ConsumeError) {
+        self.push(Message::Failed(error));
+        self.drain().await;
+        self.closed().await;
     }
 
     pub(super) fn is_closed(&self) -> bool {

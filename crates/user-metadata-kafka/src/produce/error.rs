@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::BoxError;
+use crate::{BoxError, Refusal};
 
 /// Why the cluster or the topic can't be had. Whatever the cause, trying again is safe.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,10 @@ pub enum ConnectError {
     /// No answer in time. Try again after a back-off.
     #[error("Kafka does not answer within {} s", .0.as_secs_f32())]
     Timeout(Duration),
+    /// One side does not trust the other. Somebody has to change a flag, a certificate or the
+    /// cluster; where it is the cluster, trying again goes on with what is there now.
+    #[error("Kafka and this process don't trust each other")]
+    Untrusted(#[source] Refusal),
     /// The cluster refuses to make the topic: no right to, a replication factor beyond its
     /// brokers, a policy. Somebody has to change a flag or the cluster.
     #[error("Kafka refuses to create the topic `{topic}`")]
@@ -28,10 +32,15 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether waiting may help without anybody changing a flag or the cluster.
+    /// Whether waiting may help without anybody changing a flag of this process. The one after an
+    /// [`Untrusted`](Self::Untrusted) is
+    /// [kept in here](crate::KafkaOptions::with_refusal_pause).
     #[must_use]
     pub fn is_retriable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Timeout(_))
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Timeout(_) | Self::Untrusted(_)
+        )
     }
 }
 
@@ -48,6 +57,10 @@ pub enum ProduceError {
     /// No answer in time: produce the same batch again after a back-off.
     #[error("Kafka does not answer within {} s", .0.as_secs_f32())]
     Timeout(Duration),
+    /// One side does not trust the other, as in [`ConnectError::Untrusted`]: produce the same batch
+    /// again, however often.
+    #[error("Kafka and this process don't trust each other")]
+    Untrusted(#[source] Refusal),
     /// The topic has fewer partitions (it was made anew): choose the partitions again.
     #[error("the topic has {partitions} partitions, no number {partition}")]
     NoSuchPartition {
@@ -75,8 +88,14 @@ impl ProduceError {
     pub fn is_retriable(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable(_) | Self::Timeout(_) | Self::Refused(_)
+            Self::Unavailable(_) | Self::Timeout(_) | Self::Untrusted(_) | Self::Refused(_)
         )
+    }
+}
+
+impl From<Refusal> for ConnectError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Untrusted(refusal)
     }
 }
 
@@ -85,6 +104,7 @@ impl From<ConnectError> for ProduceError {
         match error {
             ConnectError::Unavailable(source) => Self::Unavailable(source),
             ConnectError::Timeout(limit) => Self::Timeout(limit),
+            ConnectError::Untrusted(refusal) => Self::Untrusted(refusal),
             refused @ ConnectError::TopicRefused { .. } => Self::Refused(refused.into()),
         }
     }

@@ -3,6 +3,7 @@
 //! otherwise.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +12,13 @@ use std::time::{Duration, Instant};
 use rskafka::BackoffConfig;
 use rskafka::client::error::{Error as ClientError, ProtocolError};
 use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
-use rskafka::client::{Client, ClientBuilder};
+use rskafka::client::{Client, ClientBuilder, Credentials, SaslConfig};
 use rskafka::record::Record;
 
 use super::classify::{Failure, cause, is_topic_refusal};
 use super::{ConnectError, ProduceError};
-use crate::{KafkaOptions, TopicSpec, TopicState};
+use crate::security::client_config;
+use crate::{KafkaOptions, Refusal, SaslMechanism, SaslOptions, TopicSpec, TopicState};
 
 /// The brokers learn of a new topic some milliseconds after the controller has made it.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -29,8 +31,7 @@ const MAX_ANSWER: usize = 16 << 20;
 pub(super) struct Session {
     client: Client,
     topic: String,
-    request_timeout: Duration,
-    metadata_max_age: Duration,
+    options: KafkaOptions,
     partitions: Mutex<Listed>,
     writers: Mutex<HashMap<u32, Arc<PartitionClient>>>,
 }
@@ -57,21 +58,19 @@ impl Session {
         options: &KafkaOptions,
         topic: &TopicSpec,
     ) -> Result<(Self, TopicState), ConnectError> {
-        let build = ClientBuilder::new(options.brokers().to_vec())
-            .client_id(options.client_id())
-            .max_message_size(MAX_ANSWER)
-            .backoff_config(no_retries())
-            .build();
-        let client = deadline(options.connect_timeout(), build)
-            .await?
-            .map_err(unavailable)?;
+        let client = deadline(options.connect_timeout(), log_in(options)).await??;
         let ensure = ensure(&client, topic, options.request_timeout());
-        let state = deadline(options.request_timeout(), ensure).await??;
+        let state = match deadline(options.request_timeout(), ensure).await? {
+            Ok(state) => state,
+            Err(error) => {
+                let refusal = refused(options, &error).await;
+                return Err(refusal.map_or(error, ConnectError::from));
+            }
+        };
         let session = Self {
             client,
             topic: topic.name().to_owned(),
-            request_timeout: options.request_timeout(),
-            metadata_max_age: options.metadata_max_age(),
+            options: options.clone(),
             partitions: Mutex::new(Listed {
                 partitions: state.partitions,
                 at: Instant::now(),
@@ -94,7 +93,7 @@ impl Session {
         compression: Compression,
     ) -> Result<u64, Failure> {
         let work = async {
-            if lock(&self.partitions).at.elapsed() >= self.metadata_max_age {
+            if lock(&self.partitions).at.elapsed() >= self.options.metadata_max_age() {
                 self.list().await?;
             }
             let writer = self.writer(partition).await?;
@@ -104,8 +103,15 @@ impl Session {
                 .and_then(|offset| u64::try_from(*offset).ok())
                 .unwrap_or_default())
         };
-        match deadline(self.request_timeout, work).await {
-            Ok(result) => result,
+        match deadline(self.options.request_timeout(), work).await {
+            Ok(Ok(offset)) => Ok(offset),
+            Ok(Err(failure)) => {
+                let (Failure::Session(error) | Failure::Batch(error)) = &failure;
+                let Some(refusal) = refused(&self.options, error).await else {
+                    return Err(failure);
+                };
+                Err(Failure::Session(ProduceError::Untrusted(refusal)))
+            }
             Err(error) => Err(Failure::Session(error.into())),
         }
     }
@@ -148,6 +154,51 @@ impl Session {
         lock(&self.writers).insert(partition, Arc::clone(&writer));
         Ok(writer)
     }
+}
+
+/// Connects to a broker, as the user that the options name.
+async fn log_in(options: &KafkaOptions) -> Result<Client, ConnectError> {
+    let gate = options.gate();
+    let turn = gate.turn().await?;
+    let mut builder = ClientBuilder::new(turn.brokers(options.brokers()).to_vec())
+        .client_id(options.client_id())
+        .max_message_size(MAX_ANSWER)
+        .backoff_config(no_retries());
+    if let Some(tls) = options.tls() {
+        let config = client_config(tls).map_err(|error| ConnectError::Unavailable(error.into()))?;
+        builder = builder.tls_config(Arc::new(config));
+    }
+    if let Some(sasl) = options.sasl() {
+        builder = builder.sasl_config(to_rskafka(sasl));
+    }
+    let built = builder.build().await.map_err(unavailable);
+    let error = built.as_ref().err();
+    let refusal = turn.end(options, error.map(|error| error as &dyn Error));
+    match (built, refusal) {
+        (_, Some(refusal)) => Err(refusal.into()),
+        (Err(ConnectError::Unavailable(cause)), None) => {
+            Err(ConnectError::Unavailable(options.no_login(cause)))
+        }
+        (built, None) => built,
+    }
+}
+
+fn to_rskafka(sasl: &SaslOptions) -> SaslConfig {
+    let user = Credentials::new(sasl.username().to_owned(), sasl.password().to_owned());
+    match sasl.mechanism() {
+        SaslMechanism::Plain => SaslConfig::Plain(user),
+        SaslMechanism::ScramSha256 => SaslConfig::ScramSha256(user),
+        SaslMechanism::ScramSha512 => SaslConfig::ScramSha512(user),
+    }
+}
+
+/// The refusal that an error of a call after the login speaks of: by another broker, or of another
+/// name of the same.
+async fn refused(options: &KafkaOptions, error: &(dyn Error + Sync)) -> Option<Refusal> {
+    let refusal = options.refusal(error)?;
+    let pause = options.refusal_pause();
+    options.gate().refused(&refusal, pause).await;
+    Some(refusal)
 }
 
 /// Makes the topic unless it is there. Only the list of all topics is asked for, because a broker

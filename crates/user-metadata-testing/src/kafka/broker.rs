@@ -16,6 +16,20 @@ pub struct Broker {
     jars: Jars,
     node: Node,
     scratch: Scratch,
+    java_options: &'static str,
+}
+
+/// What a broker has besides.
+#[cfg(feature = "secure")]
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    /// Lines of `server.properties`, in place of those it has by default. `{listen}` and
+    /// `{controller}` stand for the addresses.
+    pub(super) properties: String,
+    /// More arguments for formatting its storage.
+    pub(super) format: Vec<String>,
+    /// For the Java that runs it.
+    pub(super) java_options: &'static str,
 }
 
 impl Broker {
@@ -52,6 +66,21 @@ impl Broker {
         Ok(broker)
     }
 
+    /// One that does not run yet, with more than the others have.
+    #[cfg(feature = "secure")]
+    pub(super) fn prepared(extra: &Extra) -> Result<Self, Missing> {
+        let node = Node::new(1);
+        let lines = node.with_addresses(&extra.properties);
+        let properties = node
+            .properties(&voters([&node]))
+            .replaced_by(&Properties::read(&lines));
+        let mut broker = Self::new(node, &properties)?;
+        broker.java_options = extra.java_options;
+        let more: Vec<&str> = extra.format.iter().map(String::as_str).collect();
+        broker.begin_format_with(&more).wait_until_formatted();
+        Ok(broker)
+    }
+
     /// A node of a cluster, which is to be formatted.
     pub(super) fn new(node: Node, properties: &Properties) -> Result<Self, Missing> {
         let jars = Jars::find()?;
@@ -64,13 +93,18 @@ impl Broker {
             jars,
             node,
             scratch,
+            java_options: "",
         })
     }
 
     /// Begins to make its storage, which is done once.
     pub(super) fn begin_format(&mut self) -> &mut Self {
-        let class = "kafka.tools.StorageTool";
-        self.begin(class, &["format", "-t", CLUSTER_ID, "-c"]);
+        self.begin_format_with(&[])
+    }
+
+    fn begin_format_with(&mut self, more: &[&str]) -> &mut Self {
+        let arguments = [&["format", "-t", CLUSTER_ID], more, &["-c"]].concat();
+        self.begin("kafka.tools.StorageTool", &arguments);
         self
     }
 
@@ -154,7 +188,9 @@ impl Broker {
     /// Starts one of Kafka's programs with the properties behind its arguments.
     fn begin(&mut self, class: &str, arguments: &[&str]) {
         let program = self.jars.program(class, arguments);
-        let program = program.arg(self.scratch.file("server.properties"));
+        let program = program
+            .arg(self.scratch.file("server.properties"))
+            .env("JAVA_TOOL_OPTIONS", self.java_options);
         let program = match &self.node.disk {
             Some(disk) => program.on(disk),
             None => program,
@@ -165,7 +201,7 @@ impl Broker {
         }
     }
 
-    fn running(&self) -> &Running {
+    pub(super) fn running(&self) -> &Running {
         match &self.running {
             Some(running) => running,
             None => panic!("the broker does not run"),

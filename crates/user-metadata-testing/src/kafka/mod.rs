@@ -7,6 +7,8 @@ mod jars;
 mod node;
 mod properties;
 mod ready;
+#[cfg(feature = "secure")]
+mod secure;
 mod shared;
 mod tools;
 mod topics;
@@ -15,6 +17,8 @@ pub use broker::Broker;
 pub use cluster::{Cluster, ClusterOptions};
 pub use impostor::{Answer, Impostor};
 pub use properties::Properties;
+#[cfg(feature = "secure")]
+pub use secure::{Authority, Listener, SecureBroker};
 pub use shared::shared;
 pub use tools::{console_consume, java_partitions, kcat, partitions, records};
 pub use topics::{

@@ -29,6 +29,13 @@ impl Node {
         self
     }
 
+    /// Puts its addresses in place of `{listen}` and `{controller}`.
+    #[cfg(feature = "secure")]
+    pub(super) fn with_addresses(&self, text: &str) -> String {
+        text.replace("{listen}", &self.listen.to_string())
+            .replace("{controller}", &self.controller.to_string())
+    }
+
     pub(super) fn properties(&self, voters: &str) -> Properties {
         let Self {
             listen, controller, ..

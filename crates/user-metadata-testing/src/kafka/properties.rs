@@ -13,6 +13,17 @@ impl Properties {
         self
     }
 
+    /// Reads them as the file has them.
+    #[cfg(feature = "secure")]
+    pub(super) fn read(lines: &str) -> Self {
+        let pairs = lines.lines().filter_map(|line| line.split_once('='));
+        Self(
+            pairs
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        )
+    }
+
     /// Sets those of `others`.
     #[must_use]
     pub fn replaced_by(mut self, others: &Self) -> Self {

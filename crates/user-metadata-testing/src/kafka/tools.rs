@@ -102,6 +102,14 @@ pub fn partitions(brokers: &str, topic: &str) -> Result<Option<u32>, Missing> {
     Ok(found.and_then(|partitions| u32::try_from(partitions.len()).ok()))
 }
 
+/// What Kafka's own tool for settings prints with these arguments.
+#[cfg(feature = "secure")]
+pub(super) fn configure(brokers: &str, arguments: &[&str]) -> Result<Vec<String>, Missing> {
+    let class = "kafka.admin.ConfigCommand";
+    let program = Jars::find()?.program(class, &["--bootstrap-server", brokers]);
+    Ok(output(program.args(arguments)))
+}
+
 pub(super) fn output(program: Program) -> Vec<String> {
     match program.start().map(Running::wait) {
         Ok(ended) if ended.code == Some(0) => ended.stdout,

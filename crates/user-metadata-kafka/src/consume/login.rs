@@ -1,0 +1,113 @@
+//! Logging in, and again after a refusal: credentials that are refused may be accepted later.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
+
+use krafka::Kafka;
+use krafka::auth::{AuthConfig, TlsConfig};
+use tokio::time::Instant;
+
+use super::classify::classify;
+use super::consumer::connect;
+use super::listener::Listener;
+use super::member::Member;
+use super::{ConsumeError, GroupEvent};
+use crate::{KafkaOptions, Refusal, SaslMechanism};
+
+/// Connects to a broker, as the user that the options name.
+pub(super) async fn log_in(kafka: &KafkaOptions) -> Result<Kafka, ConsumeError> {
+    let login = async {
+        let gate = kafka.gate();
+        let turn = gate.turn().await.map_err(ConsumeError::Untrusted)?;
+        let client = Kafka::builder(turn.brokers(kafka.brokers()).join(","))
+            .client_id(kafka.client_id())
+            .security(security(kafka))
+            .request_timeout(kafka.request_timeout())
+            // krafka refuses one that is longer than a request may take.
+            .connect_timeout(kafka.connect_timeout().min(kafka.request_timeout()))
+            .metadata_max_age(kafka.metadata_max_age())
+            .connect()
+            .await
+            .map_err(classify);
+        let error = client.as_ref().err();
+        let refusal = turn.end(kafka, error.map(|error| error as &dyn Error));
+        match (client, refusal) {
+            (_, Some(refusal)) => Err(ConsumeError::Untrusted(refusal)),
+            (Err(ConsumeError::Unavailable(cause)), None) => {
+                Err(ConsumeError::Unavailable(kafka.no_login(cause)))
+            }
+            (client, None) => client,
+        }
+    };
+    let limit = kafka.connect_timeout();
+    let in_time = tokio::time::timeout(limit, login).await;
+    in_time.unwrap_or(Err(ConsumeError::Timeout(limit)))
+}
+
+fn security(kafka: &KafkaOptions) -> AuthConfig {
+    let auth = kafka.sasl().map_or_else(AuthConfig::plaintext, |sasl| {
+        let with = match sasl.mechanism() {
+            SaslMechanism::Plain => AuthConfig::sasl_plain,
+            SaslMechanism::ScramSha256 => AuthConfig::sasl_scram_sha256,
+            SaslMechanism::ScramSha512 => AuthConfig::sasl_scram_sha512,
+        };
+        with(sasl.username(), sasl.password())
+    });
+    let Some(tls) = kafka.tls() else {
+        return auth;
+    };
+    let mut config = TlsConfig::new().with_ca_cert_pem(tls.roots());
+    if let Some(identity) = tls.identity() {
+        let key = identity.key.reveal().as_bytes().to_vec();
+        config = config.with_client_cert_pem(identity.certificates.as_slice(), key);
+    }
+    auth.with_tls(config)
+}
+
+impl Member {
+    /// Lets go of everything and joins anew once Kafka and this process trust each other again.
+    ///
+    /// # Errors
+    ///
+    /// The caller is gone, or was told that nothing will come any more.
+    pub(super) async fn log_in_again(mut self, refusal: Refusal) -> Result<Self, ConsumeError> {
+        let pause = self.kafka.refusal_pause();
+        self.kafka.gate().refused(&refusal, pause).await;
+        let mut error = ConsumeError::Untrusted(refusal);
+        if self.incident.begin_refusal() {
+            self.tell(&error);
+        }
+        // The group gives the partitions to others.
+        self.commits.announce(&BTreeSet::new());
+        self.event(GroupEvent::Assigned(Vec::new()));
+        // krafka's own tasks would go on knocking, at the rate of an outage.
+        drop(self.consumer);
+        loop {
+            let wait = self.incident.failed();
+            if !self.outlet.keep_up_for(wait).await {
+                return Err(error);
+            }
+            let listener = Listener::new(
+                Arc::clone(&self.outlet),
+                self.commits.clone(),
+                self.options.handover_timeout(),
+            );
+            error = match connect(&self.kafka, &self.options, listener).await {
+                Ok(consumer) => {
+                    self.consumer = Arc::new(consumer);
+                    self.subscribed = None;
+                    self.paused = false;
+                    self.look_at = Instant::now();
+                    self.list_at = Instant::now();
+                    return Ok(self);
+                }
+                Err(error) if error.is_retriable() => error,
+                Err(error) => {
+                    self.outlet.fail(error).await;
+                    return Err(ConsumeError::Ended);
+                }
+            };
+        }
+    }
+}

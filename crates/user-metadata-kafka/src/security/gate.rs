@@ -1,0 +1,186 @@
+//! Between a refused login and the next: whoever guesses on locks the account.
+
+use std::error::Error;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+use super::Refusal;
+use crate::KafkaOptions;
+
+/// All that share these options log in one after the other, and after a refusal nobody tries
+/// again for a while, however many ask.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<Mutex<State>>);
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    refused: Option<(Refusal, Instant)>,
+    /// Since the last login.
+    refusals: usize,
+}
+
+/// Two gates are no difference between options.
+impl PartialEq for Gate {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Gate {}
+
+impl Gate {
+    /// Waits for the login of others to end.
+    ///
+    /// # Errors
+    ///
+    /// What was refused not long ago, and would be again.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, Refusal> {
+        let state = self.0.lock().await;
+        match &state.refused {
+            Some((refusal, until)) if Instant::now() < *until => Err(refusal.clone()),
+            _ => Ok(Turn(state)),
+        }
+    }
+
+    /// Notes that a broker has refused what another has let in.
+    pub(crate) async fn refused(&self, refusal: &Refusal, pause: Duration) {
+        Turn(self.0.lock().await).refused(refusal, pause);
+    }
+}
+
+/// The right to try a login.
+#[derive(Debug)]
+pub(crate) struct Turn<'a>(MutexGuard<'a, State>);
+
+impl Turn<'_> {
+    /// Whom to ask: after a refusal, one broker after the other. A client knocks at every broker
+    /// that it is given, and each would count.
+    pub(crate) fn brokers<'b>(&self, brokers: &'b [String]) -> &'b [String] {
+        match self.0.refusals {
+            0 => brokers,
+            refusals => brokers
+                .chunks(1)
+                .nth(refusals % brokers.len())
+                .unwrap_or(brokers),
+        }
+    }
+
+    /// Ends it, and returns the refusal that the error of the login speaks of, if it does. Whoever
+    /// does not answer does not refuse.
+    pub(crate) fn end(self, kafka: &KafkaOptions, error: Option<&dyn Error>) -> Option<Refusal> {
+        let Some(error) = error else {
+            self.accepted();
+            return None;
+        };
+        let refusal = kafka.refusal(error)?;
+        self.refused(&refusal, kafka.refusal_pause());
+        Some(refusal)
+    }
+
+    fn accepted(mut self) {
+        *self.0 = State::default();
+    }
+
+    fn refused(mut self, refusal: &Refusal, pause: Duration) {
+        self.0.refusals += 1;
+        self.0.refused = Some((refusal.clone(), Instant::now() + jittered(pause)));
+    }
+}
+
+/// `pause`, of which up to a half is left out at random, so that many do not come back at once.
+fn jittered(pause: Duration) -> Duration {
+    // The keys of a map's hasher are the standard library's source of random numbers.
+    let random = RandomState::new().hash_one(pause);
+    pause / 2 + pause.mul_f64(random as f64 / u64::MAX as f64 / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(30);
+
+    fn refusal() -> Refusal {
+        Refusal::BrokerCertificate("UnknownIssuer".to_owned())
+    }
+
+    async fn refuse(gate: &Gate) {
+        gate.turn().await.unwrap().refused(&refusal(), PAUSE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_refusal_nobody_knocks_for_a_while_and_then_one_does() {
+        let gate = Gate::default();
+        refuse(&gate).await;
+        let clone = gate.clone();
+        for _ in 0..14 {
+            assert_eq!(clone.turn().await.unwrap_err(), refusal());
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        tokio::time::advance(PAUSE / 2).await;
+        let turn = clone.turn().await.unwrap();
+        let mut other = std::pin::pin!(gate.turn());
+        assert!(
+            futures_poll(other.as_mut()).await.is_none(),
+            "one at a time"
+        );
+        turn.refused(&refusal(), PAUSE);
+        assert_eq!(other.await.unwrap_err(), refusal());
+    }
+
+    /// What the future has come to, if anything.
+    async fn futures_poll<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+        tokio::time::timeout(Duration::from_millis(1), future)
+            .await
+            .ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_most_four_attempts_a_minute_whoever_asks_how_often() {
+        let gate = Gate::default();
+        let mut attempts = 0;
+        for _ in 0..600 {
+            if let Ok(turn) = gate.turn().await {
+                attempts += 1;
+                turn.refused(&refusal(), PAUSE);
+            }
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        assert!((2..=4).contains(&attempts), "{attempts}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_first_attempt_knocks_at_every_broker() {
+        let brokers = ["a:1", "b:2", "c:3"].map(str::to_owned);
+        let gate = Gate::default();
+        assert_eq!(gate.turn().await.unwrap().brokers(&brokers), brokers);
+        for broker in ["b:2", "c:3", "a:1"] {
+            refuse(&gate).await;
+            tokio::time::advance(PAUSE).await;
+            assert_eq!(gate.turn().await.unwrap().brokers(&brokers), [broker]);
+        }
+        gate.turn().await.unwrap().accepted();
+        assert_eq!(gate.turn().await.unwrap().brokers(&brokers), brokers);
+    }
+
+    #[tokio::test]
+    async fn an_outage_is_no_refusal() {
+        let kafka = KafkaOptions::new(["a:1"]).unwrap();
+        let outage = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let gate = Gate::default();
+        let turn = gate.turn().await.unwrap();
+        assert_eq!(turn.end(&kafka, Some(&outage)), None);
+        gate.turn().await.unwrap();
+    }
+}
