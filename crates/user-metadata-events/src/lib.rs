@@ -2,6 +2,7 @@
 
 mod codec;
 mod connection;
+mod encoded;
 mod event;
 mod id;
 mod ip;
@@ -13,6 +14,7 @@ mod user;
 
 pub use codec::{DecodeError, EncodeError, MAX_EVENT_BYTES};
 pub use connection::{ConnectionInfo, IpSource};
+pub use encoded::EncodedEvent;
 pub use event::UserMetadataEvent;
 pub use id::{ClientId, EventId, ParseIdError};
 pub use ip::ClientIp;

@@ -53,24 +53,7 @@ impl UserMetadataEvent {
         source: &str,
         traceparent: Option<&str>,
     ) -> Result<Record, EncodeError> {
-        let mut headers = vec![
-            header("ce_specversion", "1.0"),
-            header("ce_id", self.id.to_string()),
-            header("ce_type", EVENT_TYPE),
-            header("ce_source", source),
-            header("ce_time", self.timestamp.to_string()),
-            header("content-type", "application/json"),
-        ];
-        headers.extend(traceparent.map(|traceparent| header("traceparent", traceparent)));
-        Ok(Record {
-            key: Some(self.user_id.clone().into_bytes()),
-            value: Some(self.encode()?),
-            headers,
-            timestamp: self.timestamp,
-        })
+        let encoded = self.to_encoded(traceparent)?;
+        Ok(encoded.into_record(source))
     }
-}
-
-fn header(name: &str, value: impl Into<String>) -> (String, Vec<u8>) {
-    (name.to_owned(), value.into().into_bytes())
 }

@@ -20,7 +20,7 @@ mod produce;
 
 pub use error::BoxError;
 pub use options::{KafkaOptions, OptionsError};
-pub use record::{KafkaRecord, KafkaRecordRef};
+pub use record::KafkaRecord;
 pub use security::{Refusal, SaslMechanism, SaslOptions, Secret, TlsOptions};
 pub use topic::{TopicSpec, TopicState};
 

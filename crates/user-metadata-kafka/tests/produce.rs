@@ -165,7 +165,7 @@ async fn a_batch_of_nothing_is_written_at_once() {
     let options = require!(shared());
     let topic = topic("empty", 1);
     let producer = Producer::connect(&options, &topic).await.unwrap();
-    let offset = producer.produce::<KafkaRecord>(0, &[], Compression::Lz4).await;
+    let offset = producer.produce(0, &[], Compression::Lz4).await;
     assert_eq!(offset.unwrap(), 0);
     assert!(require!(read_with_kcat(&options, &topic)).is_empty());
 }

@@ -12,7 +12,7 @@ pub(crate) fn log(receipt: &Receipt, partition: u32, offset: u64) {
     let subject = &receipt.subject;
     info!(
         target: TARGET,
-        event_id = subject.event_id.map(tracing::field::display),
+        event_id = %subject.event_id,
         partition,
         offset,
         "📊 Published user metadata for {} ({})",

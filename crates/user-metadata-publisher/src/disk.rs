@@ -6,17 +6,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info};
-use user_metadata_events::{Record, UnixMillis};
+use user_metadata_events::{EncodedEvent, Record, UnixMillis};
 use user_metadata_log::{
     AppendError, DiskQueue, EncodedBatch, Found, LogRecord, LogSync, OpenError, QueuedBatch,
     ReadError,
 };
 
 use crate::DropReason;
-use crate::encode::encoded;
+use crate::encode::kept;
 use crate::health::Health;
 use crate::outbox::{Outbox, State};
-use crate::receipt::{Sizes, Subject, accepted_at};
+use crate::receipt::{Sizes, accepted_at};
 use crate::spool::{Load, Spool};
 use crate::transport::{Reason, in_words};
 
@@ -232,7 +232,8 @@ impl DiskThread {
         let Some(queue) = &mut self.queue else {
             return;
         };
-        let batch = encoded(load.events.iter().map(|event| &event.record));
+        let records = load.events.iter().map(|event| &event.record);
+        let batch = kept(records, &self.outbox.source);
         let done: Vec<u64> = load.done.iter().map(|(row, _)| *row).collect();
         match queue.write(&batch, &done) {
             Ok(row) => self.written(&load, &batch, row),
@@ -300,23 +301,28 @@ impl DiskThread {
         let events = batch.records.len() as u64;
         let (row, bytes) = (batch.id, batch.bytes);
         // Outside the lock: it takes its time.
-        let parcels: Vec<(Subject, Arc<Record>)> = batch
-            .records
-            .into_iter()
-            .map(|record| {
-                let record = record_of(record);
-                (Subject::from(&record), Arc::new(record))
-            })
+        let records = batch.records.into_iter();
+        let parcels: Vec<_> = records
+            .filter_map(|record| EncodedEvent::from_record(record_of(record)).ok())
             .collect();
+        let left = parcels.len() as u64;
         let mut state = self.outbox.lock();
-        for (subject, record) in parcels {
-            let sizes = Sizes::of(&record);
-            let at = accepted_at(record.timestamp);
-            state.insert(subject, &record, sizes, at, row);
+        for (record, event) in parcels {
+            let sizes = Sizes::of(&record, &self.outbox.source);
+            let at = accepted_at(record.timestamp());
+            state.insert(event.into(), &Arc::new(record), sizes, at, row);
         }
         if let Some(spool) = &mut state.spool {
-            spool.read(row, events, bytes);
+            spool.read(row, events, left, bytes);
         }
+        // What is intact and no event was never put there by a publisher.
+        state
+            .counts
+            .dropped
+            .add(DropReason::Unreadable, events - left);
+        self.outbox
+            .metrics
+            .dropped(DropReason::Unreadable, events - left);
         self.outbox.show(&state);
         drop(state);
         self.outbox.changed.notify_one();
@@ -347,9 +353,8 @@ impl DiskThread {
         let mut state = self.outbox.lock();
         if let Some(mut spool) = state.spool.take() {
             spool.is_up = false;
-            spool.take_overflow(|event| {
-                let at = accepted_at(event.record.timestamp);
-                let subject = Subject::from(&*event.record);
+            spool.take_overflow(|subject, event| {
+                let at = accepted_at(event.record.timestamp());
                 state.insert(subject, &event.record, event.sizes, at, 0)
             });
             state.spool = Some(spool);

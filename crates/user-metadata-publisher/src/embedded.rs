@@ -6,7 +6,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 use tracing::warn;
-use user_metadata_events::Record;
+use user_metadata_events::EncodedEvent;
 use user_metadata_log::{DataDir, LogOptions, LogWriter, OpenError};
 
 use crate::log_thread::{Append, LogThread};
@@ -43,7 +43,10 @@ pub fn embedded(
     target: LogTarget,
     options: PublisherOptions,
 ) -> Result<(Publisher, PublisherTask), OpenError> {
-    Ok(Publisher::new(LogTransport::open(target)?, options))
+    Ok(Publisher::new(
+        LogTransport::open(target, options.source.clone())?,
+        options,
+    ))
 }
 
 struct LogTransport {
@@ -55,7 +58,7 @@ struct LogTransport {
 }
 
 impl LogTransport {
-    fn open(target: LogTarget) -> Result<Self, OpenError> {
+    fn open(target: LogTarget, source: String) -> Result<Self, OpenError> {
         let path = target.dir.topic_path();
         let requested = target.options.partitions;
         let writer = LogWriter::open(&path, target.options)?;
@@ -70,7 +73,7 @@ impl LogTransport {
         // One append per partition is under way at a time.
         let (appends, received) = sync_channel(partitions.get() as usize);
         let (open, closed) = oneshot::channel();
-        let thread = LogThread::new(writer, target.dir.groups_path());
+        let thread = LogThread::new(writer, target.dir.groups_path(), source);
         spawn(&path, move || {
             thread.run(&received);
             drop(open);
@@ -105,7 +108,11 @@ impl Transport for LogTransport {
         self.partitions
     }
 
-    async fn send(&self, partition: u32, records: Arc<Vec<Arc<Record>>>) -> Result<u64, SendError> {
+    async fn send(
+        &self,
+        partition: u32,
+        records: Arc<Vec<Arc<EncodedEvent>>>,
+    ) -> Result<u64, SendError> {
         let gone = || SendError::Unavailable(Reason::new("the log's thread has ended"));
         let (done, offset) = oneshot::channel();
         self.appends

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 use tracing::warn;
-use user_metadata_events::{DEFAULT_PARTITIONS, Record, TOPIC};
+use user_metadata_events::{DEFAULT_PARTITIONS, EncodedEvent, Record, TOPIC};
 use user_metadata_kafka::{
-    Compression, ConnectError, KafkaOptions, KafkaRecordRef, OptionsError, ProduceError, Producer,
+    Compression, ConnectError, KafkaOptions, KafkaRecord, OptionsError, ProduceError, Producer,
     TopicSpec,
 };
 
@@ -49,13 +49,7 @@ impl KafkaTarget {
 /// in memory.
 #[must_use]
 pub fn kafka(target: KafkaTarget, options: PublisherOptions) -> (Publisher, PublisherTask) {
-    Publisher::new(
-        KafkaTransport {
-            target,
-            producer: OnceCell::new(),
-        },
-        options,
-    )
+    Publisher::new(KafkaTransport::new(target, &options), options)
 }
 
 /// The same with its outbox on disk: while Kafka is away events wait there, and what a process
@@ -71,19 +65,24 @@ pub fn kafka_on_disk(
     outbox: DiskOutbox,
     options: PublisherOptions,
 ) -> Result<(Publisher, PublisherTask), OpenError> {
-    let transport = KafkaTransport {
-        target,
-        producer: OnceCell::new(),
-    };
-    Publisher::on_disk(transport, options, outbox)
+    Publisher::on_disk(KafkaTransport::new(target, &options), options, outbox)
 }
 
 struct KafkaTransport {
     target: KafkaTarget,
+    source: String,
     producer: OnceCell<Producer>,
 }
 
 impl KafkaTransport {
+    fn new(target: KafkaTarget, options: &PublisherOptions) -> Self {
+        Self {
+            target,
+            source: options.source.clone(),
+            producer: OnceCell::new(),
+        }
+    }
+
     /// Compressing less gains little, and the two segments of a small compressed request make the
     /// broker delay its answer.
     const COMPRESS_FROM_BYTES: usize = 64 << 10;
@@ -125,24 +124,32 @@ impl Transport for KafkaTransport {
     }
 
     // The producer bounds each call by its deadlines and connects anew after a timeout.
-    async fn send(&self, partition: u32, records: Arc<Vec<Arc<Record>>>) -> Result<u64, SendError> {
-        let records: Vec<_> = records.iter().map(|record| borrowed(record)).collect();
-        let bytes: usize = records.iter().map(KafkaRecordRef::approximate_size).sum();
+    async fn send(
+        &self,
+        partition: u32,
+        records: Arc<Vec<Arc<EncodedEvent>>>,
+    ) -> Result<u64, SendError> {
+        let size = |event: &Arc<EncodedEvent>| event.record_size(&self.source);
+        let bytes: usize = records.iter().map(size).sum();
         let compression = if bytes < Self::COMPRESS_FROM_BYTES {
             Compression::None
         } else {
             self.target.compression
         };
         let producer = self.producer().await?;
-        Ok(producer.produce(partition, &records, compression).await?)
+        let made = |event: &Arc<EncodedEvent>| to_kafka(event.to_record(&self.source));
+        let records = || records.iter().map(made).collect();
+        Ok(producer
+            .produce_with(partition, records, compression)
+            .await?)
     }
 }
 
-fn borrowed(record: &Record) -> KafkaRecordRef<'_> {
-    KafkaRecordRef {
-        key: record.key.as_deref(),
-        value: record.value.as_deref(),
-        headers: &record.headers,
+fn to_kafka(record: Record) -> KafkaRecord {
+    KafkaRecord {
+        key: record.key,
+        value: record.value,
+        headers: record.headers,
         timestamp_ms: record.timestamp.as_i64(),
     }
 }

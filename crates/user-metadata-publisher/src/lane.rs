@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use user_metadata_events::Record;
+use user_metadata_events::EncodedEvent;
 
 use crate::receipt::Receipt;
 
@@ -15,13 +15,13 @@ pub(crate) struct Lane {
 /// A record on its way, with its receipt. The disk's thread may hold the record, too.
 pub(crate) struct Parcel {
     pub(crate) receipt: Receipt,
-    pub(crate) record: Arc<Record>,
+    pub(crate) record: Arc<EncodedEvent>,
 }
 
 impl Parcel {
     /// What decides the partition.
     pub(crate) fn key(&self) -> &[u8] {
-        self.record.key.as_deref().unwrap_or_default()
+        self.record.key()
     }
 }
 
@@ -29,7 +29,7 @@ impl Parcel {
 pub(crate) struct Batch {
     pub(crate) partition: u32,
     pub(crate) receipts: Vec<Receipt>,
-    pub(crate) records: Arc<Vec<Arc<Record>>>,
+    pub(crate) records: Arc<Vec<Arc<EncodedEvent>>>,
     /// How often it has failed so far.
     pub(crate) failures: u32,
 }

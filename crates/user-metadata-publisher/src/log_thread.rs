@@ -5,17 +5,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 use tracing::warn;
-use user_metadata_events::{Record, UnixMillis};
+use user_metadata_events::{EncodedEvent, UnixMillis};
 use user_metadata_log::{AppendError, LogWriter};
 
-use crate::encode::encoded;
+use crate::encode::records;
 use crate::metrics;
 use crate::transport::{Reason, SendError, in_words};
 
 /// A batch to append, and where the offset of its first record goes.
 pub(crate) struct Append {
     pub(crate) partition: u32,
-    pub(crate) records: Arc<Vec<Arc<Record>>>,
+    pub(crate) records: Arc<Vec<Arc<EncodedEvent>>>,
     pub(crate) done: oneshot::Sender<Result<u64, SendError>>,
 }
 
@@ -24,6 +24,8 @@ pub(crate) struct Append {
 pub(crate) struct LogThread {
     writer: LogWriter,
     groups: PathBuf,
+    /// The `ce_source` of the records.
+    source: String,
     retention_due: Instant,
     /// Since retention was applied.
     appended: usize,
@@ -38,10 +40,11 @@ impl LogThread {
     /// About 16 MB: what the log may exceed its size by.
     const RETENTION_EVERY_RECORDS: usize = 20_000;
 
-    pub(crate) fn new(writer: LogWriter, groups: PathBuf) -> Self {
+    pub(crate) fn new(writer: LogWriter, groups: PathBuf, source: String) -> Self {
         Self {
             writer,
             groups,
+            source,
             retention_due: Instant::now(),
             appended: 0,
             removes_unread: false,
@@ -69,7 +72,7 @@ impl LogThread {
     fn append(&mut self, appends: Vec<Append>) {
         let batches: Vec<_> = appends
             .iter()
-            .map(|append| (append.partition, encoded(append.records.iter())))
+            .map(|append| (append.partition, records(&append.records, &self.source)))
             .collect();
         self.appended += appends
             .iter()
@@ -141,7 +144,7 @@ mod tests {
             ..LogOptions::default()
         };
         let writer = LogWriter::open(dir.topic_path(), options).unwrap();
-        let mut thread = LogThread::new(writer, dir.groups_path());
+        let mut thread = LogThread::new(writer, dir.groups_path(), "/here".to_owned());
         let mut group = GroupPositions::open(&dir, "group").unwrap();
         let mut remove = |read| {
             group.commit(&[(0, read)]).unwrap();

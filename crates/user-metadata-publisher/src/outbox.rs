@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
-use user_metadata_events::{Record, UserMetadataEvent};
+use user_metadata_events::EncodedEvent;
 
 use crate::lane::Parcel;
 use crate::metrics::Metrics;
@@ -23,6 +23,8 @@ pub(crate) struct Outbox {
     max_events: usize,
     max_bytes: usize,
     linger: Duration,
+    /// The `ce_source` of the records.
+    pub(crate) source: String,
     pub(crate) metrics: Metrics,
 }
 
@@ -59,7 +61,7 @@ impl Outbox {
     /// The largest batch, in bytes: half of what a broker takes by default.
     pub(crate) const BATCH_BYTES: usize = 512 << 10;
 
-    pub(crate) fn new(options: &PublisherOptions, spool: Option<Spool>) -> Self {
+    pub(crate) fn new(options: PublisherOptions, spool: Option<Spool>) -> Self {
         let state = State {
             spool,
             ..State::default()
@@ -71,17 +73,14 @@ impl Outbox {
             max_events: options.max_events,
             max_bytes: options.max_bytes,
             linger: options.linger,
+            source: options.source,
             metrics: Metrics::new(),
         }
     }
 
-    /// Takes an event and its record, or refuses it.
-    pub(crate) fn push(
-        &self,
-        event: UserMetadataEvent,
-        record: Record,
-    ) -> Result<(), PublishError> {
-        let sizes = Sizes::of(&record);
+    /// Takes an event, or refuses it.
+    pub(crate) fn push(&self, subject: Subject, record: EncodedEvent) -> Result<(), PublishError> {
+        let sizes = Sizes::of(&record, &self.source);
         let record = Arc::new(record);
         let mut state = self.lock();
         let place = match self.admit(&state, sizes) {
@@ -92,19 +91,20 @@ impl Outbox {
             }
         };
         state.counts.accepted += 1;
-        let (sequence, wakes) = match place {
-            Place::Overflow => (None, false),
+        let (sequence, subject, wakes) = match place {
+            Place::Overflow => (None, Some(subject), false),
             Place::Memory => {
                 let before = state.waiting_bytes;
-                let sequence = state.insert(event.into(), &record, sizes, Instant::now(), 0);
+                let sequence = state.insert(subject, &record, sizes, Instant::now(), 0);
                 // The relay is woken for the first and when a batch is full, not for every event.
                 let is_full = |bytes| bytes >= Self::BATCH_BYTES;
                 let wakes = before == 0 || (!is_full(before) && is_full(state.waiting_bytes));
-                (Some(sequence), wakes)
+                (Some(sequence), None, wakes)
             }
         };
         let unwritten = Unwritten {
             sequence,
+            subject,
             record,
             sizes,
         };
@@ -313,7 +313,7 @@ impl State {
     pub(crate) fn insert(
         &mut self,
         subject: Subject,
-        record: &Arc<Record>,
+        record: &Arc<EncodedEvent>,
         sizes: Sizes,
         accepted_at: Instant,
         row: u64,

@@ -26,7 +26,6 @@ pub struct Publisher(Arc<Handle>);
 struct Handle {
     outbox: Arc<Outbox>,
     health: Arc<Health>,
-    source: String,
 }
 
 impl Publisher {
@@ -35,8 +34,8 @@ impl Publisher {
         transport: T,
         options: PublisherOptions,
     ) -> (Self, PublisherTask) {
-        let outbox = Arc::new(Outbox::new(&options, None));
-        Self::assemble(transport, options, outbox, Arc::default(), None)
+        let outbox = Arc::new(Outbox::new(options, None));
+        Self::assemble(transport, outbox, Arc::default(), None)
     }
 
     /// The same with its outbox on disk.
@@ -47,16 +46,15 @@ impl Publisher {
         disk: DiskOutbox,
     ) -> Result<(Self, PublisherTask), OpenError> {
         let opened = disk.open()?;
-        let outbox = Arc::new(Outbox::new(&options, Some(Spool::of(&disk))));
+        let outbox = Arc::new(Outbox::new(options, Some(Spool::of(&disk))));
         let health = Arc::default();
         let thread = DiskThread::start(&outbox, &health, disk, opened);
         let flush = Some(Box::new(thread) as Box<dyn Send>);
-        Ok(Self::assemble(transport, options, outbox, health, flush))
+        Ok(Self::assemble(transport, outbox, health, flush))
     }
 
     fn assemble<T: Transport>(
         transport: T,
-        options: PublisherOptions,
         outbox: Arc<Outbox>,
         health: Arc<Health>,
         flush: Option<Box<dyn Send>>,
@@ -64,14 +62,7 @@ impl Publisher {
         let relay = Relay::new(transport, Arc::clone(&outbox), Arc::clone(&health));
         let watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), flush);
         let task = PublisherTask::new(relay, watch, Arc::clone(&outbox));
-        (
-            Self(Arc::new(Handle {
-                outbox,
-                health,
-                source: options.source,
-            })),
-            task,
-        )
+        (Self(Arc::new(Handle { outbox, health })), task)
     }
 
     /// Queues `event` and returns at once: it waits for nothing and nobody. `traceparent` is the
@@ -86,8 +77,8 @@ impl Publisher {
         traceparent: Option<&str>,
     ) -> Result<(), PublishError> {
         let outbox = &self.0.outbox;
-        match event.to_record(&self.0.source, traceparent) {
-            Ok(record) => outbox.push(event, record),
+        match event.to_encoded(traceparent) {
+            Ok(record) => outbox.push(event.into(), record),
             Err(error) => {
                 outbox.refuse(match error {
                     EncodeError::TooLarge { .. } => DropReason::TooLarge,
@@ -204,7 +195,8 @@ impl fmt::Debug for PublisherTask {
     }
 }
 
-#[cfg(all(test, feature = "disk"))]
+#[cfg(test)]
+#[cfg(feature = "disk")]
 mod disk_tests;
 #[cfg(test)]
 mod tests;

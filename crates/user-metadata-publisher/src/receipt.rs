@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
-use user_metadata_events::{EventId, Record, UnixMillis, UserMetadataEvent};
+use user_metadata_events::{EncodedEvent, EventId, UnixMillis, UserMetadataEvent};
 
 /// What is needed of an event once its record is on the way.
 #[derive(Debug)]
@@ -19,8 +19,7 @@ pub(crate) struct Receipt {
 /// Which event it is, and whose.
 #[derive(Debug)]
 pub(crate) struct Subject {
-    /// Unknown only of a record that a newer version has left in the outbox.
-    pub(crate) event_id: Option<EventId>,
+    pub(crate) event_id: EventId,
     pub(crate) user_id: String,
     pub(crate) username: String,
 }
@@ -36,14 +35,13 @@ impl Sizes {
     /// What a record takes in a batch beyond its own bytes.
     const FRAMING: usize = 100;
 
-    /// What an event takes in memory beyond its record's bytes: allocations and indexes.
-    const OVERHEAD: usize = 900;
+    /// What an event takes in memory beyond key and value: receipt, allocations and indexes.
+    const OVERHEAD: usize = 500;
 
-    pub(crate) fn of(record: &Record) -> Self {
-        let size = record.size();
+    pub(crate) fn of(event: &EncodedEvent, source: &str) -> Self {
         Self {
-            batch: size + Self::FRAMING,
-            memory: size + Self::OVERHEAD,
+            batch: event.record_size(source) + Self::FRAMING,
+            memory: event.key().len() + event.value().len() + Self::OVERHEAD,
         }
     }
 }
@@ -51,26 +49,9 @@ impl Sizes {
 impl From<UserMetadataEvent> for Subject {
     fn from(event: UserMetadataEvent) -> Self {
         Self {
-            event_id: Some(event.id),
+            event_id: event.id,
             user_id: event.user_id,
             username: event.username,
-        }
-    }
-}
-
-impl From<&Record> for Subject {
-    fn from(record: &Record) -> Self {
-        match UserMetadataEvent::decode(record.value.as_deref()) {
-            Ok(event) => event.into(),
-            Err(_) => {
-                let key = record.key.as_deref().unwrap_or_default();
-                let user_id = String::from_utf8_lossy(key).into_owned();
-                Self {
-                    event_id: None,
-                    username: user_id.clone(),
-                    user_id,
-                }
-            }
         }
     }
 }

@@ -151,7 +151,7 @@ impl<T: Transport> Relay<T> {
     fn halve(&mut self, mut batch: Batch, error: &SendError) {
         let is_too_large = matches!(error, SendError::TooLarge);
         if let [receipt] = &*batch.receipts {
-            debug!(event_id = receipt.subject.event_id.map(tracing::field::display), %error, "an event is given up");
+            debug!(event_id = %receipt.subject.event_id, %error, "an event is given up");
             let reason = if is_too_large {
                 DropReason::TooLarge
             } else {

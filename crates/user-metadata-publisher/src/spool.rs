@@ -2,9 +2,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use user_metadata_events::Record;
+use user_metadata_events::EncodedEvent;
 
-use crate::receipt::Sizes;
+use crate::receipt::{Sizes, Subject};
 
 /// What the outbox knows of its disk: which events are to be written, which batches hold events
 /// that are not acknowledged, and what lies there that is not in memory.
@@ -36,7 +36,9 @@ pub(crate) struct Spool {
 pub(crate) struct Unwritten {
     /// Of an event that is in memory, too.
     pub(crate) sequence: Option<u64>,
-    pub(crate) record: Arc<Record>,
+    /// Of one that is not.
+    pub(crate) subject: Option<Subject>,
+    pub(crate) record: Arc<EncodedEvent>,
     pub(crate) sizes: Sizes,
 }
 
@@ -208,13 +210,13 @@ impl Spool {
 
     /// Where nothing lies on the disk only, puts the events that come next into memory, too: the
     /// disk does not take them now. `sequence` does so with each and says where it stands.
-    pub(crate) fn take_overflow(&mut self, mut sequence: impl FnMut(&Unwritten) -> u64) {
+    pub(crate) fn take_overflow(&mut self, mut sequence: impl FnMut(Subject, &Unwritten) -> u64) {
         if self.behind.events > 0 {
             return;
         }
         for event in &mut self.unwritten {
-            if event.sequence.is_none() {
-                event.sequence = Some(sequence(event));
+            if let Some(subject) = event.subject.take() {
+                event.sequence = Some(sequence(subject, event));
             }
         }
         self.overflow = Overflow::default();
@@ -274,11 +276,11 @@ impl Spool {
         self.behind.after
     }
 
-    /// Notes that a batch was read; its events are in memory now.
-    pub(crate) fn read(&mut self, row: u64, events: u64, bytes: u64) {
+    /// Notes that a batch was read; `left` of its events are in memory now.
+    pub(crate) fn read(&mut self, row: u64, events: u64, left: u64, bytes: u64) {
         self.behind.after = row;
         self.behind.events = self.behind.events.saturating_sub(events);
-        self.hold(row, events, bytes);
+        self.hold(row, left, bytes);
     }
 
     /// Notes that a batch of so many events can't be read, and returns how many are lost.

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 use user_metadata_events::{
-    ClientId, ConnectionInfo, EventId, Record, UnixMillis, User, UserMetadataEvent,
+    ClientId, ConnectionInfo, EncodedEvent, EventId, UnixMillis, User, UserMetadataEvent,
 };
 
 use crate::DropReason;
@@ -94,7 +94,7 @@ impl Memory {
 }
 
 impl Topic {
-    fn store(&mut self, partition: u32, records: &[Arc<Record>]) {
+    fn store(&mut self, partition: u32, records: &[Arc<EncodedEvent>]) {
         self.stored
             .entry(partition)
             .or_default()
@@ -102,8 +102,8 @@ impl Topic {
     }
 
     /// Users called `poison…` are rejected, users called `huge…` are too large.
-    fn refusal(&self, records: &[Arc<Record>]) -> Option<(DropReason, SendError)> {
-        let is = |record: &Record, name: &[u8]| record.key.as_ref().unwrap().starts_with(name);
+    fn refusal(&self, records: &[Arc<EncodedEvent>]) -> Option<(DropReason, SendError)> {
+        let is = |record: &EncodedEvent, name: &[u8]| record.key().starts_with(name);
         if records.len() > self.max_records || records.iter().any(|r| is(r, b"huge")) {
             Some((DropReason::TooLarge, SendError::TooLarge))
         } else if records.iter().any(|r| is(r, b"poison")) {
@@ -116,7 +116,7 @@ impl Topic {
         }
     }
 
-    fn answer(&mut self, partition: u32, records: &[Arc<Record>]) -> Result<u64, SendError> {
+    fn answer(&mut self, partition: u32, records: &[Arc<EncodedEvent>]) -> Result<u64, SendError> {
         if let Some((reason, error)) = self.refusal(records) {
             if let [record] = records {
                 self.refused.push((number(record), reason));
@@ -132,9 +132,8 @@ impl Topic {
 }
 
 /// The number of the event in a record.
-fn number(record: &Record) -> u64 {
-    let id = std::str::from_utf8(record.header("ce_id").unwrap()).unwrap();
-    let id: EventId = id.parse().unwrap();
+fn number(record: &EncodedEvent) -> u64 {
+    let id = record.id();
     u64::try_from(id.to_u128() & u128::from(u64::MAX)).unwrap()
 }
 
@@ -152,7 +151,11 @@ impl Transport for Memory {
         NonZeroU32::new(self.topic().partitions).unwrap()
     }
 
-    async fn send(&self, partition: u32, records: Arc<Vec<Arc<Record>>>) -> Result<u64, SendError> {
+    async fn send(
+        &self,
+        partition: u32,
+        records: Arc<Vec<Arc<EncodedEvent>>>,
+    ) -> Result<u64, SendError> {
         let fault = {
             let mut topic = self.topic();
             assert!(

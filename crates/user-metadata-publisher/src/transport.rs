@@ -3,7 +3,7 @@ use std::future::Future;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use user_metadata_events::Record;
+use user_metadata_events::EncodedEvent;
 
 /// What carries records to a topic. The relay has one [`send`](Self::send) in flight per
 /// partition, so a partition keeps the order.
@@ -21,7 +21,7 @@ pub(crate) trait Transport: Send + Sync + 'static {
     fn send(
         &self,
         partition: u32,
-        records: Arc<Vec<Arc<Record>>>,
+        records: Arc<Vec<Arc<EncodedEvent>>>,
     ) -> impl Future<Output = Result<u64, SendError>> + Send;
 
     /// Lets go of everything, so that another process can take over.

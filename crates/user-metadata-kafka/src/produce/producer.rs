@@ -9,7 +9,7 @@ use rskafka::record::Record;
 use super::classify::Failure;
 use super::session::Session;
 use super::{Compression, ConnectError, ProduceError};
-use crate::{KafkaOptions, KafkaRecordRef, TopicSpec, TopicState};
+use crate::{KafkaOptions, KafkaRecord, TopicSpec, TopicState};
 
 /// Makes the topic if the cluster lacks it, and says what is there. Call it before anything else
 /// that names the topic: a broker with auto-creation makes a topic with its own number of
@@ -89,18 +89,38 @@ impl Producer {
     /// # Cancel safety
     ///
     /// A dropped call may or may not have written the batch.
-    pub async fn produce<R>(
+    pub async fn produce(
         &self,
         partition: u32,
-        records: &[R],
+        records: &[KafkaRecord],
         compression: Compression,
-    ) -> Result<u64, ProduceError>
-    where
-        for<'a> KafkaRecordRef<'a>: From<&'a R>,
-    {
+    ) -> Result<u64, ProduceError> {
+        self.produce_with(partition, || records.to_vec(), compression)
+            .await
+    }
+
+    /// [`produce`](Self::produce), with `records` made for each attempt: an attempt uses up its
+    /// records, so whoever holds them in a form of its own need not hold a copy in this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`produce`](Self::produce).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`produce`](Self::produce).
+    pub async fn produce_with(
+        &self,
+        partition: u32,
+        records: impl Fn() -> Vec<KafkaRecord>,
+        compression: Compression,
+    ) -> Result<u64, ProduceError> {
         let in_use = self.current().session.clone();
         if let Some(session) = in_use {
-            match self.write(&session, partition, records, compression).await {
+            match self
+                .write(&session, partition, records(), compression)
+                .await
+            {
                 Err(Failure::Session(ProduceError::Unavailable(error))) => {
                     tracing::debug!(error, partition, "the connection broke, making a new one");
                 }
@@ -109,25 +129,19 @@ impl Producer {
             }
         }
         let session = self.connect_again().await?;
-        self.write(&session, partition, records, compression)
+        self.write(&session, partition, records(), compression)
             .await
             .map_err(|(Failure::Session(error) | Failure::Batch(error))| error)
     }
 
-    async fn write<R>(
+    async fn write(
         &self,
         session: &Arc<Session>,
         partition: u32,
-        records: &[R],
+        records: Vec<KafkaRecord>,
         compression: Compression,
-    ) -> Result<u64, Failure>
-    where
-        for<'a> KafkaRecordRef<'a>: From<&'a R>,
-    {
-        let records = records
-            .iter()
-            .map(|record| to_rskafka(KafkaRecordRef::from(record)))
-            .collect();
+    ) -> Result<u64, Failure> {
+        let records = records.into_iter().map(to_rskafka).collect();
         let result = session
             .write(partition, records, compression.to_rskafka())
             .await;
@@ -163,11 +177,11 @@ impl Producer {
     }
 }
 
-fn to_rskafka(record: KafkaRecordRef<'_>) -> Record {
+fn to_rskafka(record: KafkaRecord) -> Record {
     Record {
-        key: record.key.map(<[u8]>::to_vec),
-        value: record.value.map(<[u8]>::to_vec),
-        headers: record.headers.iter().cloned().collect(),
+        key: record.key,
+        value: record.value,
+        headers: record.headers.into_iter().collect(),
         timestamp: timestamp(record.timestamp_ms),
     }
 }
