@@ -17,6 +17,8 @@ use crate::topic::{Record, distinct, records, stored};
 
 const PER_SECOND: u32 = 200;
 const USERS: u32 = 500;
+/// Joins a second at the other ws-server.
+const CONTROL_PER_SECOND: u32 = 20;
 /// One in so many joins has a long name, where that is what goes wrong.
 const LARGE_EVERY: u32 = 40;
 
@@ -25,6 +27,10 @@ pub(crate) struct Seen {
     pub(crate) fault: Fault,
     pub(crate) brokers: u32,
     pub(crate) joins: Vec<TimedJoin>,
+    /// Those at the ws-server that has no Kafka.
+    pub(crate) control: Vec<TimedJoin>,
+    /// Lines of ws-server's log that something is wrong.
+    pub(crate) complaints: Vec<String>,
     /// What a join may take in any case.
     pub(crate) soon: Duration,
     pub(crate) healthy: (Instant, Instant),
@@ -58,7 +64,12 @@ pub(crate) fn run_fault(
     *journal = Some(stage.server.running.stderr().clone());
     let sampler = Sampler::begin(&stage.server);
     let load = load(fault, &stage.server);
-    let load = runtime.block_on(async { load.begin() });
+    let control = SteadyJoins {
+        address: stage.control.listen().address(),
+        per_second: CONTROL_PER_SECOND,
+        ..load
+    };
+    let (load, control) = runtime.block_on(async { (load.begin(), control.begin()) });
 
     let healthy;
     let mut faulty = (Instant::now(), Instant::now());
@@ -77,7 +88,7 @@ pub(crate) fn run_fault(
         pass(options.afterwards());
         faulty.1 = Instant::now();
     }
-    let joins = runtime.block_on(load.stop());
+    let (joins, control) = runtime.block_on(async { (load.stop().await, control.stop().await) });
     stage.wait_until_delivered();
     stage.wait_until_healthy();
     let samples = sampler.stop();
@@ -86,6 +97,8 @@ pub(crate) fn run_fault(
         fault,
         brokers: u32::try_from(stage.cluster.size()).unwrap_or_default(),
         joins,
+        control,
+        complaints: Vec::new(),
         soon: options.soon(),
         healthy,
         faulty,
@@ -106,7 +119,10 @@ fn look_back(
 ) -> Result<Row, Missing> {
     let mut seen = seen(&mut stage);
     let (brokers, topic) = (stage.cluster.addresses(), stage.topic.clone());
-    seen.exit_code = stage.server.running.stop().code;
+    let ended = stage.server.running.stop();
+    seen.exit_code = ended.code;
+    let is_complaint = |line: &String| line.contains(" WARN ") || line.contains(" ERROR ");
+    seen.complaints = ended.stderr.into_iter().filter(is_complaint).collect();
     seen.partitions = kafka::partitions(&brokers, &topic)?;
     seen.records = records(&brokers, &topic)?;
     seen.stored = stored(&brokers, &topic, distinct(&seen.records).len());

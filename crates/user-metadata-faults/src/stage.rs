@@ -20,6 +20,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) cluster: &'a mut Cluster,
     pub(crate) topic: String,
     pub(crate) server: WsServer,
+    /// Another one, which has no Kafka: what happens to joins there is not the fault's doing.
+    pub(crate) control: WsServer,
     pub(crate) disk: Option<SmallDisk>,
     flags: Vec<String>,
     pub(crate) notes: Notes,
@@ -67,7 +69,9 @@ impl<'a> Stage<'a> {
             &folder,
         ];
         let server = WsServer::start_on(disk.as_ref(), &flags);
+        let control = WsServer::start(&["--data-dir", &data.file("control")]);
         Ok(Self {
+            control,
             flags: flags.map(str::to_owned).to_vec(),
             cluster,
             topic,
