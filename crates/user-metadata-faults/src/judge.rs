@@ -286,3 +286,6 @@ fn fault_itself(seen: &Seen) -> Vec<String> {
     }
     problems
 }
+
+#[cfg(test)]
+mod tests;
