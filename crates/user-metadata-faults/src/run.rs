@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -62,7 +63,7 @@ pub(crate) fn run_fault(
     }
     let mut stage = Stage::set(fault, options, cluster)?;
     *journal = Some(stage.server.running.stderr().clone());
-    let sampler = Sampler::begin(&stage.server);
+    let sampler = Sampler::begin(&stage.server, Arc::clone(&stage.pid));
     let load = load(fault, &stage.server);
     let control = SteadyJoins {
         address: stage.control.listen().address(),
@@ -84,7 +85,6 @@ pub(crate) fn run_fault(
         faulty.0 = Instant::now();
         happen(fault, &mut stage, options.hold(fault))?;
         *journal = Some(stage.server.running.stderr().clone());
-        sampler.follow(&stage.server);
         pass(options.afterwards());
         faulty.1 = Instant::now();
     }
