@@ -6,7 +6,7 @@ use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use user_metadata_kafka::CLIENT_LOG_TARGETS;
+use user_metadata_kafka::CLIENT_LOG_LIMITS;
 
 use crate::FlagError;
 
@@ -89,10 +89,9 @@ impl LogGuard {
 fn filter() -> Result<EnvFilter, ParseError> {
     let asked_for = std::env::var(EnvFilter::DEFAULT_ENV).ok();
     let asked_for = asked_for.filter(|directives| !directives.trim().is_empty());
-    let quiet = CLIENT_LOG_TARGETS.map(|target| format!("{target}=error"));
     // Of two directives for the same target the later one counts.
     let directives = [
-        quiet.join(","),
+        CLIENT_LOG_LIMITS.join(","),
         asked_for.unwrap_or_else(|| "info".to_owned()),
     ];
     EnvFilter::builder().parse(directives.join(","))

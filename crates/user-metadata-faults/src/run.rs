@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -17,6 +18,8 @@ use crate::topic::{Record, distinct, records, stored};
 
 const PER_SECOND: u32 = 200;
 const USERS: u32 = 500;
+/// Joins a second at the other ws-server.
+const CONTROL_PER_SECOND: u32 = 20;
 /// One in so many joins has a long name, where that is what goes wrong.
 const LARGE_EVERY: u32 = 40;
 
@@ -25,6 +28,10 @@ pub(crate) struct Seen {
     pub(crate) fault: Fault,
     pub(crate) brokers: u32,
     pub(crate) joins: Vec<TimedJoin>,
+    /// Those at the ws-server that has no Kafka.
+    pub(crate) control: Vec<TimedJoin>,
+    /// Lines of ws-server's log that something is wrong.
+    pub(crate) complaints: Vec<String>,
     /// What a join may take in any case.
     pub(crate) soon: Duration,
     pub(crate) healthy: (Instant, Instant),
@@ -56,9 +63,14 @@ pub(crate) fn run_fault(
     }
     let mut stage = Stage::set(fault, options, cluster)?;
     *journal = Some(stage.server.running.stderr().clone());
-    let sampler = Sampler::begin(&stage.server);
+    let sampler = Sampler::begin(&stage.server, Arc::clone(&stage.pid));
     let load = load(fault, &stage.server);
-    let load = runtime.block_on(async { load.begin() });
+    let control = SteadyJoins {
+        address: stage.control.listen().address(),
+        per_second: CONTROL_PER_SECOND,
+        ..load
+    };
+    let (load, control) = runtime.block_on(async { (load.begin(), control.begin()) });
 
     let healthy;
     let mut faulty = (Instant::now(), Instant::now());
@@ -73,11 +85,10 @@ pub(crate) fn run_fault(
         faulty.0 = Instant::now();
         happen(fault, &mut stage, options.hold(fault))?;
         *journal = Some(stage.server.running.stderr().clone());
-        sampler.follow(&stage.server);
         pass(options.afterwards());
         faulty.1 = Instant::now();
     }
-    let joins = runtime.block_on(load.stop());
+    let (joins, control) = runtime.block_on(async { (load.stop().await, control.stop().await) });
     stage.wait_until_delivered();
     stage.wait_until_healthy();
     let samples = sampler.stop();
@@ -86,6 +97,8 @@ pub(crate) fn run_fault(
         fault,
         brokers: u32::try_from(stage.cluster.size()).unwrap_or_default(),
         joins,
+        control,
+        complaints: Vec::new(),
         soon: options.soon(),
         healthy,
         faulty,
@@ -106,7 +119,10 @@ fn look_back(
 ) -> Result<Row, Missing> {
     let mut seen = seen(&mut stage);
     let (brokers, topic) = (stage.cluster.addresses(), stage.topic.clone());
-    seen.exit_code = stage.server.running.stop().code;
+    let ended = stage.server.running.stop();
+    seen.exit_code = ended.code;
+    let is_complaint = |line: &String| line.contains(" WARN ") || line.contains(" ERROR ");
+    seen.complaints = ended.stderr.into_iter().filter(is_complaint).collect();
     seen.partitions = kafka::partitions(&brokers, &topic)?;
     seen.records = records(&brokers, &topic)?;
     seen.stored = stored(&brokers, &topic, distinct(&seen.records).len());

@@ -60,24 +60,17 @@ impl Events {
 
 /// Looks at a ws-server several times a second until it is stopped.
 pub(crate) struct Sampler {
-    pid: Arc<AtomicU32>,
     stop: Sender<()>,
     thread: JoinHandle<Vec<(Instant, io::Result<Sample>)>>,
 }
 
 impl Sampler {
-    pub(crate) fn begin(server: &WsServer) -> Self {
+    /// Begins with the process of this id, and goes on with another once that is `pid`.
+    pub(crate) fn begin(server: &WsServer, pid: Arc<AtomicU32>) -> Self {
         let (stop, stopped) = channel();
         let address = server.admin_listen().address();
-        let pid = Arc::new(AtomicU32::new(server.running.pid()));
-        let current = Arc::clone(&pid);
-        let thread = thread::spawn(move || collect(address, &current, &stopped));
-        Self { pid, stop, thread }
-    }
-
-    /// Goes on with another process in its place.
-    pub(crate) fn follow(&self, server: &WsServer) {
-        self.pid.store(server.running.pid(), Ordering::Relaxed);
+        let thread = thread::spawn(move || collect(address, &pid, &stopped));
+        Self { stop, thread }
     }
 
     /// All looks, also those that saw nothing.

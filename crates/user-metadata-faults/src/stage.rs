@@ -1,4 +1,6 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -20,6 +22,10 @@ pub(crate) struct Stage<'a> {
     pub(crate) cluster: &'a mut Cluster,
     pub(crate) topic: String,
     pub(crate) server: WsServer,
+    /// Its process id.
+    pub(crate) pid: Arc<AtomicU32>,
+    /// Another one, which has no Kafka: what happens to joins there is not the fault's doing.
+    pub(crate) control: WsServer,
     pub(crate) disk: Option<SmallDisk>,
     flags: Vec<String>,
     pub(crate) notes: Notes,
@@ -67,7 +73,10 @@ impl<'a> Stage<'a> {
             &folder,
         ];
         let server = WsServer::start_on(disk.as_ref(), &flags);
+        let control = WsServer::start(&["--data-dir", &data.file("control")]);
         Ok(Self {
+            pid: Arc::new(server.running.pid().into()),
+            control,
             flags: flags.map(str::to_owned).to_vec(),
             cluster,
             topic,
@@ -102,6 +111,7 @@ impl<'a> Stage<'a> {
         let killed_at = Instant::now();
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         drop(self.server.kill_and_start_on(self.disk.as_ref(), &flags));
+        self.pid.store(self.server.running.pid(), Ordering::Relaxed);
         self.notes.server_away = Some((killed_at, Instant::now()));
     }
 

@@ -33,6 +33,7 @@ pub use produce::{
     Compression, ConnectError, ProduceError, Producer, UnknownCompression, ensure_topic,
 };
 
-/// The targets under which the clients log. In an outage they do so with every attempt; what
-/// matters of it this crate returns, so a program may keep all but their errors out of its log.
-pub const CLIENT_LOG_TARGETS: [&str; 2] = ["krafka", "rskafka"];
+/// How much of the clients' own logs a program should show, as directives of a log filter. In an
+/// outage they log with every attempt. What matters of it this crate returns: everything of
+/// rskafka, whose errors are the answers of brokers, and all but the errors of krafka.
+pub const CLIENT_LOG_LIMITS: [&str; 2] = ["krafka=error", "rskafka=off"];

@@ -17,12 +17,12 @@ use user_metadata_kafka::{
     Compression, ConsumeError, GroupConsumer, GroupEvent, GroupOptions, KafkaOptions, ProduceError,
     Producer, TopicSpec,
 };
-use user_metadata_testing::kafka::Broker;
+use user_metadata_testing::kafka::{Answer, Broker, Impostor};
 use user_metadata_testing::require;
 
 const REQUEST: Duration = Duration::from_secs(2);
 /// What a call to the producer may take at most, and some time for a busy machine.
-const PRODUCE_LIMIT: Duration = Duration::from_secs(4 * REQUEST.as_secs() + 5);
+const PRODUCE_LIMIT: Duration = Duration::from_secs(5 * REQUEST.as_secs() + 5);
 /// Longer than the broker's own sessions and the shortest one of a group.
 const FROZEN: Duration = Duration::from_secs(8);
 
@@ -66,6 +66,44 @@ async fn producing_fails_in_time_while_the_broker_is_frozen_or_dead_and_goes_on_
     assert!(matches!(error, ProduceError::Unavailable(_)), "{error:?}");
     broker.restart();
     produce(&producer, 0, "restarted").await;
+}
+
+/// The most memory that this process had so far, where the system says so.
+fn most_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib << 10)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_web_server_in_the_place_of_the_broker_costs_the_memory_of_one_attempt() {
+    const PARTITIONS: u32 = 16;
+    let mut broker = require!(Broker::start());
+    let topic = topic("impostor", PARTITIONS);
+    let producer = filled(&options(&broker), &topic, 1).await;
+    broker.kill();
+    let _impostor = Impostor::of(&broker, Answer::Http);
+    let before = most_memory();
+    let producer = Arc::new(producer);
+    let calls: Vec<_> = (0..PARTITIONS)
+        .map(|partition| {
+            let producer = Arc::clone(&producer);
+            tokio::spawn(async move {
+                let batch = [record("key", "lost")];
+                producer.produce(partition, &batch, Compression::None).await
+            })
+        })
+        .collect();
+    for call in calls {
+        let error = within(PRODUCE_LIMIT, call).await.unwrap().unwrap_err();
+        assert!(error.is_retriable(), "{error:?}");
+    }
+    if let (Some(before), Some(after)) = (before, most_memory()) {
+        assert!(after < before + (64 << 20), "{before} B became {after} B");
+    }
 }
 
 /// Produces the numbers from 0, one after the other, until told to stop, and returns how many.

@@ -37,6 +37,9 @@ pub struct Producer {
     topic: TopicSpec,
     found: TopicState,
     current: Mutex<Current>,
+    /// Held by who makes a session: something at a broker's port that is none may cost memory with
+    /// each attempt, and a broker that is back is not met by as many as there are partitions.
+    connecting: tokio::sync::Mutex<()>,
 }
 
 /// The session in use, and the partitions that the last one saw.
@@ -62,6 +65,7 @@ impl Producer {
                 partitions: session.partitions(),
                 session: Some(Arc::new(session)),
             }),
+            connecting: tokio::sync::Mutex::default(),
         })
     }
 
@@ -84,7 +88,7 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// [`ProduceError`], within the connect and three request timeouts.
+    /// [`ProduceError`], within two connect and three request timeouts.
     ///
     /// # Cancel safety
     ///
@@ -160,15 +164,18 @@ impl Producer {
 
     /// Several partitions may come here at the same time; the first session made is everybody's.
     async fn connect_again(&self) -> Result<Arc<Session>, ConnectError> {
+        let limit = self.options.connect_timeout();
+        let turn = tokio::time::timeout(limit, self.connecting.lock()).await;
+        let _turn = turn.map_err(|_| ConnectError::Timeout(limit))?;
         if let Some(session) = self.current().session.clone() {
             return Ok(session);
         }
         let (session, _) = Session::open(&self.options, &self.topic).await?;
         let mut current = self.current();
         current.partitions = session.partitions();
-        Ok(Arc::clone(
-            current.session.get_or_insert_with(|| Arc::new(session)),
-        ))
+        let session = Arc::new(session);
+        current.session = Some(Arc::clone(&session));
+        Ok(session)
     }
 
     fn current(&self) -> std::sync::MutexGuard<'_, Current> {
