@@ -23,6 +23,10 @@ type Failure = Box<dyn Error + Send + Sync>;
 /// What can be measured by itself, besides publishing: that takes longer than all of these.
 const PARTS: [&str; 3] = ["joins", "storing", "latency"];
 
+/// As ws-server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
