@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{error, warn};
 
 use crate::health::{Health, Trouble};
@@ -17,6 +17,7 @@ pub(crate) struct Watch {
     health: Arc<Health>,
     losses: Losses,
     refused: u64,
+    started: Instant,
     disk: Option<Flush>,
 }
 
@@ -35,6 +36,7 @@ impl Watch {
             health,
             losses: Losses::default(),
             refused: 0,
+            started: Instant::now(),
             disk,
         }
     }
@@ -52,7 +54,8 @@ impl Watch {
     fn look(&mut self) {
         let accounting = self.outbox.accounting();
         let oldest = self.outbox.oldest();
-        let stalled = (oldest >= Self::STALLED)
+        // What an earlier process has left is not waiting for this one's fault.
+        let stalled = (oldest.min(self.started.elapsed()) >= Self::STALLED)
             .then(|| format!("the oldest event has waited for {} s", oldest.as_secs()));
         self.note(Trouble::Stalled, stalled, accounting.pending);
 
