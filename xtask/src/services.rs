@@ -21,7 +21,7 @@ pub(crate) enum Kafka {
     /// That of `docker-compose.dev.yml`.
     Compose,
     /// A process of ours.
-    Own(Broker),
+    Own(Box<Broker>),
 }
 
 impl Kafka {
@@ -30,7 +30,7 @@ impl Kafka {
         match std::env::var("KAFKA_BROKERS") {
             Ok(brokers) if !brokers.is_empty() => Ok(Self::Given(brokers)),
             _ if has_docker() && compose_up() => Ok(Self::Compose),
-            _ => Broker::start().map(Self::Own),
+            _ => Broker::start().map(|own| Self::Own(Box::new(own))),
         }
     }
 
