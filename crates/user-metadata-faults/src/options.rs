@@ -32,7 +32,7 @@ impl Options {
     pub(crate) fn read(arguments: &[String]) -> Result<Self, String> {
         let mut options = Self {
             is_short: false,
-            outbox: Outbox::Memory,
+            outbox: Outbox::Disk,
             faults: Vec::new(),
         };
         let mut arguments = arguments.iter().map(String::as_str);

@@ -181,7 +181,7 @@ impl DiskThread {
             };
             let now = Instant::now();
             let due = if spool.is_up {
-                spool.due()
+                spool.due(now)
             } else {
                 Some(retry)
             };
@@ -198,7 +198,7 @@ impl DiskThread {
             if is_due && self.queue.is_none() && !spool.is_closing {
                 return Work::Open;
             }
-            let has_work = spool.due().is_some() || !spool.is_up;
+            let has_work = spool.due(now).is_some() || !spool.is_up;
             if is_due && has_work && self.queue.is_some() {
                 self.has_read = false;
                 let mut taken = std::mem::take(spool);

@@ -130,9 +130,8 @@ impl Spool {
         is_first || (before < Self::ROW_BYTES && self.unwritten_bytes >= Self::ROW_BYTES)
     }
 
-    /// When there is something to write; at once if that is past.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        let now = Instant::now();
+    /// When there is something to write: at once if that is not after `now`.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         if self.is_closing || self.unwritten_bytes >= Self::ROW_BYTES {
             let has_work = !self.unwritten.is_empty() || !self.done.is_empty();
             return has_work.then_some(now);

@@ -87,6 +87,9 @@ fn a_topic_is_made_changed_and_deleted() {
     until("no limit", Duration::from_secs(10), || {
         produces(&brokers, topic, &large, 2).then_some(())
     });
+    // One copy is all there is, so Kafka asks for no second: what docs/faults.md relies on.
+    kafka::set_topic(&brokers, topic, "min.insync.replicas", Some("2")).unwrap();
+    assert!(produces(&brokers, topic, "one copy", 10));
     kafka::delete_topic(&brokers, topic).unwrap();
     until("the end of the topic", Duration::from_secs(10), || {
         kafka::topic(&brokers, topic)
