@@ -9,8 +9,8 @@ use crate::{DecodeError, EVENT_TYPE, EncodeError, EventId, Record, UnixMillis, U
 pub struct EncodedEvent {
     id: EventId,
     timestamp: UnixMillis,
-    key: Vec<u8>,
-    value: Vec<u8>,
+    key: Box<[u8]>,
+    value: Box<[u8]>,
     traceparent: Option<Box<str>>,
     /// Of an event that another producer has made.
     source: Option<Box<str>>,
@@ -24,14 +24,12 @@ impl UserMetadataEvent {
     ///
     /// [`EncodeError`]: larger than readers take.
     pub fn to_encoded(&self, traceparent: Option<&str>) -> Result<EncodedEvent, EncodeError> {
-        let mut value = self.encode()?;
-        // Many may wait for long.
-        value.shrink_to_fit();
         Ok(EncodedEvent {
             id: self.id,
             timestamp: self.timestamp,
-            key: self.user_id.clone().into_bytes(),
-            value,
+            key: self.user_id.as_bytes().into(),
+            // Many may wait for long, so what the buffer has too much is given back.
+            value: self.encode()?.into(),
             traceparent: traceparent.map(Into::into),
             source: None,
         })
@@ -56,8 +54,8 @@ impl EncodedEvent {
             timestamp: record.timestamp,
             traceparent: text("traceparent"),
             source: text("ce_source"),
-            key: record.key.unwrap_or_default(),
-            value: record.value.unwrap_or_default(),
+            key: record.key.unwrap_or_default().into(),
+            value: record.value.unwrap_or_default().into(),
         };
         Ok((encoded, event))
     }
@@ -132,8 +130,8 @@ impl EncodedEvent {
         let traceparent = self.traceparent.map(String::from);
         headers.extend(traceparent.map(|value| header("traceparent", value)));
         Record {
-            key: Some(self.key),
-            value: Some(self.value),
+            key: Some(self.key.into_vec()),
+            value: Some(self.value.into_vec()),
             headers,
             timestamp: self.timestamp,
         }

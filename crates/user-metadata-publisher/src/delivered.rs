@@ -2,22 +2,21 @@ use std::fmt;
 
 use tracing::info;
 
-use crate::receipt::Receipt;
+use user_metadata_events::EncodedEvent;
 
 /// The target of the one line per acknowledged event, so that it can be turned off.
 const TARGET: &str = "user_metadata::delivered";
 
 /// Logs that the event got `offset` in `partition`.
-pub(crate) fn log(receipt: &Receipt, partition: u32, offset: u64) {
-    let subject = &receipt.subject;
+pub(crate) fn log(username: &str, event: &EncodedEvent, partition: u32, offset: u64) {
     info!(
         target: TARGET,
-        event_id = %subject.event_id,
+        event_id = %event.id(),
         partition,
         offset,
         "📊 Published user metadata for {} ({})",
-        Escaped(&subject.username),
-        Escaped(&subject.user_id),
+        Escaped(username),
+        Escaped(&String::from_utf8_lossy(event.key())),
     );
 }
 

@@ -310,7 +310,7 @@ impl DiskThread {
         for (record, event) in parcels {
             let sizes = Sizes::of(&record, &self.outbox.source);
             let at = accepted_at(record.timestamp());
-            state.insert(event.into(), &Arc::new(record), sizes, at, row);
+            state.insert(event.username.into(), &Arc::new(record), sizes, at, row);
         }
         if let Some(spool) = &mut state.spool {
             spool.read(row, events, left, bytes);
@@ -353,9 +353,9 @@ impl DiskThread {
         let mut state = self.outbox.lock();
         if let Some(mut spool) = state.spool.take() {
             spool.is_up = false;
-            spool.take_overflow(|subject, event| {
+            spool.take_overflow(|username, event| {
                 let at = accepted_at(event.record.timestamp());
-                state.insert(subject, &event.record, event.sizes, at, 0)
+                state.insert(username, &event.record, event.sizes, at, 0)
             });
             state.spool = Some(spool);
         }

@@ -39,7 +39,7 @@ impl Lane {
     pub(crate) fn next_batch(&mut self, partition: u32, max_bytes: usize) -> Option<Batch> {
         let mut bytes = 0;
         let fitting = self.waiting.iter().take_while(|parcel| {
-            bytes += parcel.receipt.bytes;
+            bytes += parcel.receipt.sizes.batch();
             bytes <= max_bytes
         });
         let count = fitting.count().max(1).min(self.waiting.len());
@@ -67,7 +67,10 @@ impl Lane {
 
 impl Batch {
     pub(crate) fn bytes(&self) -> usize {
-        self.receipts.iter().map(|receipt| receipt.bytes).sum()
+        self.receipts
+            .iter()
+            .map(|receipt| receipt.sizes.batch())
+            .sum()
     }
 
     /// Keeps the first `count` records and returns the others.

@@ -8,7 +8,7 @@ use user_metadata_events::EncodedEvent;
 
 use crate::lane::Parcel;
 use crate::metrics::Metrics;
-use crate::receipt::{Receipt, Sizes, Subject};
+use crate::receipt::{Receipt, Sizes};
 use crate::spool::{Spool, Unwritten};
 use crate::{Accounting, DropReason, PublishError, PublisherOptions};
 
@@ -78,8 +78,12 @@ impl Outbox {
         }
     }
 
-    /// Takes an event, or refuses it.
-    pub(crate) fn push(&self, subject: Subject, record: EncodedEvent) -> Result<(), PublishError> {
+    /// Takes an event of the user of this name, or refuses it.
+    pub(crate) fn push(
+        &self,
+        username: Box<str>,
+        record: EncodedEvent,
+    ) -> Result<(), PublishError> {
         let sizes = Sizes::of(&record, &self.source);
         let record = Arc::new(record);
         let mut state = self.lock();
@@ -91,11 +95,11 @@ impl Outbox {
             }
         };
         state.counts.accepted += 1;
-        let (sequence, subject, wakes) = match place {
-            Place::Overflow => (None, Some(subject), false),
+        let (sequence, username, wakes) = match place {
+            Place::Overflow => (None, Some(username), false),
             Place::Memory => {
                 let before = state.waiting_bytes;
-                let sequence = state.insert(subject, &record, sizes, Instant::now(), 0);
+                let sequence = state.insert(username, &record, sizes, Instant::now(), 0);
                 // The relay is woken for the first and when a batch is full, not for every event.
                 let is_full = |bytes| bytes >= Self::BATCH_BYTES;
                 let wakes = before == 0 || (!is_full(before) && is_full(state.waiting_bytes));
@@ -104,7 +108,7 @@ impl Outbox {
         };
         let unwritten = Unwritten {
             sequence,
-            subject,
+            username,
             record,
             sizes,
         };
@@ -133,7 +137,7 @@ impl Outbox {
         if state.task_gone {
             return Err((DropReason::Closed, PublishError::Closed));
         }
-        let (events, bytes) = (state.pending.len(), state.pending_bytes + sizes.memory);
+        let (events, bytes) = (state.pending.len(), state.pending_bytes + sizes.memory());
         let place = match &state.spool {
             None => (events < self.max_events && bytes <= self.max_bytes).then_some(Place::Memory),
             Some(spool) if spool.is_up && !spool.has_room(sizes) => None,
@@ -239,7 +243,7 @@ impl Outbox {
         let had_room = self.has_room_to_read(state);
         for receipt in receipts {
             let slot = state.pending.remove(&receipt.sequence);
-            state.pending_bytes -= receipt.memory;
+            state.pending_bytes -= receipt.sizes.memory();
             if let (Some(spool), Some(slot)) = (&mut state.spool, slot) {
                 wakes_disk |= spool.settle(slot.row);
             }
@@ -312,7 +316,7 @@ impl State {
     /// Puts an event where the relay finds it, and returns its place in the order.
     pub(crate) fn insert(
         &mut self,
-        subject: Subject,
+        username: Box<str>,
         record: &Arc<EncodedEvent>,
         sizes: Sizes,
         accepted_at: Instant,
@@ -321,14 +325,13 @@ impl State {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.pending.insert(sequence, Slot { accepted_at, row });
-        self.pending_bytes += sizes.memory;
-        self.waiting_bytes += sizes.batch;
+        self.pending_bytes += sizes.memory();
+        self.waiting_bytes += sizes.batch();
         let receipt = Receipt {
             sequence,
             accepted_at,
-            subject,
-            memory: sizes.memory,
-            bytes: sizes.batch,
+            username,
+            sizes,
         };
         self.waiting.push_back(Parcel {
             receipt,

@@ -1,34 +1,23 @@
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
-use user_metadata_events::{EncodedEvent, EventId, UnixMillis, UserMetadataEvent};
+use user_metadata_events::{EncodedEvent, UnixMillis};
 
-/// What is needed of an event once its record is on the way.
+/// What is needed of an event besides its record. Many may wait for long, so it is small.
 #[derive(Debug)]
 pub(crate) struct Receipt {
     /// Its place in the order of all events.
     pub(crate) sequence: u64,
     pub(crate) accepted_at: Instant,
-    pub(crate) subject: Subject,
-    /// What the event takes in memory, in bytes.
-    pub(crate) memory: usize,
-    /// What the record takes in a batch, in bytes.
-    pub(crate) bytes: usize,
-}
-
-/// Which event it is, and whose.
-#[derive(Debug)]
-pub(crate) struct Subject {
-    pub(crate) event_id: EventId,
-    pub(crate) user_id: String,
-    pub(crate) username: String,
+    pub(crate) username: Box<str>,
+    pub(crate) sizes: Sizes,
 }
 
 /// What a record takes in a batch, and what its event takes in memory, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
-    pub(crate) batch: usize,
-    pub(crate) memory: usize,
+    batch: u32,
+    memory: u32,
 }
 
 impl Sizes {
@@ -39,28 +28,27 @@ impl Sizes {
     const OVERHEAD: usize = 500;
 
     pub(crate) fn of(event: &EncodedEvent, source: &str) -> Self {
+        let bounded = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
         Self {
-            batch: event.record_size(source) + Self::FRAMING,
-            memory: event.key().len() + event.value().len() + Self::OVERHEAD,
+            batch: bounded(event.record_size(source) + Self::FRAMING),
+            memory: bounded(event.key().len() + event.value().len() + Self::OVERHEAD),
         }
     }
-}
 
-impl From<UserMetadataEvent> for Subject {
-    fn from(event: UserMetadataEvent) -> Self {
-        Self {
-            event_id: event.id,
-            user_id: event.user_id,
-            username: event.username,
-        }
+    pub(crate) fn batch(self) -> usize {
+        self.batch as usize
+    }
+
+    pub(crate) fn memory(self) -> usize {
+        self.memory as usize
     }
 }
 
 /// When an event that comes back from the disk was accepted: at its own time, as far as the clocks
 /// agree.
 pub(crate) fn accepted_at(timestamp: UnixMillis) -> Instant {
-    let now = UnixMillis::from(SystemTime::now()).as_i64();
-    let age = u64::try_from(now.saturating_sub(timestamp.as_i64())).unwrap_or(0);
+    let age = UnixMillis::from(SystemTime::now()).since(timestamp);
     let now = Instant::now();
-    now.checked_sub(Duration::from_millis(age)).unwrap_or(now)
+    now.checked_sub(age.min(Duration::from_secs(1 << 30)))
+        .unwrap_or(now)
 }

@@ -131,8 +131,9 @@ impl<T: Transport> Relay<T> {
 
     fn acknowledge(&mut self, batch: &Batch, offset: u64) {
         self.outbox.published(&batch.receipts);
-        for (receipt, offset) in batch.receipts.iter().zip(offset..) {
-            delivered::log(receipt, batch.partition, offset);
+        for ((receipt, record), offset) in batch.receipts.iter().zip(&*batch.records).zip(offset..)
+        {
+            delivered::log(&receipt.username, record, batch.partition, offset);
         }
         let larger = self.max_batch_bytes + self.max_batch_bytes / 16;
         self.max_batch_bytes = larger.min(Outbox::BATCH_BYTES);
@@ -150,8 +151,8 @@ impl<T: Transport> Relay<T> {
     /// Sends the first half of a batch that can't be taken as it is; gives up a single event.
     fn halve(&mut self, mut batch: Batch, error: &SendError) {
         let is_too_large = matches!(error, SendError::TooLarge);
-        if let [receipt] = &*batch.receipts {
-            debug!(event_id = %receipt.subject.event_id, %error, "an event is given up");
+        if let [record] = &**batch.records {
+            debug!(event_id = %record.id(), %error, "an event is given up");
             let reason = if is_too_large {
                 DropReason::TooLarge
             } else {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use user_metadata_events::EncodedEvent;
 
-use crate::receipt::{Sizes, Subject};
+use crate::receipt::Sizes;
 
 /// What the outbox knows of its disk: which events are to be written, which batches hold events
 /// that are not acknowledged, and what lies there that is not in memory.
@@ -37,7 +37,7 @@ pub(crate) struct Unwritten {
     /// Of an event that is in memory, too.
     pub(crate) sequence: Option<u64>,
     /// Of one that is not.
-    pub(crate) subject: Option<Subject>,
+    pub(crate) username: Option<Box<str>>,
     pub(crate) record: Arc<EncodedEvent>,
     pub(crate) sizes: Sizes,
 }
@@ -111,17 +111,17 @@ impl Spool {
     }
 
     pub(crate) fn has_room(&self, sizes: Sizes) -> bool {
-        self.bytes() + sizes.batch as u64 <= self.max_bytes
+        self.bytes() + sizes.batch() as u64 <= self.max_bytes
     }
 
     /// Notes an event to be written; says whether the thread has to be told.
     pub(crate) fn push(&mut self, unwritten: Unwritten) -> bool {
         if unwritten.sequence.is_none() {
             self.overflow.events += 1;
-            self.overflow.memory += unwritten.sizes.memory;
+            self.overflow.memory += unwritten.sizes.memory();
         }
         let before = self.unwritten_bytes;
-        self.unwritten_bytes += unwritten.sizes.batch as u64;
+        self.unwritten_bytes += unwritten.sizes.batch() as u64;
         self.unwritten.push_back(unwritten);
         let is_first = self.unwritten_since.is_none();
         if is_first {
@@ -159,10 +159,10 @@ impl Spool {
                 break;
             };
             if first.sequence.is_none_or(&is_pending) {
-                bytes += first.sizes.batch as u64;
+                bytes += first.sizes.batch() as u64;
                 load.events.push(first);
             } else {
-                self.unwritten_bytes -= first.sizes.batch as u64;
+                self.unwritten_bytes -= first.sizes.batch() as u64;
             }
         }
         self.unwritten_since = (!self.unwritten.is_empty()).then(Instant::now);
@@ -180,10 +180,10 @@ impl Spool {
             self.behind.after = row - 1;
         }
         for event in &load.events {
-            self.unwritten_bytes -= event.sizes.batch as u64;
+            self.unwritten_bytes -= event.sizes.batch() as u64;
             if event.sequence.is_none() {
                 self.overflow.events -= 1;
-                self.overflow.memory -= event.sizes.memory;
+                self.overflow.memory -= event.sizes.memory();
                 self.behind.events += 1;
             }
         }
@@ -209,13 +209,13 @@ impl Spool {
 
     /// Where nothing lies on the disk only, puts the events that come next into memory, too: the
     /// disk does not take them now. `sequence` does so with each and says where it stands.
-    pub(crate) fn take_overflow(&mut self, mut sequence: impl FnMut(Subject, &Unwritten) -> u64) {
+    pub(crate) fn take_overflow(&mut self, mut sequence: impl FnMut(Box<str>, &Unwritten) -> u64) {
         if self.behind.events > 0 {
             return;
         }
         for event in &mut self.unwritten {
-            if let Some(subject) = event.subject.take() {
-                event.sequence = Some(sequence(subject, event));
+            if let Some(username) = event.username.take() {
+                event.sequence = Some(sequence(username, event));
             }
         }
         self.overflow = Overflow::default();
@@ -239,7 +239,7 @@ impl Spool {
         while let Some(first) = self.unwritten.front()
             && first.sequence.is_some_and(|sequence| !is_pending(sequence))
         {
-            self.unwritten_bytes -= first.sizes.batch as u64;
+            self.unwritten_bytes -= first.sizes.batch() as u64;
             self.unwritten.pop_front();
         }
         if self.unwritten.is_empty() {

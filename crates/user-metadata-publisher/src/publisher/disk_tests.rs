@@ -146,6 +146,21 @@ fn what_memory_does_not_hold_waits_on_disk_and_comes_back_in_order() {
 }
 
 #[test]
+fn more_than_a_batch_at_once_is_on_disk_soon() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    run(async {
+        let (publisher, _task) = start(&away(), &path, 64 << 20);
+        let monitor = publisher.monitor();
+        for n in 0..5_000 {
+            publisher.publish(event(n, "a"), None).unwrap();
+        }
+        until("all are on disk", || monitor.kept() == 5_000).await;
+    });
+    assert_eq!(records_in(&path), 5_000);
+}
+
+#[test]
 fn the_disk_is_bounded_and_the_newest_events_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("outbox.db");
