@@ -24,8 +24,9 @@ impl Sizes {
     /// What a record takes in a batch beyond its own bytes.
     const FRAMING: usize = 100;
 
-    /// What an event takes in memory beyond key and value: receipt, allocations and indexes.
-    const OVERHEAD: usize = 500;
+    /// What an event takes in memory beyond key and value: receipt, allocations and indexes, and its
+    /// share of what is being sent, as measured on a full outbox.
+    const OVERHEAD: usize = 700;
 
     pub(crate) fn of(event: &EncodedEvent, source: &str) -> Self {
         let bounded = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
