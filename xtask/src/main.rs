@@ -17,8 +17,8 @@ Usage: cargo xtask COMMAND
 
   quickstart          builds and runs both programs on the embedded log (--help tells its flags)
   test [ARGUMENTS]    runs all tests, or those of `cargo test ARGUMENTS`, with all that they need
-  bench [PART]        measures joins, storing and latency, or one of them, against their floors, in
-                      release mode
+  bench [PART]        measures joins, storing, latency and disk, or one of them, against their floors,
+                      in release mode
   bench publish [--quick]
                       measures the publisher against other clients of Kafka
   faults [ARGUMENTS]  lets Kafka, its topic, disks and ws-server fail under load, and says what

@@ -4,6 +4,7 @@
 mod backlog;
 mod bare;
 mod cpu;
+mod disk;
 mod joins;
 mod latency;
 mod publish;
@@ -21,7 +22,7 @@ use crate::verdict::Verdict;
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// What can be measured by itself, besides publishing: that takes longer than all of these.
-const PARTS: [&str; 3] = ["joins", "storing", "latency"];
+const PARTS: [&str; 4] = ["joins", "storing", "latency", "disk"];
 
 /// As ws-server has it.
 #[global_allocator]
@@ -68,6 +69,7 @@ async fn measure(parts: &[&str]) -> Result<bool, Failure> {
         match *part {
             "joins" => joins::measure(brokers.as_deref(), &mut verdict).await?,
             "storing" => storing::measure(&mut verdict).await?,
+            "disk" => disk::measure(&mut verdict).await?,
             _ => {
                 latency::measure(None, &mut verdict).await?;
                 if let Some(brokers) = &brokers {

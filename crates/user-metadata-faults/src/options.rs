@@ -59,8 +59,14 @@ impl Options {
     }
 
     /// How long all is well before something goes wrong.
-    pub(crate) fn healthy(&self) -> Duration {
-        Duration::from_secs(if self.is_short { 3 } else { 10 })
+    pub(crate) fn healthy(&self, fault: Fault) -> Duration {
+        Duration::from_secs(match fault {
+            // Some seconds later the outbox has the room that it uses again and again, and does not
+            // notice a full disk any more.
+            Fault::OwnDiskFull => 1,
+            _ if self.is_short => 3,
+            _ => 10,
+        })
     }
 
     /// How long users go on to join once all is well again.

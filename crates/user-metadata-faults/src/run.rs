@@ -78,10 +78,10 @@ pub(crate) fn run_fault(
         happen(fault, &mut stage, options.hold(fault))?;
         stage.wait_until_healthy();
         faulty.1 = Instant::now();
-        healthy = phase(|| pass(options.healthy()));
+        healthy = phase(|| pass(options.healthy(fault)));
     } else {
         stage.wait_until_healthy();
-        healthy = phase(|| pass(options.healthy()));
+        healthy = phase(|| pass(options.healthy(fault)));
         faulty.0 = Instant::now();
         happen(fault, &mut stage, options.hold(fault))?;
         *journal = Some(stage.server.running.stderr().clone());
