@@ -1,6 +1,10 @@
 //! What user-metadata-publisher is measured against: clients of Kafka without anything around them.
 //! `cargo xtask bench publish` builds and runs them.
 
+mod batcher;
+#[path = "../../src/publish/events.rs"]
+#[allow(dead_code, reason = "the parent writes them")]
+mod events;
 #[path = "../../src/publish/meter.rs"]
 mod meter;
 mod rdkafka;
@@ -25,6 +29,8 @@ struct Run {
     partitions: i32,
     compression: String,
     records: Records,
+    /// The file of events.
+    path: String,
     limit: Duration,
 }
 
@@ -46,6 +52,7 @@ fn act(arguments: &[&str]) -> Result<(), Failure> {
             topic::create(brokers, topic, partitions.parse()?)
         }
         ["delete-topic", brokers, topic] => topic::delete(brokers, topic),
+        ["batcher", ref run @ ..] => batcher::publish(Run::parse(run)?),
         ["rskafka", ref run @ ..] => rskafka::publish(Run::parse(run)?),
         ["rdkafka", ref run @ ..] => rdkafka::publish(&Run::parse(run)?),
         _ => Err(format!("not understood: {arguments:?}").into()),
@@ -63,6 +70,7 @@ impl Run {
             partitions: partitions.parse()?,
             compression: (*compression).to_owned(),
             records: Records::read(events)?,
+            path: (*events).to_owned(),
             limit: Duration::from_secs(seconds.parse()?),
         })
     }

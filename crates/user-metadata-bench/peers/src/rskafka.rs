@@ -18,12 +18,16 @@ pub(crate) fn publish(run: Run) -> Result<(), Failure> {
     tokio::runtime::Runtime::new()?.block_on(publish_all(run))
 }
 
+pub(crate) fn codec(name: &str) -> Result<Compression, Failure> {
+    match name {
+        "none" => Ok(Compression::NoCompression),
+        "lz4" => Ok(Compression::Lz4),
+        other => Err(format!("no compression {other}").into()),
+    }
+}
+
 async fn publish_all(run: Run) -> Result<(), Failure> {
-    let codec = match &*run.compression {
-        "none" => Compression::NoCompression,
-        "lz4" => Compression::Lz4,
-        other => return Err(format!("no compression {other}").into()),
-    };
+    let codec = codec(&run.compression)?;
     let client = ClientBuilder::new(vec![run.brokers]).build().await?;
     let records = Arc::new(run.records);
     let mut writers = Vec::new();

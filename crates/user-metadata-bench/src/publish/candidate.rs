@@ -12,6 +12,7 @@ use crate::Failure;
 pub(crate) enum Candidate {
     Memory,
     Disk,
+    Batcher,
     Rskafka,
     Rdkafka,
     KafkajsEach,
@@ -63,9 +64,10 @@ const PEERS: &str = "USER_METADATA_PEERS";
 const HEADERS: &str = "ce_id,ce_source,ce_specversion,ce_time,ce_type,content-type";
 
 impl Candidate {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Memory,
         Self::Disk,
+        Self::Batcher,
         Self::Rskafka,
         Self::Rdkafka,
         Self::KafkajsEach,
@@ -76,7 +78,8 @@ impl Candidate {
         match self {
             Self::Memory => "publisher, outbox in memory",
             Self::Disk => "publisher, outbox on disk",
-            Self::Rskafka => "bare rskafka loop",
+            Self::Batcher => "bare rskafka loop",
+            Self::Rskafka => "rskafka, finished batches",
             Self::Rdkafka => "rdkafka ThreadedProducer",
             Self::KafkajsEach => "kafkajs, 64 await each send",
             Self::KafkajsBatches => "kafkajs, batches of 500",
@@ -99,6 +102,7 @@ impl Candidate {
         match self {
             Self::Memory => ours(ours::FROM_MEMORY),
             Self::Disk => ours(ours::FROM_DISK),
+            Self::Batcher => rust("batcher"),
             Self::Rskafka => rust("rskafka"),
             Self::Rdkafka => rust("rdkafka"),
             Self::KafkajsEach => node("each"),

@@ -47,10 +47,19 @@ pub(crate) fn user_id(number: u64) -> String {
     format!("user-{:05}", number.wrapping_mul(2_654_435_761) % USERS)
 }
 
+/// One of these events, of the next user and with an id of its own.
+pub(crate) fn made(templates: &[UserMetadataEvent], number: u64) -> UserMetadataEvent {
+    let place = usize::try_from(number).unwrap_or_default() % templates.len();
+    let mut event = templates[place].clone();
+    event.user_id = user_id(number);
+    event.id = EventId::from_parts(event.timestamp, u128::from(number));
+    event
+}
+
 /// An event as ws-server makes it of a browser's upgrade.
 fn event(at: UnixMillis, number: u64, more: &str) -> Result<UserMetadataEvent, Failure> {
     let random = u128::from(mix(number)) << 64 | u128::from(mix(number + EVENTS));
-    let user = User::new(user_id(number), format!("N{more}"), None)?;
+    let user = User::new(user_id(number), "John", None)?;
     let mut connection = ConnectionInfo::new(ClientId::from_parts(at, !random));
     let ip = format!("203.0.113.{}", 100 + mix(number) % 100);
     connection.ip_address = Some(ClientIp::from(&*ip));
@@ -59,7 +68,7 @@ fn event(at: UnixMillis, number: u64, more: &str) -> Result<UserMetadataEvent, F
     let mut metadata = Metadata::default();
     metadata.ip = connection.ip_address.clone();
     metadata.user_agent = Some(format!(
-        "Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.0"
+        "Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.0{more}"
     ));
     metadata.browser = Some(format!("Firefox {version}.0"));
     metadata.os = Some("Linux".to_owned());
@@ -69,7 +78,7 @@ fn event(at: UnixMillis, number: u64, more: &str) -> Result<UserMetadataEvent, F
     Ok(UserMetadataEvent::new(id, user, metadata, connection))
 }
 
-/// A name that no compression knows.
+/// Text that no compression knows.
 fn letters(number: u64, length: usize) -> String {
     let seeds = (0..).take(length.div_ceil(16));
     let words = seeds.map(|seed: u64| format!("{:016x}", mix(number ^ seed << 32)));

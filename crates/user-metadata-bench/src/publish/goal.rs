@@ -1,4 +1,4 @@
-use super::candidate::Candidate::{self, Disk, KafkajsEach, Memory, Rdkafka, Rskafka};
+use super::candidate::Candidate::{self, Batcher, Disk, KafkajsEach, Memory, Rdkafka};
 use super::candidate::Sample;
 use crate::verdict::Verdict;
 
@@ -25,7 +25,7 @@ pub(crate) const GOALS: [Goal; 7] = [
         what: "rate against the bare loop",
         of: Sample::rate,
         candidate: Memory,
-        against: Some(Rskafka),
+        against: Some(Batcher),
         bound: Bound::AtLeast(0.9),
     },
     Goal {

@@ -4,7 +4,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use user_metadata_events::{EventId, UserMetadataEvent};
+use user_metadata_events::UserMetadataEvent;
 use user_metadata_publisher::{
     DiskOutbox, KafkaTarget, PublishError, Publisher, PublisherOptions, TopicSpec, kafka,
     kafka_on_disk,
@@ -47,7 +47,7 @@ pub(crate) async fn publish(command: &str, arguments: &[&str]) -> Result<(), Fai
     };
     let task = tokio::spawn(task.run());
     let templates = events::read(path)?;
-    let made = |number: u64| made(&templates, number);
+    let made = |number: u64| events::made(&templates, number);
 
     publisher.publish(made(0), None)?;
     while publisher.accounting().published == 0 {
@@ -78,12 +78,4 @@ async fn put(publisher: &Publisher, event: UserMetadataEvent) -> Result<(), Fail
         result => result?,
     }
     Ok(())
-}
-
-fn made(templates: &[UserMetadataEvent], number: u64) -> UserMetadataEvent {
-    let place = usize::try_from(number).unwrap_or_default() % templates.len();
-    let mut event = templates[place].clone();
-    event.user_id = events::user_id(number);
-    event.id = EventId::from_parts(event.timestamp, u128::from(number));
-    event
 }
