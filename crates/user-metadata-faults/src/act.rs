@@ -66,6 +66,7 @@ pub(crate) fn happen(fault: Fault, stage: &mut Stage<'_>, hold: Duration) -> Res
             stage.disk.as_ref().into_iter().for_each(|disk| disk.free());
         }
         Fault::ServerKilled => kill_server(stage, hold / 2),
+        Fault::Credentials => refuse_logins(stage, hold)?,
     }
     Ok(())
 }
@@ -140,4 +141,13 @@ fn kill_server(stage: &mut Stage<'_>, hold: Duration) {
     stage.kill_server();
     pass(hold);
     stage.cluster.restart_dead();
+}
+
+/// Nobody has to log in again who is connected: the broker is restarted.
+fn refuse_logins(stage: &mut Stage<'_>, hold: Duration) -> Result<(), Missing> {
+    stage.cluster.change_password(Some("another"))?;
+    stage.cluster[0].restart();
+    pass(hold);
+    stage.notes.refused = stage.cluster.refused();
+    stage.cluster.change_password(None)
 }

@@ -1,5 +1,4 @@
 /// Something that goes wrong.
-// With TLS and SASL comes one more: credentials that are refused, and accepted again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     ClosedPort,
@@ -16,10 +15,11 @@ pub(crate) enum Fault {
     BrokerDiskFull,
     OwnDiskFull,
     ServerKilled,
+    Credentials,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::ClosedPort,
         Self::Killed,
         Self::Frozen,
@@ -34,6 +34,7 @@ impl Fault {
         Self::BrokerDiskFull,
         Self::OwnDiskFull,
         Self::ServerKilled,
+        Self::Credentials,
     ];
 
     /// As it is named on the command line and in the table.
@@ -53,6 +54,7 @@ impl Fault {
             Self::BrokerDiskFull => "broker-disk-full",
             Self::OwnDiskFull => "own-disk-full",
             Self::ServerKilled => "server-killed",
+            Self::Credentials => "credentials",
         }
     }
 
@@ -75,6 +77,7 @@ impl Fault {
             }
             Self::OwnDiskFull => "the disk of ws-server's --data-dir is full; then there is room",
             Self::ServerKilled => "ws-server is killed (-9) while Kafka is away, and started again",
+            Self::Credentials => "the password of ws-server's user is changed, and changed back",
         }
     }
 
@@ -82,6 +85,7 @@ impl Fault {
     pub(crate) fn brokers(self) -> &'static [u32] {
         match self {
             Self::LeaderMoves | Self::NotEnoughReplicas | Self::QuorumLost => &[3],
+            Self::Credentials => &[1],
             _ => &[1, 3],
         }
     }
@@ -97,6 +101,8 @@ impl Fault {
             Self::Frozen => 30,
             // Longer than ws-server waits for an answer.
             Self::NeverAnswers | Self::NotEnoughReplicas | Self::QuorumLost => 20,
+            // The next login after one that was refused comes within 15 to 30 s.
+            Self::Credentials => 20,
             _ => 10,
         }
     }
@@ -108,7 +114,8 @@ impl Fault {
             | Self::NotEnoughReplicas
             | Self::QuorumLost
             | Self::OwnDiskFull
-            | Self::ServerKilled => true,
+            | Self::ServerKilled
+            | Self::Credentials => true,
             Self::Killed
             | Self::Frozen
             | Self::NeverAnswers

@@ -17,6 +17,9 @@ const MEMORY_SLACK: u64 = 24 << 20;
 /// An incident is one warning; a fault is some incidents at the most.
 const COMPLAINTS: usize = 10;
 
+/// Whoever is refused waits for 15 s at the least, but for logins that were under way already.
+const REFUSED: usize = 5;
+
 /// `joined` promises that the event is on disk 5 ms later; the rest is for the reply's way to the
 /// client and the signal's to the server.
 const ON_DISK: Duration = Duration::from_millis(50);
@@ -266,16 +269,19 @@ fn fault_itself(seen: &Seen) -> Vec<String> {
     if seen.fault.degrades(seen.brokers) && !states.any(|sample| sample.is_degraded) {
         problems.push("ws-server never said that it was degraded".to_owned());
     }
-    let expected = if seen.fault == Fault::PartitionsAdded {
-        6
-    } else {
-        3
-    };
+    let is_larger = seen.fault == Fault::PartitionsAdded;
+    let expected = if is_larger { 6 } else { 3 };
     if seen.partitions != Some(expected) {
         problems.push(format!(
             "the topic has {:?} partitions in the end",
             seen.partitions
         ));
+    }
+    if seen.fault == Fault::Credentials {
+        let refused = seen.notes.refused;
+        if !(1..=REFUSED).contains(&refused) {
+            problems.push(format!("{refused} logins were refused"));
+        }
     }
     if seen.fault == Fault::TopicRecreated {
         let there = distinct(&seen.records);

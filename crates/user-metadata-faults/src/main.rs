@@ -4,6 +4,7 @@
 mod act;
 mod fault;
 mod judge;
+mod kafka;
 mod matrix;
 mod options;
 mod run;

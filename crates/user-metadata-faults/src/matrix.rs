@@ -2,20 +2,16 @@ use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 
 use tokio::runtime::Runtime;
-use user_metadata_testing::Missing;
-use user_metadata_testing::kafka::{Cluster, ClusterOptions};
 use user_metadata_testing::process::Lines;
 
 use crate::fault::Fault;
+use crate::kafka::{Kafka, Kind};
 use crate::options::{Options, Outbox};
 use crate::run::run_fault;
 use crate::table::{self, Row, Verdict};
 
 /// How much of ws-server's log is shown when a line is not ok.
 const JOURNAL: usize = 50;
-
-/// The size of a broker's disk that is to be filled.
-const DISK_MIB: u32 = 64;
 
 /// Runs all that was asked for and prints the table; says whether all is well.
 pub(crate) fn run(options: &Options) -> Result<bool, std::io::Error> {
@@ -41,19 +37,20 @@ pub(crate) fn run(options: &Options) -> Result<bool, std::io::Error> {
 struct Matrix<'a> {
     options: &'a Options,
     runtime: &'a Runtime,
-    clusters: BTreeMap<Kind, Cluster>,
+    clusters: BTreeMap<Kind, Kafka>,
 }
-
-/// The number of brokers, and whether their disks are small.
-type Kind = (u32, bool);
 
 impl Matrix<'_> {
     fn row(&mut self, fault: Fault, brokers: u32) -> Row {
         if fault.needs_disk() && self.options.outbox == Outbox::Memory {
             return Row::without(fault, brokers, Verdict::NeedsDisk);
         }
-        let kind = (brokers, fault == Fault::BrokerDiskFull);
-        let mut cluster = match self.clusters.remove(&kind).map_or_else(|| start(kind), Ok) {
+        let kind = Kind::of(fault, brokers);
+        let mut cluster = match self
+            .clusters
+            .remove(&kind)
+            .map_or_else(|| Kafka::start(kind), Ok)
+        {
             Ok(cluster) => cluster,
             Err(missing) => return Row::without(fault, brokers, Verdict::Skipped(missing)),
         };
@@ -83,17 +80,12 @@ impl Matrix<'_> {
     }
 }
 
-fn start((brokers, has_small_disk): Kind) -> Result<Cluster, Missing> {
-    Cluster::start(&ClusterOptions {
-        disk_mib: has_small_disk.then_some(DISK_MIB),
-        ..ClusterOptions::new(brokers)
-    })
-}
-
 /// Those with one broker first, so that no cluster is started twice.
 fn chosen(options: &Options) -> Vec<(Fault, u32)> {
     let is_named = |fault| options.faults.is_empty() || options.faults.contains(&fault);
-    let is_in_short = |fault, brokers| brokers == 1 || fault == Fault::Killed;
+    // The next login after one that was refused may come as late as 30 s after it.
+    let is_quick = |fault| fault != Fault::Credentials || options.faults.contains(&fault);
+    let is_in_short = |fault, brokers| (brokers == 1 && is_quick(fault)) || fault == Fault::Killed;
     let all = [1, 3].into_iter().flat_map(|brokers| {
         let faults = Fault::ALL.into_iter();
         faults

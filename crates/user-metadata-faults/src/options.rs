@@ -22,7 +22,7 @@ pub(crate) enum Outbox {
 
 const USAGE: &str = "Usage: cargo xtask faults [--short] [--outbox memory|disk] [FAULT…]
 
-  --short    fewer seconds, one broker, and three for a killed leader
+  --short    fewer seconds, one broker, and three for a killed leader; credentials if named
   --outbox   where events wait for Kafka
 
 Faults:";

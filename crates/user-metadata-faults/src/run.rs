@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
-use user_metadata_testing::kafka::Cluster;
 use user_metadata_testing::load::{SteadyJoins, TimedJoin};
 use user_metadata_testing::process::{Lines, WsServer};
 use user_metadata_testing::{Missing, kafka};
@@ -10,6 +9,7 @@ use user_metadata_testing::{Missing, kafka};
 use crate::act::happen;
 use crate::fault::Fault;
 use crate::judge::judge;
+use crate::kafka::Kafka;
 use crate::options::Options;
 use crate::sample::{Events, Sample, Sampler};
 use crate::stage::{Notes, Stage, pass};
@@ -52,7 +52,7 @@ pub(crate) struct Seen {
 pub(crate) fn run_fault(
     fault: Fault,
     options: &Options,
-    cluster: &mut Cluster,
+    cluster: &mut Kafka,
     runtime: &Runtime,
     journal: &mut Option<Lines>,
 ) -> Result<Row, Missing> {

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use user_metadata_testing::kafka::{self, Cluster};
+use user_metadata_testing::kafka;
 use user_metadata_testing::process::WsServer;
 use user_metadata_testing::{Missing, Scratch, SmallDisk, until};
 
 use crate::fault::Fault;
+use crate::kafka::Kafka;
 use crate::options::Options;
 
 /// How long something that must happen may take.
@@ -19,7 +20,7 @@ const DISK_MIB: u32 = 32;
 
 /// What runs, and what the fault leaves behind.
 pub(crate) struct Stage<'a> {
-    pub(crate) cluster: &'a mut Cluster,
+    pub(crate) cluster: &'a mut Kafka,
     pub(crate) topic: String,
     pub(crate) server: WsServer,
     /// Its process id.
@@ -39,6 +40,8 @@ pub(crate) struct Notes {
     pub(crate) gone_with_topic: BTreeSet<String>,
     /// When ws-server was killed, and when another answered.
     pub(crate) server_away: Option<(Instant, Instant)>,
+    /// How many logins were refused.
+    pub(crate) refused: usize,
 }
 
 impl<'a> Stage<'a> {
@@ -46,7 +49,7 @@ impl<'a> Stage<'a> {
     pub(crate) fn set(
         fault: Fault,
         options: &Options,
-        cluster: &'a mut Cluster,
+        cluster: &'a mut Kafka,
     ) -> Result<Self, Missing> {
         // Several runs of one fault may meet on one cluster.
         let data = Scratch::new(fault.name());
@@ -60,9 +63,8 @@ impl<'a> Stage<'a> {
             Some(disk) => disk.file("data"),
             None => data.file("data"),
         };
-        let flags = [
-            "--brokers",
-            &cluster.addresses(),
+        let mut flags = cluster.flags(&data);
+        let more = [
             "--topic",
             &topic,
             "--replication-factor",
@@ -72,12 +74,14 @@ impl<'a> Stage<'a> {
             "--data-dir",
             &folder,
         ];
-        let server = WsServer::start_on(disk.as_ref(), &flags);
+        flags.extend(more.map(str::to_owned));
+        let as_given: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let server = WsServer::start_on(disk.as_ref(), &as_given);
         let control = WsServer::start(&["--data-dir", &data.file("control")]);
         Ok(Self {
             pid: Arc::new(server.running.pid().into()),
             control,
-            flags: flags.map(str::to_owned).to_vec(),
+            flags,
             cluster,
             topic,
             server,

@@ -176,6 +176,13 @@ fn a_fault_that_did_not_bite_is_found() {
     assert_found("nothing was recovered", |seen| {
         seen.fault = Fault::ServerKilled
     });
+    assert_found("0 logins were refused", |seen| {
+        seen.fault = Fault::Credentials
+    });
+    assert_found("100 logins were refused", |seen| {
+        seen.fault = Fault::Credentials;
+        seen.notes.refused = 100;
+    });
 }
 
 #[test]

@@ -95,6 +95,14 @@ impl Cluster {
     }
 }
 
+/// A cluster of one.
+#[cfg(feature = "secure")]
+impl From<Broker> for Cluster {
+    fn from(broker: Broker) -> Self {
+        Self(vec![broker])
+    }
+}
+
 impl Index<usize> for Cluster {
     type Output = Broker;
 

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+pub(crate) mod outbox;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 use super::Authority;
+use crate::kafka::Cluster;
 use crate::kafka::broker::{Broker, Extra};
 use crate::kafka::tools::configure;
 use crate::missing::Missing;
@@ -50,7 +51,7 @@ impl Listener {
 /// A broker with a port for each way to be let in, and one for everybody.
 #[derive(Debug)]
 pub struct SecureBroker {
-    broker: Broker,
+    cluster: Cluster,
     ports: Vec<(Listener, Port)>,
     authority: Authority,
 }
@@ -71,7 +72,7 @@ impl SecureBroker {
         let ports: Vec<_> = Listener::ALL
             .map(|listener| (listener, Port::free()))
             .into();
-        let mut broker = Broker::prepared(&Extra {
+        let broker = Broker::prepared(&Extra {
             properties: properties(&ports, &authority),
             format: ["SCRAM-SHA-256", "SCRAM-SHA-512"]
                 .into_iter()
@@ -80,9 +81,10 @@ impl SecureBroker {
             // Kafka tells of refused logins at this level.
             java_options: "-Dlog4j2.level=INFO",
         })?;
-        broker.restart();
+        let mut cluster = Cluster::from(broker);
+        cluster.restart_dead();
         Ok(Self {
-            broker,
+            cluster,
             ports,
             authority,
         })
@@ -97,7 +99,18 @@ impl SecureBroker {
 
     /// The broker, as everybody may use it.
     pub fn broker(&mut self) -> &mut Broker {
-        &mut self.broker
+        &mut self.cluster[0]
+    }
+
+    /// The same as a cluster of one.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// [`cluster`](Self::cluster), to be changed.
+    pub fn cluster_mut(&mut self) -> &mut Cluster {
+        &mut self.cluster
     }
 
     /// Who signed its certificate, and whose client certificates it takes.
@@ -116,13 +129,13 @@ impl SecureBroker {
         let scram = format!("{mechanism}=[password={password}]");
         let user = ["--entity-type", "users", "--entity-name", Self::USER];
         let arguments = [&["--alter", "--add-config", &scram], &user[..]].concat();
-        configure(&self.broker.address(), &arguments).map(drop)
+        configure(&self.cluster.addresses(), &arguments).map(drop)
     }
 
     /// How many connections it has refused since it was started last.
     #[must_use]
     pub fn refused(&self) -> usize {
-        let lines = self.broker.running().stdout().so_far();
+        let lines = self.cluster[0].running().stdout().so_far();
         let refused = lines
             .iter()
             .filter(|line| line.contains("ailed authentication"));
