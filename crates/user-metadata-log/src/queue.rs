@@ -13,7 +13,7 @@ use crate::error::{AppendError, OpenError, ReadError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogSync;
 use crate::record::LogRecord;
-use crate::salvage::{Damage, examine, salvage, set_aside};
+use crate::salvage::{Damage, end_replacement, examine, replace};
 
 /// `umq1`: a queue.
 pub(crate) const FORMAT: Format = Format {
@@ -91,6 +91,7 @@ impl DiskQueue {
         let path = path.as_ref();
         create_parent(path)?;
         let lock = WriterLock::acquire(path, Duration::ZERO)?;
+        end_replacement(path)?;
         match open_intact(path, sync) {
             Ok((connection, contents)) => {
                 let found = Found {
@@ -101,24 +102,34 @@ impl DiskQueue {
             }
             Err(Refused::Open(error)) => Err(error),
             Err(Refused::Damaged(what)) => {
-                let kept_as = set_aside(path)?;
-                let (connection, _) = open_intact(path, sync).map_err(|refused| match refused {
-                    Refused::Open(error) => error,
-                    Refused::Damaged(_) => OpenError::Foreign {
-                        path: path.to_owned(),
-                    },
-                })?;
-                let mut queue = Self::new(path, connection, lock)?;
-                let damage = salvage(&kept_as, what, &mut queue);
-                let contents =
-                    contents(&queue.connection).map_err(|source| OpenError::Storage {
-                        path: path.to_owned(),
-                        source,
-                    })?;
+                let (damage, lock) = replace(path, what, lock, sync)?;
+                let (connection, contents) = open_undamaged(path, sync)?;
                 let damage = Some(damage);
+                let queue = Self::new(path, connection, lock)?;
                 Ok((queue, Found { contents, damage }))
             }
         }
+    }
+
+    /// Makes an empty queue at `path`, where there is no file, in the name of one who holds `lock`.
+    pub(crate) fn create(path: &Path, lock: WriterLock, sync: LogSync) -> Result<Self, OpenError> {
+        let (connection, _) = open_undamaged(path, sync)?;
+        Self::new(path, connection, lock)
+    }
+
+    /// Moves all into the one file, and closes it.
+    pub(crate) fn finish(self) -> Result<WriterLock, StorageError> {
+        let Self {
+            connection,
+            checkpointer,
+            _lock: lock,
+            ..
+        } = self;
+        drop(checkpointer);
+        let move_all = "PRAGMA wal_checkpoint(TRUNCATE)";
+        connection.query_row(move_all, (), |_| Ok(()))?;
+        connection.close().map_err(|(_, error)| error)?;
+        Ok(lock)
     }
 
     fn new(path: &Path, connection: Connection, lock: WriterLock) -> Result<Self, OpenError> {
@@ -272,9 +283,23 @@ fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents)
     }
 }
 
+/// Opens a file that was just made.
+fn open_undamaged(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents), OpenError> {
+    open_intact(path, sync).map_err(|refused| match refused {
+        Refused::Open(error) => error,
+        Refused::Damaged(_) => OpenError::Foreign {
+            path: path.to_owned(),
+        },
+    })
+}
+
 pub(crate) fn wal_path(path: &Path) -> PathBuf {
+    with_suffix(path, "-wal")
+}
+
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
+    name.push(suffix);
     name.into()
 }
 

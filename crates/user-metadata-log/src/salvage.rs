@@ -1,15 +1,18 @@
 //! What is done about a damaged queue: it is kept under another name, and what can be read of it
 //! goes into a new one.
 
-use std::fs::rename;
+use std::fs::{remove_file, rename};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::encoding::EncodedBatch;
-use crate::error::{OpenError, StorageError};
-use crate::queue::{COLUMNS, DiskQueue, QueuedBatch, read_row, wal_path};
+use crate::error::{AppendError, OpenError, StorageError};
+use crate::lock::WriterLock;
+use crate::options::LogSync;
+use crate::queue::{COLUMNS, DiskQueue, QueuedBatch, read_row, wal_path, with_suffix};
 
 /// A queue that could not be read as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,42 +46,84 @@ pub(crate) fn examine(connection: &Connection) -> Result<Option<String>, Storage
     Ok(None)
 }
 
-/// Gives the files of the queue at `path` another name, and returns it.
-pub(crate) fn set_aside(path: &Path) -> Result<PathBuf, OpenError> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".damaged-{}", now.unwrap_or_default().as_millis()));
-    let kept_as = PathBuf::from(name);
-    let wal = wal_path(path);
-    let io = |source| OpenError::Io {
+/// Puts a new queue in the place of the damaged one at `path`, with what can be read of it. The new
+/// one is made beside it, so that whoever is killed on the way leaves one of both complete.
+pub(crate) fn replace(
+    path: &Path,
+    what: String,
+    lock: WriterLock,
+    sync: LogSync,
+) -> Result<(Damage, WriterLock), OpenError> {
+    let io = |source| in_file(path, source);
+    let new = replacement_path(path);
+    remove_if_there(&new, ["", "-wal", "-shm"]).map_err(io)?;
+    let mut queue = DiskQueue::create(&new, lock, sync)?;
+    let storage = |source| OpenError::Storage {
         path: path.to_owned(),
         source,
     };
-    // The log first: without its database it is never taken for that of the new one.
-    if wal.exists() {
-        rename(&wal, wal_path(&kept_as)).map_err(io)?;
-    }
+    let (read, lost) = salvage(path, &mut queue).map_err(storage)?;
+    let lock = queue.finish().map_err(storage)?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let kept_as = with_suffix(
+        path,
+        &format!(".damaged-{}", now.unwrap_or_default().as_millis()),
+    );
+    // From here on the new one is complete, and known as such by the absence of the other.
     rename(path, &kept_as).map_err(io)?;
-    let mut index = path.as_os_str().to_owned();
-    index.push("-shm");
-    // An index of the log that is gone; SQLite makes a new one.
-    drop(std::fs::remove_file(index));
-    Ok(kept_as)
+    if wal_path(path).exists() {
+        rename(wal_path(path), wal_path(&kept_as)).map_err(io)?;
+    }
+    end_replacement(path)?;
+    let damage = Damage {
+        what,
+        kept_as,
+        read,
+        lost,
+    };
+    Ok((damage, lock))
 }
 
-/// Copies what can be read of the file `kept_as` into `queue`, in order.
-pub(crate) fn salvage(kept_as: &Path, what: String, queue: &mut DiskQueue) -> Damage {
-    let mut damage = Damage {
-        what,
-        kept_as: kept_as.to_owned(),
-        read: 0,
-        lost: 0,
-    };
-    crate::wal::mend(&wal_path(kept_as));
-    crate::wal::mend_header(kept_as);
+/// Goes on where a replacement was interrupted after the damaged file had got another name.
+pub(crate) fn end_replacement(path: &Path) -> Result<(), OpenError> {
+    let io = |source| in_file(path, source);
+    let new = replacement_path(path);
+    if path.exists() || !new.exists() {
+        return Ok(());
+    }
+    // Of the damaged file, all of which was read; it is not to be taken for that of the new one.
+    remove_if_there(path, ["-wal", "-shm"]).map_err(io)?;
+    rename(new, path).map_err(io)
+}
+
+fn remove_if_there<const N: usize>(path: &Path, suffixes: [&str; N]) -> io::Result<()> {
+    let files = suffixes.map(|suffix| with_suffix(path, suffix));
+    let mut there = files.iter().filter(|file| file.exists());
+    there.try_for_each(remove_file)
+}
+
+fn replacement_path(path: &Path) -> PathBuf {
+    with_suffix(path, ".new")
+}
+
+fn in_file(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Copies what can be read of the file `damaged` into `queue`, in order; returns how many records
+/// were read and how many are lost.
+fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, u64), StorageError> {
+    let (mut read, mut lost) = (0, 0);
+    crate::wal::mend(&wal_path(damaged));
+    crate::wal::mend_header(damaged);
+    // An index of the log as it was; SQLite makes a new one.
+    drop(remove_file(with_suffix(damaged, "-shm")));
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let Ok(connection) = Connection::open_with_flags(kept_as, flags) else {
-        return damage;
+    let Ok(connection) = Connection::open_with_flags(damaged, flags) else {
+        return Ok((0, 0));
     };
     let mut rescued = EncodedBatch::default();
     for found in Rows::new(&connection) {
@@ -89,15 +134,17 @@ pub(crate) fn salvage(kept_as: &Path, what: String, queue: &mut DiskQueue) -> Da
                     rescued.push(record.into());
                 }
                 match queue.write(&rescued, &[]) {
-                    Ok(_) => damage.read += rescued.records(),
-                    // No room for them now; the file that was set aside still has them.
-                    Err(_) => damage.lost += rescued.records(),
+                    Ok(_) => read += rescued.records(),
+                    Err(AppendError::DiskFull(error) | AppendError::Storage(error)) => {
+                        return Err(error);
+                    }
+                    Err(_) => lost += rescued.records(),
                 }
             }
-            Err(count) => damage.lost += count,
+            Err(count) => lost += count,
         }
     }
-    damage
+    Ok((read, lost))
 }
 
 /// The rows of a damaged table, as far as they can be reached: from the start, from the end, and

@@ -1,6 +1,7 @@
 //! A Kafka, and a folder in which one ws-server after the other finds what the one before has left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher as _, RandomState};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -196,4 +197,24 @@ pub(crate) fn last_words(server: WsServer) -> [u64; 3] {
             .unwrap_or_else(|| panic!("nothing of {what}: {last}"));
         before.rsplit(' ').next().unwrap().parse().unwrap()
     })
+}
+
+/// Numbers that differ with each run, and come again where the environment names the seed of one.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new() -> Self {
+        let named = std::env::var("USER_METADATA_SEED").ok();
+        let seed = named.and_then(|seed| seed.parse().ok());
+        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(()));
+        eprintln!("USER_METADATA_SEED={seed}");
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.0.hash(&mut hasher);
+        self.0 = hasher.finish();
+        self.0 % limit
+    }
 }
