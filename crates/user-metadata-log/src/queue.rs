@@ -271,9 +271,14 @@ fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents)
             })
         }
     };
+    let set = |name, value: i32| {
+        let result = connection.pragma_update(None, name, value);
+        result.map_err(|error| storage(error.into()))
+    };
     // The checkpointer does it, so that no write waits for the disk.
-    let manual = connection.pragma_update(None, "wal_autocheckpoint", 0);
-    manual.map_err(|error| storage(error.into()))?;
+    set("wal_autocheckpoint", 0)?;
+    // In KiB: what is written is soon removed, which reads its pages again.
+    set("cache_size", -8_192)?;
     match examine(&connection).map_err(storage)? {
         Some(what) => Err(Refused::Damaged(what)),
         None => {
