@@ -1,9 +1,9 @@
-//! Moves a write-ahead log into its database without any write waiting for the disk.
+//! Moves a write-ahead log into its database with hardly any write waiting for the disk.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -11,25 +11,33 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::StorageError;
 
-/// A thread that does the two syncs of a checkpoint while the writer writes on. What was written
-/// meanwhile the writer moves itself, so that the log starts over at its beginning.
+/// A thread that does the two syncs of a checkpoint while the writer writes on. The log starts over
+/// at its beginning when nothing was written meanwhile. Where that never happens the writer ends a
+/// checkpoint itself, which takes as long as the disk does: once in [`MOST_PAGES`](Self::MOST_PAGES).
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
     /// Dropped first, which ends the thread.
     requests: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// The thread has moved what was there when it was asked.
-    is_done: Arc<AtomicBool>,
+    /// What the thread has found when it was asked last.
+    answer: Arc<AtomicUsize>,
     /// Pages in the log since it started over, estimated.
     pages: usize,
+    /// When so many are there the thread is asked again.
+    asks_at: usize,
     is_asked: bool,
 }
 
+/// In `answer`: the thread has not come to an end yet.
+const WORKING: usize = usize::MAX;
+
 impl Checkpointer {
-    /// 8 MiB: how large the log gets before it is moved.
+    /// 8 MiB: how much is written before it is moved.
     const PAGES: usize = 2_000;
+    /// 128 MiB: how large the log gets before the writer waits for the disk.
+    const MOST_PAGES: usize = 32_000;
     const PAGE_BYTES: usize = 4_096;
-    /// How often the thread is told that it is over; none of its work is bounded by it.
+    /// How long opening waits for another that opens.
     const PATIENCE: Duration = Duration::from_secs(5);
 
     pub(crate) fn start(path: &Path) -> Result<Self, StorageError> {
@@ -37,23 +45,18 @@ impl Checkpointer {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Self::PATIENCE)?;
         let (requests, received) = sync_channel(1);
-        let is_done = Arc::new(AtomicBool::new(false));
-        let done = Arc::clone(&is_done);
+        let answer = Arc::new(AtomicUsize::new(WORKING));
+        let answers = Arc::clone(&answer);
         let thread = thread::Builder::new()
             .name("user-metadata-checkpoint".to_owned())
-            .spawn(move || {
-                while received.recv() == Ok(()) {
-                    // One that fails is tried again with the next request; until then the log grows.
-                    drop(checkpoint(&connection));
-                    done.store(true, Ordering::Release);
-                }
-            });
+            .spawn(move || run(&connection, &received, &answers));
         Ok(Self {
             requests: Some(requests),
             // Without a thread the writer does it all.
             thread: thread.ok(),
-            is_done,
+            answer,
             pages: 0,
+            asks_at: Self::PAGES,
             is_asked: false,
         })
     }
@@ -61,26 +64,57 @@ impl Checkpointer {
     /// Notes a transaction of so many bytes that has removed so many rows.
     pub(crate) fn written(&mut self, connection: &Connection, bytes: usize, removed: usize) {
         self.pages += 3 + bytes.div_ceil(Self::PAGE_BYTES) + removed.min(64);
-        if self.pages < Self::PAGES {
+        let answer = self.answer.swap(WORKING, Ordering::AcqRel);
+        if self.is_asked && answer != WORKING {
+            self.is_asked = false;
+            self.pages = answer;
+            self.asks_at = self.pages + Self::PAGES;
+            // What is left is what was written since: the least that a wait can be.
+            if self.pages >= Self::MOST_PAGES {
+                return self.end(connection);
+            }
+        }
+        if self.pages < self.asks_at || self.is_asked {
             return;
         }
-        let is_alone = self.thread.is_none();
-        if !self.is_asked && !is_alone {
-            self.is_asked = true;
-            // A full channel holds a request that was not begun yet.
-            self.requests.as_ref().map(|requests| requests.try_send(()));
-        } else if is_alone || self.is_done.swap(false, Ordering::Acquire) {
-            self.is_asked = false;
-            self.pages = checkpoint(connection).unwrap_or_default();
+        if self.thread.is_none() {
+            return self.end(connection);
         }
+        self.is_asked = true;
+        // A full channel holds a request that was not begun yet.
+        self.requests.as_ref().map(|requests| requests.try_send(()));
+    }
+
+    fn end(&mut self, connection: &Connection) {
+        // One that fails is tried again; until then the log grows.
+        drop(checkpoint(connection));
+        self.pages = 0;
+        self.asks_at = Self::PAGES;
     }
 }
 
-/// Moves what can be moved without anybody waiting; returns how many pages are left.
+/// Moves what is there whenever it is asked, and says how many pages the log had. When nothing was
+/// written meanwhile the next write starts it over.
+fn run(connection: &Connection, requests: &Receiver<()>, answer: &AtomicUsize) {
+    /// Each moves only what was written during the one before, and so takes less time.
+    const PASSES: u32 = 3;
+    while requests.recv() == Ok(()) {
+        let mut pages = 0;
+        for _ in 0..PASSES {
+            let before = pages;
+            pages = checkpoint(connection).unwrap_or(before);
+            if pages == before {
+                break;
+            }
+        }
+        answer.store(pages, Ordering::Release);
+    }
+}
+
+/// Moves what can be moved without anybody waiting; returns how many pages the log had.
 fn checkpoint(connection: &Connection) -> rusqlite::Result<usize> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| {
-        let (all, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
-        Ok(usize::try_from(all - moved).unwrap_or(0))
+        Ok(usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0))
     })
 }
 

@@ -26,7 +26,7 @@ pub struct DiskOutbox {
     /// The file, which one publisher at a time has. It is made if it is not there.
     pub path: PathBuf,
     /// What may wait in it, in bytes; beyond that the newest events are refused. The write-ahead log
-    /// beside the file (up to 64 MiB) comes on top. Default 1 GiB.
+    /// beside the file (about 128 MiB at the most) comes on top. Default 1 GiB.
     pub max_bytes: NonZeroU64,
     /// What an event that is on disk survives.
     pub sync: LogSync,
