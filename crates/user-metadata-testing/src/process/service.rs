@@ -4,6 +4,7 @@ use super::{Ended, Program, Running};
 use crate::disk::SmallDisk;
 use crate::http::{self, Response};
 use crate::port::Port;
+use crate::scratch::Scratch;
 use crate::until::until;
 
 /// How long a debug build on a busy machine may take to start.
@@ -16,6 +17,8 @@ pub struct WsServer {
     pub running: Running,
     listen: Port,
     admin: Port,
+    /// Where it stores what no flag sends elsewhere.
+    data: Scratch,
 }
 
 impl WsServer {
@@ -29,11 +32,13 @@ impl WsServer {
     #[must_use]
     pub fn start_on(disk: Option<&SmallDisk>, flags: &[&str]) -> Self {
         let (listen, admin) = (Port::free(), Port::free());
-        let running = started(Self::program(disk, flags, [&listen, &admin]));
+        let data = Scratch::new("ws-server");
+        let running = started(Self::program(disk, flags, [&listen, &admin], &data));
         let mut server = Self {
             running,
             listen,
             admin,
+            data,
         };
         wait_until_alive(&mut server.running, &server.listen);
         server
@@ -42,15 +47,22 @@ impl WsServer {
     /// Starts another in its place and on its ports, as [`start_on`](Self::start_on) does, once
     /// this one was killed (SIGKILL).
     pub fn kill_and_start_on(&mut self, disk: Option<&SmallDisk>, flags: &[&str]) -> Ended {
-        let program = Self::program(disk, flags, [&self.listen, &self.admin]);
+        let ports = [&self.listen, &self.admin];
+        let program = Self::program(disk, flags, ports, &self.data);
         let killed = self.running.kill_in_place();
         self.running = started(program);
         wait_until_alive(&mut self.running, &self.listen);
         killed
     }
 
-    fn program(disk: Option<&SmallDisk>, flags: &[&str], ports: [&Port; 2]) -> Program {
+    fn program(
+        disk: Option<&SmallDisk>,
+        flags: &[&str],
+        ports: [&Port; 2],
+        data: &Scratch,
+    ) -> Program {
         let program = Program::built("ws-server")
+            .env("USER_METADATA_DATA_DIR", data.path())
             .args(["--listen", &ports[0].to_string()])
             .args(["--admin-listen", &ports[1].to_string()])
             .args(flags);
