@@ -18,7 +18,7 @@ use user_metadata_kafka::{
     Producer, TopicSpec,
 };
 use user_metadata_testing::kafka::{Answer, Broker, Impostor};
-use user_metadata_testing::require;
+use user_metadata_testing::{most_memory, require};
 
 const REQUEST: Duration = Duration::from_secs(2);
 /// What a call to the producer may take at most, and some time for a busy machine.
@@ -66,16 +66,6 @@ async fn producing_fails_in_time_while_the_broker_is_frozen_or_dead_and_goes_on_
     assert!(matches!(error, ProduceError::Unavailable(_)), "{error:?}");
     broker.restart();
     produce(&producer, 0, "restarted").await;
-}
-
-/// The most memory that this process had so far, where the system says so.
-fn most_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib << 10)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

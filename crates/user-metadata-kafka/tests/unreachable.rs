@@ -32,6 +32,8 @@ mod produce {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use user_metadata_kafka::{ConnectError, Producer, TopicSpec, ensure_topic};
 
+    use user_metadata_testing::most_memory;
+
     use super::*;
 
     fn topic() -> TopicSpec {
@@ -45,16 +47,6 @@ mod produce {
             .unwrap_err();
         assert!(matches!(error, ConnectError::Unavailable(_)), "{error:?}");
         assert!(error.is_retriable());
-    }
-
-    /// The most memory that this process had so far, where the system says so.
-    fn most_memory() -> Option<u64> {
-        let status = std::fs::read_to_string("/proc/self/status").ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(kib << 10)
     }
 
     #[tokio::test]

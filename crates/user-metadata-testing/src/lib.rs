@@ -16,6 +16,7 @@ pub mod http;
 pub mod kafka;
 #[cfg(feature = "load")]
 pub mod load;
+mod memory;
 mod missing;
 mod port;
 pub mod process;
@@ -24,6 +25,7 @@ mod target;
 mod until;
 
 pub use disk::SmallDisk;
+pub use memory::most_memory;
 pub use missing::{Missing, SKIPS, tool};
 pub use port::Port;
 pub use scratch::Scratch;
