@@ -1,5 +1,6 @@
 //! The row of a batch; the README documents its format.
 
+use crate::error::AppendError;
 use crate::record::LogRecord;
 
 /// The columns of a row besides the records.
@@ -63,6 +64,18 @@ pub struct EncodedBatch {
 }
 
 impl EncodedBatch {
+    /// The largest that a row takes, in bytes.
+    pub(crate) const MAX_BYTES: usize = 64 << 20;
+
+    /// Refuses a batch that is too large for a row.
+    pub(crate) fn check_size(&self) -> Result<(), AppendError> {
+        let (bytes, max_bytes) = (self.bytes(), Self::MAX_BYTES);
+        if bytes > max_bytes {
+            return Err(AppendError::TooLarge { bytes, max_bytes });
+        }
+        Ok(())
+    }
+
     /// Appends a record.
     pub fn push(&mut self, record: RecordRef<'_>) {
         let out = &mut self.encoded;

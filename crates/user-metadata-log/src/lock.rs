@@ -2,6 +2,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::database::with_suffix;
 use crate::error::OpenError;
 
 /// The right to write a file, held as an OS lock on `FILE.lock`. It ends with the process,
@@ -22,12 +23,10 @@ impl WriterLock {
             path: path.to_owned(),
             source,
         };
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
         let file = owner_only()
             .write(true)
             .create(true)
-            .open(name)
+            .open(with_suffix(path, ".lock"))
             .map_err(io)?;
         let deadline = Instant::now() + patience;
         loop {

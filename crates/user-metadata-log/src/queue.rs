@@ -4,15 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::checkpoint::Checkpointer;
-use crate::database::{Format, create_parent};
-use crate::encoding::{BatchHeader, EncodedBatch, decode};
+use crate::database::{Format, create_parent, with_suffix};
+use crate::encoding::EncodedBatch;
 use crate::error::{AppendError, OpenError, ReadError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogSync;
-use crate::record::LogRecord;
+use crate::queue_reader::{QueueContents, QueuedBatch, contents, header, next_batch};
 use crate::salvage::{Damage, end_replacement, examine, replace};
 
 /// `umq1`: a queue.
@@ -42,29 +42,6 @@ pub struct DiskQueue {
     _lock: WriterLock,
 }
 
-/// A batch as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueuedBatch {
-    /// What [`DiskQueue::write`] returned for it.
-    pub id: u64,
-    /// The bytes that its records take in the file.
-    pub bytes: u64,
-    /// The records, in the order in which they were pushed.
-    pub records: Vec<LogRecord>,
-}
-
-/// What a queue holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct QueueContents {
-    /// The batches.
-    pub batches: u64,
-    /// The records in them.
-    pub records: u64,
-    /// The bytes that the records take in the file.
-    pub bytes: u64,
-}
-
 /// What [`DiskQueue::open`] found.
 #[derive(Debug, Default)]
 #[non_exhaustive]
@@ -77,7 +54,7 @@ pub struct Found {
 
 impl DiskQueue {
     /// The largest encoded batch, in bytes.
-    pub const MAX_BATCH_BYTES: usize = 64 << 20;
+    pub const MAX_BATCH_BYTES: usize = EncodedBatch::MAX_BYTES;
 
     /// Opens the queue at `path`, or makes it (directory mode 0700, files 0600), and reads all of
     /// it once. A damaged file is set aside under another name, and what can be read of it is
@@ -157,12 +134,7 @@ impl DiskQueue {
     ///
     /// [`AppendError`]: nothing was appended and nothing removed.
     pub fn write(&mut self, batch: &EncodedBatch, done: &[u64]) -> Result<u64, AppendError> {
-        if batch.bytes() > Self::MAX_BATCH_BYTES {
-            return Err(AppendError::TooLarge {
-                bytes: batch.bytes(),
-                max_bytes: Self::MAX_BATCH_BYTES,
-            });
-        }
+        batch.check_size()?;
         let id = self.next_id;
         let transaction = self
             .connection
@@ -200,42 +172,6 @@ impl DiskQueue {
     /// # Errors
     ///
     /// [`ReadError::Corrupt`] when it is damaged: read on after its `offset`.
-    pub fn next(&self, after: u64) -> Result<Option<QueuedBatch>, ReadError> {
-        next_batch(&self.connection, after)
-    }
-}
-
-/// Reads a queue, in any process, while its writer is at work. Neither waits for the other.
-#[derive(Debug)]
-pub struct DiskQueueReader {
-    connection: Connection,
-}
-
-impl DiskQueueReader {
-    /// Opens the queue at `path`, which its writer has made.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError::Missing`] until the writer has made it, otherwise as [`DiskQueue::open`].
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let connection = FORMAT.open_readable(path.as_ref())?;
-        Ok(Self { connection })
-    }
-
-    /// What the queue holds now.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError`] when the file can't be read.
-    pub fn contents(&self) -> Result<QueueContents, StorageError> {
-        contents(&self.connection)
-    }
-
-    /// As [`DiskQueue::next`].
-    ///
-    /// # Errors
-    ///
-    /// As [`DiskQueue::next`].
     pub fn next(&self, after: u64) -> Result<Option<QueuedBatch>, ReadError> {
         next_batch(&self.connection, after)
     }
@@ -300,73 +236,4 @@ fn open_undamaged(path: &Path, sync: LogSync) -> Result<(Connection, QueueConten
 
 pub(crate) fn wal_path(path: &Path) -> PathBuf {
     with_suffix(path, "-wal")
-}
-
-pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-fn header(id: u64, count: u64, max_timestamp_ms: i64) -> BatchHeader {
-    BatchHeader {
-        partition: 0,
-        base_offset: id,
-        next_offset: id.wrapping_add(count),
-        max_timestamp_ms,
-    }
-}
-
-fn contents(connection: &Connection) -> Result<QueueContents, StorageError> {
-    let query = "SELECT count(*), coalesce(sum(count), 0), coalesce(sum(length(records)), 0)
-                 FROM batches";
-    Ok(connection.query_row(query, (), |row| {
-        Ok(QueueContents {
-            batches: row.get::<_, i64>(0)?.cast_unsigned(),
-            records: row.get::<_, i64>(1)?.cast_unsigned(),
-            bytes: row.get::<_, i64>(2)?.cast_unsigned(),
-        })
-    })?)
-}
-
-pub(crate) const COLUMNS: &str = "id, count, max_timestamp_ms, checksum, records";
-
-fn next_batch(connection: &Connection, after: u64) -> Result<Option<QueuedBatch>, ReadError> {
-    let row = connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM batches WHERE id > ?1 ORDER BY id LIMIT 1"
-        ))?
-        .query_row([after.cast_signed()], read_row)
-        .optional()?;
-    match row {
-        None => Ok(None),
-        Some(Ok(batch)) => Ok(Some(batch)),
-        Some(Err((id, count))) => Err(ReadError::Corrupt {
-            partition: 0,
-            offset: id,
-            next_offset: id.saturating_add(count.max(1)),
-        }),
-    }
-}
-
-/// Reads a row of [`COLUMNS`]; the inner error is the id and the count of a damaged batch.
-pub(crate) fn read_row(
-    row: &rusqlite::Row<'_>,
-) -> rusqlite::Result<Result<QueuedBatch, (u64, u64)>> {
-    let (id, count) = (
-        row.get::<_, i64>(0)?.cast_unsigned(),
-        row.get::<_, i64>(1)?.cast_unsigned(),
-    );
-    let (max_timestamp_ms, checksum): (i64, u32) = (row.get(2)?, row.get(3)?);
-    let encoded = row.get_ref(4)?.as_blob()?;
-    let intact = header(id, count, max_timestamp_ms).checksum(encoded) == checksum;
-    let records = intact.then(|| decode(encoded)).flatten();
-    Ok(match records {
-        Some(records) if records.len() as u64 == count => Ok(QueuedBatch {
-            id,
-            bytes: encoded.len() as u64,
-            records,
-        }),
-        _ => Err((id, count)),
-    })
 }

@@ -8,11 +8,13 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use crate::database::with_suffix;
 use crate::encoding::EncodedBatch;
 use crate::error::{AppendError, OpenError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogSync;
-use crate::queue::{COLUMNS, DiskQueue, QueuedBatch, read_row, wal_path, with_suffix};
+use crate::queue::{DiskQueue, wal_path};
+use crate::queue_reader::{COLUMNS, QueuedBatch, read_row};
 
 /// A queue that could not be read as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]

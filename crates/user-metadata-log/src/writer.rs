@@ -50,7 +50,7 @@ pub struct LogWriter {
 
 impl LogWriter {
     /// The largest encoded batch, in bytes.
-    pub const MAX_BATCH_BYTES: usize = 64 << 20;
+    pub const MAX_BATCH_BYTES: usize = EncodedBatch::MAX_BYTES;
 
     /// Opens the log at `path`, or makes it (directory mode 0700, files 0600).
     ///
@@ -159,13 +159,7 @@ fn insert(
         return Ok(base_offset);
     }
     let (records, max_timestamp_ms) = (&batch.encoded, batch.max_timestamp_ms);
-    let max_bytes = LogWriter::MAX_BATCH_BYTES;
-    if records.len() > max_bytes {
-        return Err(AppendError::TooLarge {
-            bytes: records.len(),
-            max_bytes,
-        });
-    }
+    batch.check_size()?;
     let next_offset = base_offset + batch.records();
     let header = BatchHeader {
         partition,

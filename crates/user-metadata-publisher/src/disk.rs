@@ -1,6 +1,4 @@
 use std::error::Error;
-use std::num::NonZeroU64;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,58 +6,17 @@ use std::time::{Duration, Instant};
 use tracing::{error, info};
 use user_metadata_events::{EncodedEvent, Record, UnixMillis};
 use user_metadata_log::{
-    AppendError, DiskQueue, EncodedBatch, Found, LogRecord, LogSync, OpenError, QueuedBatch,
-    ReadError,
+    AppendError, DiskQueue, EncodedBatch, Found, LogRecord, QueuedBatch, ReadError,
 };
 
 use crate::DropReason;
+use crate::disk_outbox::{DiskOutbox, OpenedDisk};
 use crate::encode::kept;
 use crate::health::Health;
 use crate::outbox::{Outbox, State};
 use crate::receipt::{Sizes, accepted_at};
-use crate::spool::{Load, Spool};
+use crate::spool::Load;
 use crate::transport::{Reason, in_words};
-
-/// An outbox on disk, so that what was accepted survives a crash of the process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiskOutbox {
-    /// The file, which one publisher at a time has. It is made if it is not there.
-    pub path: PathBuf,
-    /// What may wait in it, in bytes; beyond that the newest events are refused. The write-ahead log
-    /// beside the file (about 128 MiB at the most) comes on top. Default 1 GiB.
-    pub max_bytes: NonZeroU64,
-    /// What an event that is on disk survives.
-    pub sync: LogSync,
-}
-
-impl DiskOutbox {
-    /// The outbox in this file, of up to 1 GiB.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            max_bytes: NonZeroU64::MIN.saturating_add((1 << 30) - 1),
-            sync: LogSync::default(),
-        }
-    }
-
-    /// Opens the file. A disk that refuses is no error: the outbox is in memory until it takes the
-    /// file.
-    pub(crate) fn open(&self) -> Result<OpenedDisk, OpenError> {
-        match DiskQueue::open(&self.path, self.sync) {
-            Ok((queue, found)) => Ok(OpenedDisk::Queue(queue, found)),
-            Err(error @ (OpenError::Io { .. } | OpenError::Storage { .. })) => {
-                Ok(OpenedDisk::Refused(error))
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// What came of opening the file.
-pub(crate) enum OpenedDisk {
-    Queue(DiskQueue, Found),
-    Refused(OpenError),
-}
 
 /// The thread that writes the outbox to its disk and reads back what memory does not hold.
 pub(crate) struct DiskThread {
@@ -279,17 +236,13 @@ impl DiskThread {
         match queue.next(after) {
             Ok(Some(batch)) => self.put_into_memory(batch),
             Ok(None) => self.lose(after, u64::MAX, "they are gone from the file"),
-            Err(error @ ReadError::Corrupt { .. }) => {
-                let ReadError::Corrupt {
+            Err(
+                ref error @ ReadError::Corrupt {
                     offset,
                     next_offset,
                     ..
-                } = error
-                else {
-                    return;
-                };
-                self.lose(offset, next_offset - offset, &in_words(&error));
-            }
+                },
+            ) => self.lose(offset, next_offset - offset, &in_words(error)),
             Err(error) => {
                 self.reads_again_at = Some(Instant::now() + Self::RETRY);
                 self.failed(&Reason::from(&error as &dyn Error));
@@ -414,11 +367,5 @@ impl Drop for DiskHandle {
             }
             state = wait(&self.0, state, Some(left));
         }
-    }
-}
-
-impl Spool {
-    pub(crate) fn of(options: &DiskOutbox) -> Self {
-        Self::new(options.max_bytes.get())
     }
 }

@@ -9,6 +9,8 @@ mod backoff;
 mod delivered;
 #[cfg(feature = "disk")]
 mod disk;
+#[cfg(feature = "disk")]
+mod disk_outbox;
 #[cfg(feature = "embedded")]
 mod embedded;
 #[cfg(any(feature = "disk", feature = "embedded"))]
@@ -35,7 +37,7 @@ mod watch;
 
 pub use accounting::{Accounting, DropReason, Dropped};
 #[cfg(feature = "disk")]
-pub use disk::DiskOutbox;
+pub use disk_outbox::DiskOutbox;
 #[cfg(feature = "embedded")]
 pub use embedded::{LogTarget, embedded};
 pub use error::PublishError;

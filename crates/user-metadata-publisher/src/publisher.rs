@@ -11,10 +11,7 @@ use crate::transport::Transport;
 use crate::watch::Watch;
 use crate::{Accounting, DropReason, PublishError, PublisherOptions, PublisherStatus};
 #[cfg(feature = "disk")]
-use crate::{
-    disk::{DiskOutbox, DiskThread},
-    spool::Spool,
-};
+use crate::{disk::DiskThread, disk_outbox::DiskOutbox, spool::Spool};
 #[cfg(feature = "disk")]
 use user_metadata_log::OpenError;
 
