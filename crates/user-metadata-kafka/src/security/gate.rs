@@ -128,7 +128,7 @@ mod tests {
             assert_eq!(clone.turn().await.unwrap_err(), refusal());
             tokio::time::advance(Duration::from_secs(1)).await;
         }
-        tokio::time::advance(PAUSE / 2).await;
+        tokio::time::advance(PAUSE).await;
         let turn = clone.turn().await.unwrap();
         let mut other = std::pin::pin!(gate.turn());
         assert!(
