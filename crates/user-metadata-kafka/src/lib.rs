@@ -30,7 +30,8 @@ pub use consume::{
 };
 #[cfg(feature = "produce")]
 pub use produce::{
-    Compression, ConnectError, ProduceError, Producer, UnknownCompression, ensure_topic,
+    Compression, ConnectError, ProduceError, Producer, RecordBatch, UnknownCompression,
+    ensure_topic,
 };
 
 /// How much of the clients' own logs a program should show, as directives of a log filter. In an

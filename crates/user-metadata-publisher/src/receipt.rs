@@ -4,12 +4,11 @@ use tokio::time::Instant;
 use user_metadata_events::{EncodedEvent, UnixMillis};
 
 /// What is needed of an event besides its record. Many may wait for long, so it is small.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Receipt {
     /// Its place in the order of all events.
     pub(crate) sequence: u64,
     pub(crate) accepted_at: Instant,
-    pub(crate) username: Box<str>,
     pub(crate) sizes: Sizes,
 }
 
