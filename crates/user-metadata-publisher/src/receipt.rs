@@ -25,7 +25,7 @@ impl Sizes {
 
     /// What an event takes in memory beyond key and value: receipt, allocations and indexes, and its
     /// share of what is being sent, as measured on a full outbox.
-    const OVERHEAD: usize = 800;
+    const OVERHEAD: usize = 900;
 
     pub(crate) fn of(event: &EncodedEvent, source: &str) -> Self {
         let bounded = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
