@@ -12,6 +12,20 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// Each sink runs in its own task and reads as its own consumer group, so a slow one holds up no
 /// other. Delivery is at least once: be idempotent on `event.id`.
 pub trait Sink: Send + 'static {
+    /// Connects to the target, and makes what has to be there (tables, indexes, topics), so that
+    /// what is wrong shows before the first event. Called before the first batch, and again after a
+    /// back-off while it is [`Unavailable`](SinkError::Unavailable); by `check-config` without any
+    /// batch after it. Must do no harm where everything is there already.
+    ///
+    /// Bound every wait. By default nothing has to be done.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError`]: what is wrong with the target.
+    fn prepare(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send {
+        async { Ok(()) }
+    }
+
     /// Stores `batch` durably and returns what the target will never take; the consumer makes dead
     /// letters of those and then commits past the batch. Of a partition, events come in the order
     /// of their offsets; a batch is never empty and a tombstone is never in it.

@@ -34,6 +34,10 @@ impl BuiltinSink {
 }
 
 impl Sink for BuiltinSink {
+    async fn prepare(&mut self) -> Result<(), SinkError> {
+        self.0.prepare().await
+    }
+
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         self.0.write(batch).await
     }
@@ -44,6 +48,15 @@ impl Sink for BuiltinSink {
     allow(unused_variables, reason = "there is no sink to write to")
 )]
 impl Sink for Opened {
+    async fn prepare(&mut self) -> Result<(), SinkError> {
+        match *self {
+            #[cfg(feature = "stdout")]
+            Self::Stdout(ref mut sink) => sink.prepare().await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(ref mut sink) => sink.prepare().await,
+        }
+    }
+
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         match *self {
             #[cfg(feature = "stdout")]

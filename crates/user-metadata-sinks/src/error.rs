@@ -32,7 +32,7 @@ pub enum ParseSinkError {
         /// The option in backquotes, or nothing where it could be anything.
         key: String,
         /// The options there are.
-        known: &'static str,
+        known: String,
     },
     /// An option has a value that it can't have.
     #[error("`{scheme}:` option `{key}` {problem}")]
@@ -102,6 +102,21 @@ pub enum OpenError {
         /// What it said.
         #[source]
         source: BoxError,
+    },
+    /// The file with a password or a token can't be read.
+    #[error("the secret in {} can't be read", path.display())]
+    Secret {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file holds no password or token.
+    #[error("{} must hold one line, the secret", path.display())]
+    SecretText {
+        /// The file.
+        path: PathBuf,
     },
     /// The operating system gives no thread to write with, or no handle to standard output.
     #[error("the sink can't start")]

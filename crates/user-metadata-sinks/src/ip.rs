@@ -92,6 +92,10 @@ impl<S> IpFilter<S> {
 }
 
 impl<S: Sink> Sink for IpFilter<S> {
+    async fn prepare(&mut self) -> Result<(), SinkError> {
+        self.sink.prepare().await
+    }
+
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         if self.privacy == IpPrivacy::Full {
             return self.sink.write(batch).await;

@@ -5,6 +5,11 @@ mod error;
 mod ip;
 #[cfg(feature = "stdout")]
 mod ndjson;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the sinks that log in come next")
+)]
+mod secret;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod url;

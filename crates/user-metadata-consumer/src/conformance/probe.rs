@@ -41,9 +41,18 @@ impl<S> Probe<S> {
 }
 
 impl<S: Sink> Sink for Probe<S> {
+    async fn prepare(&mut self) -> Result<(), SinkError> {
+        let prepared = self.sink.prepare().await;
+        if let Err(error) = &prepared {
+            self.seen.send_modify(|seen| seen.note_error(error));
+        }
+        prepared
+    }
+
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         let written = self.sink.write(batch).await;
-        self.seen.send_modify(|seen| seen.note(batch, &written));
+        self.seen
+            .send_modify(|seen| seen.note_written(batch, &written));
         let is_stored = written.is_ok();
         match self.answer {
             Answer::NeverArrives if is_stored => std::future::pending().await,
@@ -57,22 +66,26 @@ impl<S: Sink> Sink for Probe<S> {
 }
 
 impl Seen {
-    fn note(&mut self, batch: &[Delivery], written: &Result<Vec<Rejection>, SinkError>) {
-        let fault = match written {
+    fn note_written(&mut self, batch: &[Delivery], written: &Result<Vec<Rejection>, SinkError>) {
+        match written {
             Ok(rejections) => {
                 self.stored += 1;
-                problem(batch, rejections).map(Fault::Rejection)
+                let fault = problem(batch, rejections).map(Fault::Rejection);
+                self.fault = self.fault.take().or(fault);
             }
-            Err(SinkError::Unavailable { .. }) => {
-                self.unavailable += 1;
-                None
-            }
-            Err(error) => Some(Fault::Answer {
+            Err(error) => self.note_error(error),
+        }
+    }
+
+    fn note_error(&mut self, error: &SinkError) {
+        if let SinkError::Unavailable { .. } = error {
+            self.unavailable += 1;
+        } else {
+            self.fault.get_or_insert_with(|| Fault::Answer {
                 expected: "Ok or `Unavailable`",
                 got: format!("it says: {}", in_words(error)),
-            }),
-        };
-        self.fault = self.fault.take().or(fault);
+            });
+        }
     }
 }
 

@@ -57,17 +57,35 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
 
     /// Runs until it is stopped or can't go on, and lets go of the group.
     pub(crate) async fn run(mut self) -> End {
-        let end = loop {
-            let batch = match self.gather().await {
-                Ok(batch) => batch,
-                Err(end) => break end,
-            };
-            if let Err(end) = self.settle(batch).await {
-                break end;
-            }
+        let end = match self.prepare().await {
+            Ok(()) => self.consume().await,
+            Err(end) => end,
         };
         self.intake.source.close().await;
         end
+    }
+
+    /// Has the sink look at its target until that is there.
+    async fn prepare(&mut self) -> Result<(), End> {
+        let mut failures = 0;
+        while let Err(error) = self.intake.during(self.sink.prepare()).await {
+            failures += 1;
+            self.back_off(Trouble::Sink, error, failures).await?;
+        }
+        self.intake.monitor.end(Trouble::Sink);
+        Ok(())
+    }
+
+    async fn consume(&mut self) -> End {
+        loop {
+            let batch = match self.gather().await {
+                Ok(batch) => batch,
+                Err(end) => return end,
+            };
+            if let Err(end) = self.settle(batch).await {
+                return end;
+            }
+        }
     }
 
     async fn gather(&mut self) -> Result<Batch, End> {

@@ -1,63 +1,68 @@
+use std::collections::BTreeMap;
+
 use super::percent;
 use super::scheme::Scheme;
-use crate::{IpPrivacy, ParseSinkError};
+use crate::ParseSinkError;
 
-/// The options that every sink takes.
-#[derive(Debug, Default)]
-pub(super) struct Options {
-    pub(super) name: Option<String>,
-    pub(super) ip: Option<IpPrivacy>,
+/// The options of a sink's URL. Each is taken once, by whoever knows what it means.
+#[derive(Debug)]
+pub(crate) struct Options {
+    scheme: Scheme,
+    /// `None`: it can't be decoded, so it is no value that an option takes.
+    given: BTreeMap<&'static str, Option<String>>,
 }
 
-const KNOWN: &str = "`name` and `ip`";
+/// What every sink takes.
+const COMMON: [&str; 2] = ["name", "ip"];
 
 impl Options {
     /// Reads `key=value&…`.
     pub(super) fn parse(scheme: Scheme, query: &str) -> Result<Self, ParseSinkError> {
-        let mut options = Self::default();
+        let mut given = BTreeMap::new();
         for option in query.split('&').filter(|option| !option.is_empty()) {
             let (key, value) = option.split_once('=').unwrap_or((option, ""));
-            let wrong = |key, problem| ParseSinkError::Option {
-                scheme: scheme.name(),
-                key,
-                problem,
+            let mut known = COMMON.iter().chain(scheme.options());
+            let Some(key) = known.find(|known| **known == key) else {
+                return Err(unknown(scheme, key));
             };
-            // What can't be decoded is no value that an option takes.
-            let value = percent::decode(value).unwrap_or_default();
-            let is_second = match key {
-                "name" if is_name(&value) => options.name.replace(value).is_some(),
-                "name" => {
-                    return Err(wrong(
-                        "name",
-                        "must be lower-case letters, digits and dashes",
-                    ));
-                }
-                "ip" => {
-                    let ip = value.parse();
-                    let ip =
-                        ip.map_err(|()| wrong("ip", "must be `full`, `truncate` or `none`"))?;
-                    options.ip.replace(ip).is_some()
-                }
-                _ => return Err(unknown(scheme, key)),
-            };
-            if is_second {
-                let key = if key == "name" { "name" } else { "ip" };
-                return Err(wrong(key, "is given twice; leave one out"));
+            if given.insert(*key, percent::decode(value)).is_some() {
+                return Err(ParseSinkError::Option {
+                    scheme: scheme.name(),
+                    key,
+                    problem: "is given twice; leave one out",
+                });
             }
         }
-        Ok(options)
+        Ok(Self { scheme, given })
     }
-}
 
-fn is_name(text: &str) -> bool {
-    let is_allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-    !text.is_empty() && text.bytes().all(is_allowed)
+    /// Takes an option of which `read` makes a value; `problem` says what would be right.
+    pub(crate) fn take<T>(
+        &mut self,
+        key: &'static str,
+        problem: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ParseSinkError> {
+        let Some(value) = self.given.remove(key) else {
+            return Ok(None);
+        };
+        let read = value.as_deref().and_then(read);
+        let wrong = || ParseSinkError::Option {
+            scheme: self.scheme.name(),
+            key,
+            problem,
+        };
+        read.ok_or_else(wrong).map(Some)
+    }
 }
 
 /// Quotes only what looks like an option: a `?` in the wrong place makes one of anything.
 fn unknown(scheme: Scheme, key: &str) -> ParseSinkError {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'-' || byte == b'_';
     let is_plain = (1..=24).contains(&key.len()) && key.bytes().all(is_plain);
+    let known: Vec<_> = COMMON.iter().chain(scheme.options()).collect();
+    let (last, others) = known.split_last().unwrap_or((&&"", &[]));
+    let others: Vec<_> = others.iter().map(|key| format!("`{key}`")).collect();
     ParseSinkError::UnknownOption {
         scheme: scheme.name(),
         key: if is_plain {
@@ -65,6 +70,6 @@ fn unknown(scheme: Scheme, key: &str) -> ParseSinkError {
         } else {
             " of that name".to_owned()
         },
-        known: KNOWN,
+        known: format!("{} and `{last}`", others.join(", ")),
     }
 }

@@ -1,8 +1,8 @@
-use crate::ParseSinkError;
+use crate::{IpPrivacy, ParseSinkError};
 
 /// A sink that exists, whether or not it is part of this build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(crate) enum Scheme {
     Stdout,
     Sqlite,
 }
@@ -20,10 +20,24 @@ impl Scheme {
         Ok((scheme, rest))
     }
 
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
             Self::Sqlite => "sqlite",
+        }
+    }
+
+    /// The options that it takes besides those that all sinks take.
+    pub(super) const fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Stdout | Self::Sqlite => &[],
+        }
+    }
+
+    /// How much of an address it gets unless it is told.
+    pub(super) const fn ip(self) -> IpPrivacy {
+        match self {
+            Self::Stdout | Self::Sqlite => IpPrivacy::Full,
         }
     }
 

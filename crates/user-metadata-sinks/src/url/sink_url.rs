@@ -59,24 +59,39 @@ impl FromStr for SinkUrl {
     fn from_str(text: &str) -> Result<Self, ParseSinkError> {
         let (scheme, rest) = Scheme::split(text)?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let target = target(scheme, path).map_err(|problem| ParseSinkError::Path {
-            scheme: scheme.name(),
-            problem,
+        let mut options = Options::parse(scheme, query)?;
+        let name = options.take(
+            "name",
+            "must be lower-case letters, digits and dashes",
+            name,
+        )?;
+        let ip = options.take("ip", "must be `full`, `truncate` or `none`", |value| {
+            value.parse().ok()
         })?;
-        let options = Options::parse(scheme, query)?;
         Ok(Self {
-            name: options.name.unwrap_or_else(|| scheme.name().to_owned()),
-            ip: options.ip.unwrap_or_default(),
-            target,
+            name: name.unwrap_or_else(|| scheme.name().to_owned()),
+            ip: ip.unwrap_or_else(|| scheme.ip()),
+            target: target(scheme, path)?,
         })
     }
 }
 
-fn target(scheme: Scheme, path: &str) -> Result<Target, &'static str> {
+fn name(text: &str) -> Option<String> {
+    let is_allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    (!text.is_empty() && text.bytes().all(is_allowed)).then(|| text.to_owned())
+}
+
+fn target(scheme: Scheme, path: &str) -> Result<Target, ParseSinkError> {
+    let wrong = |problem| ParseSinkError::Path {
+        scheme: scheme.name(),
+        problem,
+    };
     match scheme {
         Scheme::Stdout if path.is_empty() => Ok(Target::Stdout),
-        Scheme::Stdout => Err("takes no path; write `stdout:`, and options after a `?`"),
-        Scheme::Sqlite => file(path).map(Target::Sqlite),
+        Scheme::Stdout => Err(wrong(
+            "takes no path; write `stdout:`, and options after a `?`",
+        )),
+        Scheme::Sqlite => file(path).map(Target::Sqlite).map_err(wrong),
     }
 }
 

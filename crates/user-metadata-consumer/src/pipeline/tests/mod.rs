@@ -29,7 +29,11 @@ const MAX_WAIT: Duration = Duration::from_millis(200);
 type Answer = Result<Vec<Rejection>, SinkError>;
 
 /// A sink whose answers are the test's.
-struct AskingSink(mpsc::UnboundedSender<Write>);
+struct AskingSink {
+    /// What it says, one after the other, when it is to look at its target.
+    prepared: Vec<SinkError>,
+    writes: mpsc::UnboundedSender<Write>,
+}
 
 /// A batch that the pipeline wants to be stored.
 struct Write {
@@ -39,6 +43,10 @@ struct Write {
 }
 
 impl Sink for AskingSink {
+    async fn prepare(&mut self) -> Result<(), SinkError> {
+        self.prepared.pop().map_or(Ok(()), Err)
+    }
+
     async fn write(&mut self, batch: &[Delivery]) -> Answer {
         let (answer, answered) = oneshot::channel();
         let write = Write {
@@ -46,7 +54,7 @@ impl Sink for AskingSink {
             at: Instant::now(),
             answer,
         };
-        self.0.send(write).unwrap();
+        self.writes.send(write).unwrap();
         answered.await.unwrap()
     }
 }
@@ -85,8 +93,17 @@ struct Rig {
 impl Rig {
     /// Starts a pipeline that owns the partitions 0 to 2 and writes batches of `max_events`.
     fn start(max_events: usize) -> Self {
+        Self::start_with(max_events, Vec::new())
+    }
+
+    /// The same, with a target that is not right at first.
+    fn start_with(max_events: usize, prepared: Vec<SinkError>) -> Self {
         let (topic, source) = MemoryTopic::new();
         let (sender, writes) = mpsc::unbounded_channel();
+        let sink = AskingSink {
+            prepared,
+            writes: sender,
+        };
         let stop = CancellationToken::new();
         let monitor = Monitor::new(&Arc::from("memory"), "group.memory".to_owned());
         let status = ConsumerStatus::new(vec![monitor.shared()]);
@@ -95,7 +112,7 @@ impl Rig {
             max_wait: MAX_WAIT,
         };
         let intake = Intake::new(source, monitor, Arc::from(TOPIC), limits);
-        let pipeline = Pipeline::new(intake, AskingSink(sender), stop.clone());
+        let pipeline = Pipeline::new(intake, sink, stop.clone());
         topic.tell(Input::Assigned(vec![0, 1, 2]));
         Self {
             topic,

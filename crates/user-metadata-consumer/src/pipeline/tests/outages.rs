@@ -97,3 +97,27 @@ async fn a_source_that_is_away_is_told_until_it_is_back() {
     rig.write().await.store();
     assert_eq!(rig.sink().problems, []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_before_the_target_is_right() {
+    let away = || SinkError::unavailable("no route to host");
+    let mut rig = Rig::start_with(1, vec![away(), away()]);
+    rig.send([(0, 0)]);
+    let start = Instant::now();
+    pass(Duration::from_millis(10)).await;
+    assert_eq!(rig.sink().problems[0].what, "no route to host");
+    let write = rig.write().await;
+    assert!(start.elapsed() >= Duration::from_millis(50 + 100));
+    assert_eq!(rig.sink().problems, []);
+    write.store();
+    rig.committed(&[(0, 1)]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_will_never_be_right_ends_the_pipeline_before_the_first_event() {
+    let rig = Rig::start_with(1, vec![SinkError::fatal("wrong password")]);
+    let End::Failed(error) = rig.pipeline.await.unwrap() else {
+        panic!("it should have failed")
+    };
+    assert_eq!(error.to_string(), "wrong password");
+}
