@@ -27,6 +27,17 @@ pub(crate) fn faults(arguments: &[String]) -> Result<(), Failure> {
     measure(&programs, "user-metadata-faults", arguments, None)
 }
 
+/// Lets members join, leave and crash in a group, in release mode.
+pub(crate) fn soak(arguments: &[String]) -> Result<(), Failure> {
+    needs::install();
+    measure(
+        &release("user-metadata-soak")?,
+        "user-metadata-soak",
+        arguments,
+        None,
+    )
+}
+
 /// The folder of the programs, and of the one that measures them.
 fn release(measuring: &str) -> Result<PathBuf, Failure> {
     let build = ["build", "--release", "--package", "ws-server"];

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 
-use clap::{Args as Group, Parser, Subcommand};
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use user_metadata_cli::{HumanDuration, LogArgs, TopicArgs};
 
 use crate::from::From;
@@ -37,6 +37,13 @@ pub(crate) enum Command {
     Run(RunArgs),
 }
 
+/// What `--group-protocol` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    Classic,
+    Consumer,
+}
+
 #[derive(Debug, Group)]
 pub(crate) struct RunArgs {
     /// Where events go: `stdout:`, `sqlite:PATH` (repeat, or separate by spaces); options follow as
@@ -58,6 +65,8 @@ pub(crate) struct RunArgs {
         value_name = "GROUP"
     )]
     pub(crate) group: String,
+    #[command(flatten)]
+    pub(crate) member: MemberArgs,
     /// Where a sink starts that has no position yet: `earliest`, `latest`, a time in RFC 3339 or in
     /// ms since the epoch
     #[arg(
@@ -93,4 +102,27 @@ pub(crate) struct RunArgs {
     pub(crate) batch_max_wait: HumanDuration,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+}
+
+/// What this process is to its groups.
+#[derive(Debug, Group)]
+pub(crate) struct MemberArgs {
+    /// How the processes of a group share out the partitions: by `classic` one of them does, by
+    /// `consumer` (KIP-848) the broker, which needs Kafka 4.0 [default: classic]
+    #[arg(
+        long,
+        env = "METADATA_CONSUMER_GROUP_PROTOCOL",
+        value_enum,
+        hide_possible_values = true,
+        value_name = "PROTOCOL"
+    )]
+    pub(crate) group_protocol: Option<Protocol>,
+    /// An id of this process alone: restarted within the session timeout, it has its partitions
+    /// back and the others don't notice; each sink is the static member ID.NAME
+    #[arg(long, env = "METADATA_CONSUMER_GROUP_INSTANCE_ID", value_name = "ID")]
+    pub(crate) group_instance_id: Option<String>,
+    /// After how long without a sign of life a group gives the partitions of this process to
+    /// others; with `--group-protocol consumer` the broker decides [default: 10s]
+    #[arg(long, env = "METADATA_CONSUMER_SESSION_TIMEOUT", value_name = "TIME")]
+    pub(crate) session_timeout: Option<HumanDuration>,
 }

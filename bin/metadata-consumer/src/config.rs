@@ -2,10 +2,14 @@ use std::net::SocketAddr;
 
 use user_metadata_cli::{Carrier, FlagError, Topic};
 use user_metadata_consumer::{BuildError, Consumer, ConsumerBuilder, StartFrom};
+#[cfg(feature = "kafka")]
+use user_metadata_consumer::{GroupProtocol, OptionsError};
 use user_metadata_log::OpenError;
 use user_metadata_sinks::SinkUrl;
 
-use crate::args::RunArgs;
+#[cfg(feature = "kafka")]
+use crate::args::Protocol;
+use crate::args::{MemberArgs, RunArgs};
 use crate::from::From;
 
 /// The flags, checked. Nothing is open yet.
@@ -29,7 +33,8 @@ impl TryFrom<RunArgs> for Config {
             let parsed = url.parse::<SinkUrl>();
             parsed.map_err(|error| FlagError::new("sink", error.to_string()))
         });
-        let builder = read_from(Consumer::builder(), &topic)?
+        let builder = read_from(Consumer::builder(), &topic)?;
+        let builder = join_as(builder, &topic, &args.member)?
             .topic(topic.spec.name())
             .partitions(topic.spec.partitions())
             .replication_factor(topic.spec.replication_factor())
@@ -61,6 +66,41 @@ fn read_from(builder: ConsumerBuilder, topic: &Topic) -> Result<ConsumerBuilder,
     }
 }
 
+/// The flags that are about groups of several processes.
+fn join_as(
+    mut builder: ConsumerBuilder,
+    topic: &Topic,
+    args: &MemberArgs,
+) -> Result<ConsumerBuilder, FlagError> {
+    let given = [
+        ("group-protocol", args.group_protocol.is_some()),
+        ("group-instance-id", args.group_instance_id.is_some()),
+        ("session-timeout", args.session_timeout.is_some()),
+    ];
+    let given = given.into_iter().find(|(_, is_given)| *is_given);
+    if let (Carrier::Embedded(_), Some((flag, _))) = (&topic.carrier, given) {
+        let problem = "the embedded log has one process per group, only Kafka has more; name its \
+                       brokers, e.g. --brokers kafka-1:9092";
+        return Err(FlagError::new(flag, problem));
+    }
+    #[cfg(feature = "kafka")]
+    {
+        if let Some(protocol) = args.group_protocol {
+            builder = builder.group_protocol(match protocol {
+                Protocol::Classic => GroupProtocol::Classic,
+                Protocol::Consumer => GroupProtocol::Consumer,
+            });
+        }
+        if let Some(id) = &args.group_instance_id {
+            builder = builder.group_instance_id(id);
+        }
+        if let Some(timeout) = args.session_timeout {
+            builder = builder.session_timeout(timeout.get());
+        }
+    }
+    Ok(builder)
+}
+
 impl Config {
     /// Opens the sinks and takes their groups.
     pub(crate) fn consumer(self) -> Result<Consumer, FlagError> {
@@ -83,6 +123,8 @@ fn refused(error: &BuildError) -> FlagError {
             "sink"
         }
         BuildError::Log(log) => log_flag(log),
+        #[cfg(feature = "kafka")]
+        BuildError::Options(OptionsError::GroupInstanceId(_)) => "group-instance-id",
         _ => "group",
     };
     FlagError::refused(flag, error)

@@ -48,7 +48,8 @@ pub use status::{ConsumerHealth, ConsumerStatus, Problem, SinkState, SinkStatus}
 pub use user_metadata_events::{Record, UnixMillis, UserMetadataEvent};
 #[cfg(feature = "kafka")]
 pub use user_metadata_kafka::{
-    KafkaOptions, OptionsError, SaslMechanism, SaslOptions, Secret, TlsOptions, TopicSpec,
+    GroupProtocol, KafkaOptions, OptionsError, SaslMechanism, SaslOptions, Secret, TlsOptions,
+    TopicSpec,
 };
 #[cfg(feature = "embedded")]
 pub use user_metadata_log::OpenError;

@@ -26,7 +26,8 @@ pub use topic::{TopicSpec, TopicState};
 
 #[cfg(feature = "consume")]
 pub use consume::{
-    ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupRecord, PartitionLag,
+    ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupProtocol,
+    GroupRecord, PartitionLag,
 };
 #[cfg(feature = "produce")]
 pub use produce::{
@@ -36,5 +37,7 @@ pub use produce::{
 
 /// How much of the clients' own logs a program should show, as directives of a log filter. In an
 /// outage they log with every attempt. What matters of it this crate returns: everything of
-/// rskafka, whose errors are the answers of brokers, and all but the errors of krafka.
-pub const CLIENT_LOG_LIMITS: [&str; 2] = ["krafka=error", "rskafka=off"];
+/// rskafka, whose errors are the answers of brokers, and all but the errors of krafka; of those all
+/// about groups.
+pub const CLIENT_LOG_LIMITS: [&str; 3] =
+    ["krafka=error", "krafka::consumer::group=off", "rskafka=off"];

@@ -38,6 +38,7 @@ impl Source for KafkaSource {
                     Input::Records(records.into_iter().map(to_fetched).collect())
                 }
                 GroupEvent::Assigned(partitions) => Input::Assigned(partitions),
+                GroupEvent::Left => Input::Left,
                 GroupEvent::Revoking(_) => Input::Revoking,
                 GroupEvent::OffsetReset { from, to, .. } => Input::Lost {
                     records: to.saturating_sub(from),

@@ -115,18 +115,27 @@ impl<K: Source> Intake<K> {
                 self.fill();
             }
             Input::Assigned(partitions) => {
-                self.next.keep(&partitions);
-                self.waiting
-                    .retain(|fetched| partitions.contains(&fetched.partition));
-                self.kept.retain(|kept| partitions.contains(kept));
-                self.monitor.assigned(&partitions);
-                self.assigned = partitions;
+                self.own(partitions);
+                self.monitor.assigned(&self.assigned);
+            }
+            Input::Left => {
+                self.own(Vec::new());
+                self.monitor.left();
             }
             Input::Revoking => self.revoking = true,
             Input::Lost { records, cause } => self.monitor.lost(cause, records),
             Input::Unavailable { reason } => self.monitor.begin(Trouble::Source, &reason),
             Input::Recovered => self.monitor.end(Trouble::Source),
         }
+    }
+
+    /// Drops what lies in other partitions.
+    fn own(&mut self, partitions: Vec<u32>) {
+        self.next.keep(&partitions);
+        self.waiting
+            .retain(|fetched| partitions.contains(&fetched.partition));
+        self.kept.retain(|kept| partitions.contains(kept));
+        self.assigned = partitions;
     }
 
     /// Moves what waits into the next batch, as far as there is room.

@@ -82,6 +82,14 @@ impl Monitor {
         info!(sink = &*self.sink, ?partitions, "reading");
     }
 
+    /// Notes that the group does not know this member any more.
+    pub(crate) fn left(&self) {
+        let mut notes = lock(&self.shared);
+        notes.state = SinkState::Starting;
+        notes.partitions.clear();
+        info!(sink = &*self.sink, "joining the group anew");
+    }
+
     /// Notes how far the sink is behind. `oldest` is the oldest record in hand.
     pub(crate) fn reach(&mut self, reaches: &[Reach], oldest: Option<UnixMillis>) {
         let mut notes = lock(&self.shared);

@@ -18,4 +18,4 @@ mod reach;
 pub use consumer::GroupConsumer;
 pub use error::ConsumeError;
 pub use event::{GroupEvent, GroupRecord, PartitionLag};
-pub use options::{ConsumeStart, GroupOptions};
+pub use options::{ConsumeStart, GroupOptions, GroupProtocol};
