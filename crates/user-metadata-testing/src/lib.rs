@@ -19,6 +19,7 @@ pub mod load;
 mod memory;
 mod missing;
 mod port;
+pub mod postgres;
 pub mod process;
 mod scratch;
 mod target;
