@@ -6,10 +6,11 @@ use user_metadata_testing::tool;
 use crate::cargo::succeed;
 
 /// A program that tests use, and the Debian package that has it.
-const NEEDS: [(&str, &str); 6] = [
+const NEEDS: [(&str, &str); 7] = [
     ("java", "default-jre-headless"),
     ("mvn", "maven"),
     ("kcat", "kcat"),
+    ("redis-server", "redis-server"),
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("docker-compose", "docker-compose"),
