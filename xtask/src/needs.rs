@@ -10,6 +10,7 @@ const NEEDS: [(&str, &str); 7] = [
     ("java", "default-jre-headless"),
     ("mvn", "maven"),
     ("kcat", "kcat"),
+    ("redis-server", "redis-server"),
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("docker-compose", "docker-compose"),
