@@ -6,7 +6,7 @@ use user_metadata_testing::{postgres, tool};
 use crate::cargo::succeed;
 
 /// A program that tests use, and the Debian package that has it.
-const NEEDS: [(&str, &str); 7] = [
+const NEEDS: [(&str, &str); 8] = [
     ("java", "default-jre-headless"),
     ("mvn", "maven"),
     ("kcat", "kcat"),
