@@ -2,7 +2,7 @@
 //! the same records, in turns.
 
 mod candidate;
-mod events;
+pub(crate) mod events;
 mod goal;
 mod meter;
 mod ours;
