@@ -42,7 +42,7 @@ pub use embedded::LogTopicWriter;
 #[cfg(feature = "kafka")]
 pub use kafka::KafkaTopicWriter;
 #[cfg(any(feature = "kafka", feature = "embedded"))]
-pub use status::{ConsumerHealth, ConsumerStatus, Problem, SinkState, SinkStatus};
+pub use status::{ConsumerHealth, ConsumerStatus, PartitionStatus, Problem, SinkState, SinkStatus};
 
 // The types of the neighbours that stand in this crate's signatures, so that one `use` is enough.
 pub use user_metadata_events::{Record, UnixMillis, UserMetadataEvent};
