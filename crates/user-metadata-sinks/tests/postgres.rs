@@ -4,50 +4,12 @@
 
 mod support;
 
-use std::time::SystemTime;
-
+use support::postgres::{at, fatal, join, now, open, ready, write};
 use support::{event, good_fixtures};
-use user_metadata_consumer::{Delivery, Rejection, Sink, SinkError};
-use user_metadata_events::{EventId, UnixMillis, UserMetadataEvent};
-use user_metadata_sinks::{BuiltinSink, SinkUrl};
+use user_metadata_consumer::{Delivery, Rejection, Sink};
+use user_metadata_events::UnixMillis;
 use user_metadata_testing::postgres::{Database, database};
 use user_metadata_testing::require;
-
-fn open(database: &Database, options: &str) -> BuiltinSink {
-    let url = format!("{}?{options}", database.url());
-    url.parse::<SinkUrl>().unwrap().open().unwrap()
-}
-
-/// A sink that is ready.
-async fn ready(database: &Database, options: &str) -> BuiltinSink {
-    let mut sink = open(database, options);
-    sink.prepare().await.unwrap();
-    sink
-}
-
-/// An event of now.
-fn join(id: u32, change: impl FnOnce(&mut UserMetadataEvent)) -> Delivery {
-    event(id, |event| {
-        event.timestamp = SystemTime::now().into();
-        event.id = EventId::from_parts(event.timestamp, id.into());
-        change(event);
-    })
-}
-
-fn at(id: u32, user: &str, millis: u64) -> Delivery {
-    event(id, |event| {
-        event.user_id = user.into();
-        event.timestamp = UnixMillis::new(millis).unwrap();
-    })
-}
-
-fn now() -> u64 {
-    UnixMillis::from(SystemTime::now()).as_u64()
-}
-
-async fn write(sink: &mut impl Sink, batch: &[Delivery]) {
-    assert_eq!(sink.write(batch).await.unwrap(), []);
-}
 
 /// The fixtures are of a day that moves out of what is accepted.
 fn accept_all(database: &Database) {
@@ -343,11 +305,4 @@ async fn tables_of_a_newer_version_or_another_program_are_refused_and_left_alone
     assert!(fatal(open(&foreign, "").prepare().await).contains("?schema=NAME"));
     assert_eq!(foreign.query("SELECT to_regclass('events') IS NULL"), ["t"]);
     drop(ready(&foreign, "schema=mine").await);
-}
-
-fn fatal(result: Result<(), SinkError>) -> String {
-    match result {
-        Err(SinkError::Fatal(source)) => source.to_string(),
-        other => panic!("{other:?}"),
-    }
 }

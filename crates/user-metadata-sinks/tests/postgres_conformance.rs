@@ -57,10 +57,9 @@ impl Subject for Target {
 
 /// In hexadecimal digits, since `psql` leaves out characters that it can't show.
 fn text(hex: &str) -> Result<String, BoxError> {
-    let digits: Vec<_> = hex.chars().collect();
-    let bytes = digits.chunks(2).map(|pair| {
-        let pair: String = pair.iter().collect();
-        u8::from_str_radix(&pair, 16)
+    let bytes = hex.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).unwrap_or_default();
+        u8::from_str_radix(pair, 16)
     });
     Ok(String::from_utf8(bytes.collect::<Result<_, _>>()?)?)
 }

@@ -58,7 +58,7 @@ impl Said {
         let code = said.code().code();
         let message = in_one_line(said.message());
         let remedy = match code {
-            "42501" => {
+            "42501" | "3F000" => {
                 "; grant the user what it needs, or name a schema of its own: `?schema=NAME`"
             }
             "42P07" => "; name a schema that has no tables of another program: `?schema=NAME`",

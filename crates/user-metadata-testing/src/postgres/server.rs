@@ -166,6 +166,13 @@ impl Server {
         running.thaw();
     }
 
+    /// Whether it runs: one whose disk is full may end by itself.
+    pub fn is_running(&mut self) -> bool {
+        self.running
+            .as_mut()
+            .is_some_and(|running| !running.has_ended())
+    }
+
     /// The small disk that its data is on, if it has one.
     #[must_use]
     pub fn disk(&self) -> Option<&SmallDisk> {
