@@ -26,7 +26,8 @@ pub use topic::{TopicSpec, TopicState};
 
 #[cfg(feature = "consume")]
 pub use consume::{
-    ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupRecord, PartitionLag,
+    ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupRecord,
+    PartitionBounds, PartitionLag, TopicReader,
 };
 #[cfg(feature = "produce")]
 pub use produce::{
