@@ -9,17 +9,23 @@ use user_metadata_sinks::SinkUrl;
 
 #[cfg(feature = "kafka")]
 use crate::args::Protocol;
-use crate::args::{MemberArgs, RunArgs};
+use crate::args::{MemberArgs, ReadArgs, RunArgs};
 use crate::from::From;
 
-/// The flags, checked. Nothing is open yet.
+/// The flags of `run`, checked. Nothing is open yet.
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    pub(crate) reading: Reading,
+}
+
+/// What is read, by whom, and into what: checked, and nothing is open yet.
+pub(crate) struct Reading {
     /// What is read, in words.
     pub(crate) topic: String,
     /// What to warn of at the start.
     pub(crate) warning: Option<&'static str>,
-    builder: ConsumerBuilder,
+    pub(crate) builder: ConsumerBuilder,
+    is_embedded: bool,
     sinks: Vec<SinkUrl>,
 }
 
@@ -27,30 +33,42 @@ impl TryFrom<RunArgs> for Config {
     type Error = FlagError;
 
     fn try_from(args: RunArgs) -> Result<Self, FlagError> {
+        let mut reading = Reading::try_from(args.read)?;
+        let builder = join_as(reading.builder, reading.is_embedded, &args.member)?;
+        reading.builder = builder.start_from(match args.from {
+            From::Earliest => StartFrom::Earliest,
+            From::Latest => StartFrom::Latest,
+            From::At(time) => StartFrom::At(time),
+        });
+        Ok(Self {
+            listen: args.listen,
+            reading,
+        })
+    }
+}
+
+impl TryFrom<ReadArgs> for Reading {
+    type Error = FlagError;
+
+    fn try_from(args: ReadArgs) -> Result<Self, FlagError> {
         let topic = args.topic.check("metadata-consumer")?;
         let sinks = args.sink.iter().flat_map(|urls| urls.split_whitespace());
         let sinks = sinks.map(|url| {
             let parsed = url.parse::<SinkUrl>();
             parsed.map_err(|error| FlagError::new("sink", error.to_string()))
         });
-        let builder = read_from(Consumer::builder(), &topic)?;
-        let builder = join_as(builder, &topic, &args.member)?
+        let builder = read_from(Consumer::builder(), &topic)?
             .topic(topic.spec.name())
             .partitions(topic.spec.partitions())
             .replication_factor(topic.spec.replication_factor())
             .group(args.group)
-            .start_from(match args.from {
-                From::Earliest => StartFrom::Earliest,
-                From::Latest => StartFrom::Latest,
-                From::At(time) => StartFrom::At(time),
-            })
             .batch_max_events(args.batch_max_events)
             .batch_max_wait(args.batch_max_wait.get());
         Ok(Self {
-            listen: args.listen,
             sinks: sinks.collect::<Result<_, _>>()?,
             warning: topic.warning(),
             topic: topic.to_string(),
+            is_embedded: matches!(topic.carrier, Carrier::Embedded(_)),
             builder,
         })
     }
@@ -69,7 +87,7 @@ fn read_from(builder: ConsumerBuilder, topic: &Topic) -> Result<ConsumerBuilder,
 /// The flags that are about groups of several processes.
 fn join_as(
     mut builder: ConsumerBuilder,
-    topic: &Topic,
+    is_embedded: bool,
     args: &MemberArgs,
 ) -> Result<ConsumerBuilder, FlagError> {
     let given = [
@@ -78,7 +96,7 @@ fn join_as(
         ("session-timeout", args.session_timeout.is_some()),
     ];
     let given = given.into_iter().find(|(_, is_given)| *is_given);
-    if let (Carrier::Embedded(_), Some((flag, _))) = (&topic.carrier, given) {
+    if let (true, Some((flag, _))) = (is_embedded, given) {
         let problem = "the embedded log has one process per group, only Kafka has more; name its \
                        brokers, e.g. --brokers kafka-1:9092";
         return Err(FlagError::new(flag, problem));
@@ -101,9 +119,22 @@ fn join_as(
     Ok(builder)
 }
 
-impl Config {
+impl Reading {
+    /// The sinks' names.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.sinks
+            .iter()
+            .map(|sink| sink.name().to_owned())
+            .collect()
+    }
+
     /// Opens the sinks and takes their groups.
     pub(crate) fn consumer(self) -> Result<Consumer, FlagError> {
+        self.open()?.build().map_err(|error| refused(&error))
+    }
+
+    /// Opens the sinks.
+    pub(crate) fn open(self) -> Result<ConsumerBuilder, FlagError> {
         let mut builder = self.builder;
         for spec in self.sinks {
             let name = spec.name().to_owned();
@@ -112,7 +143,7 @@ impl Config {
                 .map_err(|error| FlagError::refused("sink", &error))?;
             builder = builder.sink(name, sink);
         }
-        builder.build().map_err(|error| refused(&error))
+        Ok(builder)
     }
 }
 
@@ -143,17 +174,22 @@ mod tests {
     use user_metadata_cli::Failure;
 
     use super::*;
-    use crate::args::Args;
+    use crate::args::{Args, Command};
 
     fn config(flags: &[&str]) -> Result<Config, FlagError> {
         let flags = [&["metadata-consumer"], flags].concat();
-        Config::try_from(Args::try_parse_from(flags).unwrap().run())
+        let args = Args::try_parse_from(flags).unwrap();
+        Config::try_from(match args.command {
+            Some(Command::Run(args)) => args,
+            Some(other) => panic!("{other:?}"),
+            None => args.run,
+        })
     }
 
     #[test]
     fn run_is_the_command_that_is_meant_without_one() {
         for flags in [&["--group", "g"][..], &["run", "--group", "g"]] {
-            let builder = format!("{:?}", config(flags).unwrap().builder);
+            let builder = format!("{:?}", config(flags).unwrap().reading.builder);
             assert!(builder.contains(r#"group: "g""#), "{builder}");
         }
     }
@@ -168,7 +204,7 @@ mod tests {
             "sqlite:b.db?name=b",
         ];
         let config = config(&flags).unwrap();
-        let names: Vec<_> = config.sinks.iter().map(SinkUrl::name).collect();
+        let names: Vec<_> = config.reading.sinks.iter().map(SinkUrl::name).collect();
         assert_eq!(names, ["stdout", "sqlite", "b"]);
     }
 
@@ -185,7 +221,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let data = data.path().to_str().unwrap();
         let sinks = ["--data-dir", data, "--sink", "stdout:", "--sink", "stdout:"];
-        let error = config(&sinks).unwrap().consumer().unwrap_err();
+        let error = config(&sinks).unwrap().reading.consumer().unwrap_err();
         let failure = Failure::from(error);
         let message = failure.to_string();
         assert!(matches!(failure, Failure::Configuration(_)), "{message}");
