@@ -23,6 +23,8 @@ Usage: cargo xtask COMMAND
                       measures the publisher against other clients of Kafka
   faults [ARGUMENTS]  lets Kafka, its topic, disks and ws-server fail under load, and says what
                       became of the events; --short in 4 minutes, --help names the faults
+  soak [--minutes N]  lets consumers join, leave and be killed in the middle of a million events,
+                      and counts; or for so long, with a rebalance every minute
   ua-data             renews the rules for User-Agents from a package registry";
 
 fn main() -> ExitCode {
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         "test" => test::run(&rest),
         "bench" => bench::run(&rest),
         "faults" => bench::faults(&rest),
+        "soak" => bench::soak(&rest),
         "ua-data" => ua_data::run().map_err(Into::into),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

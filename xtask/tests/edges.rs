@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which of our crates may use which, outside of its tests.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("user-metadata-events", &[]),
     ("user-metadata-ua", &[]),
     ("user-metadata-kafka", &[]),
@@ -25,6 +25,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
         &["events", "log", "publisher", "testing"],
     ),
     ("user-metadata-faults", &["testing"]),
+    ("user-metadata-soak", &["events", "kafka", "testing"]),
     (
         "ws-server",
         &[

@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{
+    Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use user_metadata_cli::{HumanDuration, LogArgs, TopicArgs};
 
 use crate::file::{ConfigFile, Problem};
@@ -87,10 +89,19 @@ pub(crate) enum Command {
     CheckConfig(RunArgs),
 }
 
+/// What `--group-protocol` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    Classic,
+    Consumer,
+}
+
 #[derive(Debug, Group)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) read: ReadArgs,
+    #[command(flatten)]
+    pub(crate) member: MemberArgs,
     /// Where a sink starts that has no position yet: `earliest`, `latest`, a time in RFC 3339 or in
     /// ms since the epoch
     #[arg(
@@ -180,4 +191,27 @@ pub(crate) struct ReadArgs {
     pub(crate) batch_max_wait: HumanDuration,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+}
+
+/// What this process is to its groups.
+#[derive(Debug, Group)]
+pub(crate) struct MemberArgs {
+    /// How the processes of a group share out the partitions: by `classic` one of them does, by
+    /// `consumer` (KIP-848) the broker, which needs Kafka 4.0 [default: classic]
+    #[arg(
+        long,
+        env = "METADATA_CONSUMER_GROUP_PROTOCOL",
+        value_enum,
+        hide_possible_values = true,
+        value_name = "PROTOCOL"
+    )]
+    pub(crate) group_protocol: Option<Protocol>,
+    /// An id of this process alone: restarted within the session timeout, it has its partitions
+    /// back and the others don't notice; each sink is the static member ID.NAME
+    #[arg(long, env = "METADATA_CONSUMER_GROUP_INSTANCE_ID", value_name = "ID")]
+    pub(crate) group_instance_id: Option<String>,
+    /// After how long without a sign of life a group gives the partitions of this process to
+    /// others; with `--group-protocol consumer` the broker decides [default: 10s]
+    #[arg(long, env = "METADATA_CONSUMER_SESSION_TIMEOUT", value_name = "TIME")]
+    pub(crate) session_timeout: Option<HumanDuration>,
 }

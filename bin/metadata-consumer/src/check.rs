@@ -8,7 +8,7 @@ use user_metadata_consumer::{Sink as _, SinkError};
 use user_metadata_sinks::SinkUrl;
 
 use crate::args::RunArgs;
-use crate::config::{Reading, sink_urls};
+use crate::config::{Config, sink_urls};
 use crate::file::Problem;
 
 /// How long a sink may take to open, and again to reach its target.
@@ -33,11 +33,11 @@ pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
             Err(error) => lines.say("sink", Err(error.to_string()))?,
         }
     }
-    let mut topic = args.read;
+    let mut others = args;
     // Each has had its line.
-    topic.sink.clear();
-    match Reading::try_from(topic) {
-        Ok(reading) => {
+    others.read.sink.clear();
+    match Config::try_from(others) {
+        Ok(Config { reading, .. }) => {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             if let Some(warning) = reading.warning {
                 lines.say("note", Ok(warning.to_owned()))?;

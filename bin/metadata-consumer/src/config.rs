@@ -2,10 +2,14 @@ use std::net::SocketAddr;
 
 use user_metadata_cli::{Carrier, FlagError, Topic};
 use user_metadata_consumer::{BuildError, Consumer, ConsumerBuilder, StartFrom};
+#[cfg(feature = "kafka")]
+use user_metadata_consumer::{GroupProtocol, OptionsError};
 use user_metadata_log::OpenError;
 use user_metadata_sinks::{ParseSinkError, SinkUrl};
 
-use crate::args::{ReadArgs, RunArgs};
+#[cfg(feature = "kafka")]
+use crate::args::Protocol;
+use crate::args::{MemberArgs, ReadArgs, RunArgs};
 use crate::from::From;
 
 /// The flags of `run`, checked. Nothing is open yet.
@@ -21,6 +25,7 @@ pub(crate) struct Reading {
     /// What to warn of at the start.
     pub(crate) warning: Option<&'static str>,
     pub(crate) builder: ConsumerBuilder,
+    is_embedded: bool,
     sinks: Vec<SinkUrl>,
 }
 
@@ -29,7 +34,8 @@ impl TryFrom<RunArgs> for Config {
 
     fn try_from(args: RunArgs) -> Result<Self, FlagError> {
         let mut reading = Reading::try_from(args.read)?;
-        reading.builder = reading.builder.start_from(match args.from {
+        let builder = join_as(reading.builder, reading.is_embedded, &args.member)?;
+        reading.builder = builder.start_from(match args.from {
             From::Earliest => StartFrom::Earliest,
             From::Latest => StartFrom::Latest,
             From::At(time) => StartFrom::At(time),
@@ -60,6 +66,7 @@ impl TryFrom<ReadArgs> for Reading {
             sinks: sinks.collect::<Result<_, _>>()?,
             warning: topic.warning(),
             topic: topic.to_string(),
+            is_embedded: matches!(topic.carrier, Carrier::Embedded(_)),
             builder,
         })
     }
@@ -79,6 +86,41 @@ fn read_from(builder: ConsumerBuilder, topic: &Topic) -> Result<ConsumerBuilder,
         Carrier::Kafka(_) => Err(FlagError::built_without_kafka()),
         Carrier::Embedded(path) => Ok(builder.log(path)),
     }
+}
+
+/// The flags that are about groups of several processes.
+fn join_as(
+    mut builder: ConsumerBuilder,
+    is_embedded: bool,
+    args: &MemberArgs,
+) -> Result<ConsumerBuilder, FlagError> {
+    let given = [
+        ("group-protocol", args.group_protocol.is_some()),
+        ("group-instance-id", args.group_instance_id.is_some()),
+        ("session-timeout", args.session_timeout.is_some()),
+    ];
+    let given = given.into_iter().find(|(_, is_given)| *is_given);
+    if let (true, Some((flag, _))) = (is_embedded, given) {
+        let problem = "the embedded log has one process per group, only Kafka has more; name its \
+                       brokers, e.g. --brokers kafka-1:9092";
+        return Err(FlagError::new(flag, problem));
+    }
+    #[cfg(feature = "kafka")]
+    {
+        if let Some(protocol) = args.group_protocol {
+            builder = builder.group_protocol(match protocol {
+                Protocol::Classic => GroupProtocol::Classic,
+                Protocol::Consumer => GroupProtocol::Consumer,
+            });
+        }
+        if let Some(id) = &args.group_instance_id {
+            builder = builder.group_instance_id(id);
+        }
+        if let Some(timeout) = args.session_timeout {
+            builder = builder.session_timeout(timeout.get());
+        }
+    }
+    Ok(builder)
 }
 
 impl Reading {
@@ -116,6 +158,8 @@ fn refused(error: &BuildError) -> FlagError {
             "sink"
         }
         BuildError::Log(log) => log_flag(log),
+        #[cfg(feature = "kafka")]
+        BuildError::Options(OptionsError::GroupInstanceId(_)) => "group-instance-id",
         _ => "group",
     };
     FlagError::refused(flag, error)

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -54,6 +54,14 @@ fn sink(sink: &SinkStatus) -> Value {
         .problems
         .iter()
         .map(|problem| json!({ "what": problem.what, "since": problem.since.to_string() }));
+    let lags = sink.lags.iter().map(|lag| {
+        json!({
+            "partition": lag.partition,
+            "lagRecords": lag.lag_records,
+            "lagMs": millis(lag.lag),
+            "silentMs": millis(lag.silent),
+        })
+    });
     json!({
         "name": sink.name,
         "group": sink.group,
@@ -62,10 +70,15 @@ fn sink(sink: &SinkStatus) -> Value {
         "problems": problems.collect::<Vec<_>>(),
         "partitions": sink.partitions,
         "lagRecords": sink.lag_records,
-        "lagMs": u64::try_from(sink.lag.as_millis()).unwrap_or(u64::MAX),
-        "stalledMs": u64::try_from(sink.stalled.as_millis()).unwrap_or(u64::MAX),
+        "lagMs": millis(sink.lag),
+        "lags": lags.collect::<Vec<_>>(),
+        "stalledMs": millis(sink.stalled),
         "written": sink.written,
         "deadLettered": sink.dead_lettered,
         "lost": sink.lost,
     })
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

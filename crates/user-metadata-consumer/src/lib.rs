@@ -49,13 +49,14 @@ pub use replay::{
     SinkProgress,
 };
 #[cfg(any(feature = "kafka", feature = "embedded"))]
-pub use status::{ConsumerHealth, ConsumerStatus, Problem, SinkState, SinkStatus};
+pub use status::{ConsumerHealth, ConsumerStatus, PartitionStatus, Problem, SinkState, SinkStatus};
 
 // The types of the neighbours that stand in this crate's signatures, so that one `use` is enough.
 pub use user_metadata_events::{Record, UnixMillis, UserMetadataEvent};
 #[cfg(feature = "kafka")]
 pub use user_metadata_kafka::{
-    KafkaOptions, OptionsError, SaslMechanism, SaslOptions, Secret, TlsOptions, TopicSpec,
+    GroupProtocol, KafkaOptions, OptionsError, SaslMechanism, SaslOptions, Secret, TlsOptions,
+    TopicSpec,
 };
 #[cfg(feature = "embedded")]
 pub use user_metadata_log::OpenError;

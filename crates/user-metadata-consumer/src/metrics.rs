@@ -7,10 +7,12 @@ use metrics::{
     gauge, histogram,
 };
 
-use crate::pipeline::{LetterCause, LossCause, Reach};
+use crate::pipeline::{Lags, LetterCause, LossCause};
+use crate::status::age;
 
 const LAG_RECORDS: &str = "user_metadata_consumer_lag_records";
 const LAG_SECONDS: &str = "user_metadata_consumer_lag_seconds";
+const PARTITION_LAG_SECONDS: &str = "user_metadata_consumer_partition_lag_seconds";
 const LOST: &str = "user_metadata_consumer_lost_total";
 const TOMBSTONES: &str = "user_metadata_consumer_tombstones_total";
 const WRITTEN: &str = "user_metadata_sink_written_total";
@@ -23,7 +25,8 @@ const END_TO_END: &str = "user_metadata_end_to_end_seconds";
 /// is built.
 pub(crate) struct SinkMetrics {
     sink: Arc<str>,
-    lag_records: BTreeMap<u32, Gauge>,
+    /// Of each partition that was this member's, in records and in seconds.
+    partition_lags: BTreeMap<u32, [Gauge; 2]>,
     lag_seconds: Gauge,
     lost: [Counter; LossCause::ALL.len()],
     tombstones: Counter,
@@ -39,7 +42,7 @@ impl SinkMetrics {
         describe();
         let name = || Arc::clone(sink);
         Self {
-            lag_records: BTreeMap::new(),
+            partition_lags: BTreeMap::new(),
             lag_seconds: gauge!(LAG_SECONDS, "sink" => name()),
             lost: LossCause::ALL
                 .map(|cause| counter!(LOST, "sink" => name(), "reason" => cause.as_str())),
@@ -55,21 +58,23 @@ impl SinkMetrics {
     }
 
     /// Sets the lag of every partition; one that belongs to another member now has none here.
-    pub(crate) fn lag(&mut self, reaches: &[Reach], age: Duration) {
-        for gauge in self.lag_records.values() {
+    pub(crate) fn lag(&mut self, lags: &Lags) {
+        for gauge in self.partition_lags.values().flatten() {
             gauge.set(0.0);
         }
-        for reach in reaches {
-            let sink = &self.sink;
-            self.lag_records
-                .entry(reach.partition)
-                .or_insert_with(|| {
-                    let partition = reach.partition.to_string();
-                    gauge!(LAG_RECORDS, "sink" => Arc::clone(sink), "partition" => partition)
+        let sink = &self.sink;
+        for (partition, lag) in lags.iter() {
+            let gauges = || {
+                [LAG_RECORDS, PARTITION_LAG_SECONDS].map(|name| {
+                    let partition = partition.to_string();
+                    gauge!(name, "sink" => Arc::clone(sink), "partition" => partition)
                 })
-                .set(reach.lag_records() as f64);
+            };
+            let [records, seconds] = self.partition_lags.entry(partition).or_insert_with(gauges);
+            records.set(lag.records as f64);
+            seconds.set(age(lag.oldest));
         }
-        self.lag_seconds.set(age);
+        self.lag_seconds.set(age(lags.oldest()));
     }
 
     pub(crate) fn lost(&self, cause: LossCause, records: u64) {
@@ -109,7 +114,12 @@ fn describe() {
     describe_gauge!(
         LAG_SECONDS,
         Unit::Seconds,
-        "Age of the oldest record that is in hand and not stored yet"
+        "Age of the oldest record that is not stored yet"
+    );
+    describe_gauge!(
+        PARTITION_LAG_SECONDS,
+        Unit::Seconds,
+        "Age of the oldest record of the partition that is not stored yet"
     );
     describe_counter!(LOST, "Records that were gone before the sink read them");
     describe_counter!(TOMBSTONES, "Records without a value, which are skipped");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use user_metadata_events::UnixMillis;
 
-use crate::pipeline::Trouble;
+use crate::pipeline::{Lag, Lags, Trouble};
 
 /// How a consumer is, at any time and from any task.
 #[derive(Debug, Clone)]
@@ -41,11 +41,14 @@ pub struct SinkStatus {
     pub problems: Vec<Problem>,
     /// The partitions that it reads here, sorted.
     pub partitions: Vec<u32>,
+    /// How far it is behind in each of them.
+    pub lags: Vec<PartitionStatus>,
     /// Records that it has not committed yet.
     pub lag_records: u64,
-    /// Age of the oldest record that is in hand and not stored yet.
+    /// Age of the oldest record that is not stored yet.
     pub lag: Duration,
-    /// For how long it has made no progress although there is something to do.
+    /// For how long it has made no progress although there is something to do, or has not joined
+    /// its group.
     pub stalled: Duration,
     /// Events stored since the start.
     pub written: u64,
@@ -55,13 +58,28 @@ pub struct SinkStatus {
     pub lost: u64,
 }
 
+/// How far a sink is behind in one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartitionStatus {
+    /// The partition.
+    pub partition: u32,
+    /// Records that are not committed yet.
+    pub lag_records: u64,
+    /// Age of the oldest record that is not stored yet. One that was not read yet counts as old as
+    /// the last that was stored before it, or from when it was first seen to be there.
+    pub lag: Duration,
+    /// For how long nothing of it has come although there is something and more was asked for.
+    pub silent: Duration,
+}
+
 /// Whether a sink runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SinkState {
     /// It has no answer yet from what it reads from.
     Starting,
-    /// It runs.
+    /// It runs; without a partition as a stand-by, since other processes of its group have all.
     Running,
     /// It has failed for good; the problem says why.
     Failed,
@@ -88,8 +106,9 @@ pub(crate) struct Notes {
     pub(crate) state: SinkState,
     pub(crate) troubles: BTreeMap<Trouble, Problem>,
     pub(crate) partitions: Vec<u32>,
-    pub(crate) lag_records: u64,
-    pub(crate) oldest_in_hand: Option<UnixMillis>,
+    pub(crate) lags: Lags,
+    /// Something was read and is not settled.
+    pub(crate) is_holding: bool,
     /// When it was last seen to make progress or to have nothing to do.
     pub(crate) progress: Instant,
     pub(crate) written: u64,
@@ -110,8 +129,8 @@ impl Notes {
             state: SinkState::Starting,
             troubles: BTreeMap::new(),
             partitions: Vec::new(),
-            lag_records: 0,
-            oldest_in_hand: None,
+            lags: Lags::default(),
+            is_holding: false,
             progress: Instant::now(),
             written: 0,
             dead_lettered: 0,
@@ -119,31 +138,42 @@ impl Notes {
         }
     }
 
-    /// Age of the oldest record in hand.
-    pub(crate) fn lag(&self) -> Duration {
-        let now = UnixMillis::from(std::time::SystemTime::now());
-        self.oldest_in_hand
-            .map_or(Duration::ZERO, |oldest| now.since(oldest))
-    }
-
     fn status(&self) -> SinkStatus {
-        let is_running = self.state == SinkState::Running;
+        let is_over = matches!(self.state, SinkState::Failed | SinkState::Ended);
         SinkStatus {
             name: self.name.to_string(),
             group: self.group.clone(),
             state: self.state,
             problems: self.troubles.values().cloned().collect(),
             partitions: self.partitions.clone(),
-            lag_records: self.lag_records,
-            lag: self.lag(),
-            stalled: if is_running {
-                self.progress.elapsed()
-            } else {
+            lags: self.lags.iter().map(PartitionStatus::new).collect(),
+            lag_records: self.lags.records(),
+            lag: age(self.lags.oldest()),
+            stalled: if is_over {
                 Duration::ZERO
+            } else {
+                self.progress.elapsed()
             },
             written: self.written,
             dead_lettered: self.dead_lettered,
             lost: self.lost,
+        }
+    }
+}
+
+/// How long ago that was, if it was.
+pub(crate) fn age(time: Option<UnixMillis>) -> Duration {
+    let now = UnixMillis::from(std::time::SystemTime::now());
+    time.map_or(Duration::ZERO, |time| now.since(time))
+}
+
+impl PartitionStatus {
+    fn new((partition, lag): (u32, &Lag)) -> Self {
+        Self {
+            partition,
+            lag_records: lag.records,
+            lag: age(lag.oldest),
+            silent: lag.silent.map_or(Duration::ZERO, |since| since.elapsed()),
         }
     }
 }
@@ -170,7 +200,7 @@ impl ConsumerStatus {
     pub fn health(&self) -> ConsumerHealth {
         let sinks = self.sinks();
         let mut grave: Vec<String> = sinks.iter().filter_map(SinkStatus::grave).collect();
-        if sinks.iter().all(|sink| sink.partitions.is_empty()) {
+        if sinks.iter().all(|sink| sink.state != SinkState::Running) {
             grave.push("no sink has a partition to read".to_owned());
         }
         let problems = sinks.iter().flat_map(|sink| {
@@ -195,9 +225,22 @@ impl SinkStatus {
         if self.state == SinkState::Failed {
             return Some(format!("{}: stopped for good", self.name));
         }
-        (self.stalled >= ConsumerStatus::STALLED).then(|| {
+        if self.stalled >= ConsumerStatus::STALLED {
             let seconds = self.stalled.as_secs();
-            format!("{}: no progress for {seconds} s", self.name)
+            let what = match self.state {
+                SinkState::Starting => "has not joined its group",
+                _ => "no progress",
+            };
+            return Some(format!("{}: {what} for {seconds} s", self.name));
+        }
+        let silent = self
+            .lags
+            .iter()
+            .find(|lag| lag.silent >= ConsumerStatus::STALLED);
+        silent.map(|lag| {
+            let (records, seconds) = (count(lag.lag_records, "record"), lag.silent.as_secs());
+            let (name, partition) = (&self.name, lag.partition);
+            format!("{name}: nothing has come of partition {partition} for {seconds} s, with {records} to read")
         })
     }
 }
@@ -213,6 +256,9 @@ impl fmt::Display for SinkStatus {
         })?;
         for Problem { what, since } in &self.problems {
             write!(f, "; since {since}: {what}")?;
+        }
+        if self.state == SinkState::Running && self.partitions.is_empty() {
+            f.write_str("; a stand-by: other processes of its group have all partitions")?;
         }
         let partitions = count(self.partitions.len() as u64, "partition");
         let lag = count(self.lag_records, "record");

@@ -26,15 +26,18 @@ pub use topic::{TopicSpec, TopicState};
 
 #[cfg(feature = "consume")]
 pub use consume::{
-    ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupRecord,
-    PartitionBounds, PartitionLag, TopicReader,
+    ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupProtocol,
+    GroupRecord, PartitionBounds, PartitionLag, TopicReader,
 };
 #[cfg(feature = "produce")]
 pub use produce::{
-    Compression, ConnectError, ProduceError, Producer, UnknownCompression, ensure_topic,
+    Compression, ConnectError, ProduceError, Producer, RecordBatch, UnknownCompression,
+    ensure_topic,
 };
 
 /// How much of the clients' own logs a program should show, as directives of a log filter. In an
 /// outage they log with every attempt. What matters of it this crate returns: everything of
-/// rskafka, whose errors are the answers of brokers, and all but the errors of krafka.
-pub const CLIENT_LOG_LIMITS: [&str; 2] = ["krafka=error", "rskafka=off"];
+/// rskafka, whose errors are the answers of brokers, and all but the errors of krafka; of those all
+/// about groups.
+pub const CLIENT_LOG_LIMITS: [&str; 3] =
+    ["krafka=error", "krafka::consumer::group=off", "rskafka=off"];

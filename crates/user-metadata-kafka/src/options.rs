@@ -234,6 +234,11 @@ pub enum OptionsError {
     /// A consumer group without a name.
     #[error("the consumer group needs a name")]
     Group,
+    /// A group instance id that Kafka refuses.
+    #[error(
+        "`{0}` is not a group instance id; use 1 to 249 letters, digits, dots, dashes and underscores"
+    )]
+    GroupInstanceId(String),
 }
 
 /// Kafka itself resolves the host, so only the form is checked here.

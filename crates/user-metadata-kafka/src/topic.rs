@@ -77,19 +77,23 @@ impl TopicState {
     }
 }
 
-/// Kafka's rule for topic names (`Topic.validate` of its source).
 pub(crate) fn checked_topic(name: String) -> Result<String, OptionsError> {
-    let legal = (1..=249).contains(&name.len())
-        && name != "."
-        && name != ".."
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    if legal {
+    if is_legal(&name) {
         Ok(name)
     } else {
         Err(OptionsError::Topic(name.escape_default().to_string()))
     }
+}
+
+/// Kafka's rule for the names of topics and the ids of static members (`Topic.validate` of its
+/// source).
+pub(crate) fn is_legal(name: &str) -> bool {
+    (1..=249).contains(&name.len())
+        && name != "."
+        && name != ".."
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 #[cfg(test)]

@@ -320,7 +320,7 @@ fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
     suspended.block_on(async {
         // What it had in hand when it fell asleep.
         sleeper.commit(&[(0, 2), (1, 2)]).unwrap();
-        assigned(&mut sleeper, &[]).await;
+        while next(&mut sleeper).await != GroupEvent::Left {}
         while sleeper.assignment().len() != 1 {
             // Committed before it knows what it was given anew.
             sleeper.commit(&[(0, 3), (1, 3)]).unwrap();

@@ -75,7 +75,7 @@ impl Publisher {
     ) -> Result<(), PublishError> {
         let outbox = &self.0.outbox;
         match event.to_encoded(traceparent) {
-            Ok(record) => outbox.push(event.username.into(), record),
+            Ok(record) => outbox.push(record),
             Err(error) => {
                 outbox.refuse(match error {
                     EncodeError::TooLarge { .. } => DropReason::TooLarge,

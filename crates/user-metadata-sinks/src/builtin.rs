@@ -13,6 +13,8 @@ enum Opened {
     Stdout(crate::NdjsonSink),
     #[cfg(feature = "sqlite")]
     Sqlite(crate::SqliteSink),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<crate::postgres::PostgresSink>),
 }
 
 impl BuiltinSink {
@@ -24,10 +26,15 @@ impl BuiltinSink {
                 .map_err(OpenError::Start),
             #[cfg(feature = "sqlite")]
             Target::Sqlite(path) => crate::SqliteSink::open(path).map(Opened::Sqlite),
+            #[cfg(feature = "postgres")]
+            Target::Postgres(url) => crate::postgres::PostgresSink::open(url)
+                .map(|sink| Opened::Postgres(Box::new(sink))),
             #[cfg(not(feature = "stdout"))]
             Target::Stdout => Err(OpenError::NotBuiltIn { scheme: "stdout" }),
             #[cfg(not(feature = "sqlite"))]
             Target::Sqlite(_) => Err(OpenError::NotBuiltIn { scheme: "sqlite" }),
+            #[cfg(not(feature = "postgres"))]
+            Target::Postgres(_) => Err(OpenError::NotBuiltIn { scheme: "postgres" }),
         };
         opened.map(|opened| Self(IpFilter::new(ip, opened)))
     }
@@ -44,7 +51,7 @@ impl Sink for BuiltinSink {
 }
 
 #[cfg_attr(
-    not(any(feature = "stdout", feature = "sqlite")),
+    not(any(feature = "stdout", feature = "sqlite", feature = "postgres")),
     allow(unused_variables, reason = "there is no sink to write to")
 )]
 impl Sink for Opened {
@@ -54,6 +61,8 @@ impl Sink for Opened {
             Self::Stdout(ref mut sink) => sink.prepare().await,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(ref mut sink) => sink.prepare().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(ref mut sink) => sink.prepare().await,
         }
     }
 
@@ -63,6 +72,8 @@ impl Sink for Opened {
             Self::Stdout(ref mut sink) => sink.write(batch).await,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(ref mut sink) => sink.write(batch).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(ref mut sink) => sink.write(batch).await,
         }
     }
 }

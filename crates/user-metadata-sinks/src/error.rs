@@ -118,6 +118,18 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The file with the certificates of whom to trust can't be read.
+    #[error("the certificates in {} can't be read", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: BoxError,
+    },
+    /// TLS can't be set up.
+    #[error("TLS can't be set up")]
+    Tls(#[source] BoxError),
     /// The operating system gives no thread to write with, or no handle to standard output.
     #[error("the sink can't start")]
     Start(#[source] io::Error),

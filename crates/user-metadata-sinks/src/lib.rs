@@ -1,13 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 mod builtin;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod details;
 mod error;
 mod ip;
 #[cfg(feature = "stdout")]
 mod ndjson;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the sinks that log in come next")
+    not(any(test, feature = "postgres")),
+    expect(dead_code, reason = "no sink of this build logs in")
 )]
 mod secret;
 #[cfg(feature = "sqlite")]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use user_metadata_sinks::SinkUrl;
 
-const WRONG: [&str; 31] = [
+const WRONG: [&str; 48] = [
     "",
     "stdout",
     "./users.sqlite",
@@ -37,6 +37,23 @@ const WRONG: [&str; 31] = [
     "stdout:?rotate=64MiB",
     "sqlite:x?hunter2%21",
     "sqlite:who?hunter2@host/x",
+    "postgres:",
+    "postgres://",
+    "postgres:/u@h/d",
+    "postgres://h/d",
+    "postgres://u@h",
+    "postgres://u@h/",
+    "postgres://:hunter2@h/d",
+    "postgres://u:hunter2@/d",
+    "postgres://u:hunter2/x@h/d",
+    "postgres://u:hunter2%@h/d",
+    "postgres://u:hunter2@h:port/d",
+    "postgres://u:hunter2@[::1/d",
+    "postgresql://u:hunter2@h/d?password-file=x",
+    "postgres://u@h/d?sslmode=verify-ca&schema=",
+    "postgres://u@h/d?connections=0",
+    "postgres://u@h/d?keep=1y",
+    "postgres://u@h/d?users=yes",
 ];
 
 #[test]
@@ -58,6 +75,14 @@ fn ways_to_write_the_same_sink_are_the_same() {
         ("sqlite:/a/b", "sqlite:///a/b"),
         ("sqlite:/a/b", "sqlite:/a/%62?&"),
         ("sqlite:a?name=x&ip=none", "sqlite:a?ip=none&name=%78"),
+        (
+            "postgres://u@h/d",
+            "postgresql://u:@h:5432/d?sslmode=prefer&users=on&sessions=off",
+        ),
+        (
+            "postgres://%75:p%40@[::1]/d",
+            "postgres://u:p@@[::1]:5432/%64",
+        ),
     ] {
         let [one, other] = [one, other].map(|text| text.parse::<SinkUrl>().unwrap());
         assert_eq!(one, other);
@@ -65,10 +90,21 @@ fn ways_to_write_the_same_sink_are_the_same() {
 }
 
 #[test]
+fn a_password_is_not_shown() {
+    let url: SinkUrl = "postgres://u:hunter2@h/d".parse().unwrap();
+    let shown = format!("{url:?}");
+    assert!(
+        shown.contains("***") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn the_name_is_the_scheme_unless_it_is_given() {
     let name = |text: &str| text.parse::<SinkUrl>().unwrap().name().to_owned();
     assert_eq!(name("stdout:"), "stdout");
     assert_eq!(name("sqlite:./data/user-metadata.sqlite"), "sqlite");
+    assert_eq!(name("postgresql://u@h/d"), "postgres");
     assert_eq!(name("sqlite:x?name=archive-2"), "archive-2");
 }
 

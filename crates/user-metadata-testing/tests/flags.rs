@@ -74,7 +74,7 @@ const BAD_OF_KAFKA: [(&[&str], &str, &str); 12] = [
 ];
 
 /// Program, flags, the flag that is named, and a word of the remedy.
-const BAD: [(&str, &[&str], &str, &str); 16] = [
+const BAD: [(&str, &[&str], &str, &str); 21] = [
     (
         "ws-server",
         &["--brokers", "kafka"],
@@ -154,6 +154,36 @@ const BAD: [(&str, &[&str], &str, &str); 16] = [
         &["--from", "yesterday"],
         "--from",
         "earliest",
+    ),
+    (
+        "metadata-consumer",
+        &["--group-instance-id", "pod-1"],
+        "--group-instance-id",
+        "--brokers",
+    ),
+    (
+        "metadata-consumer",
+        &["--group-protocol", "consumer"],
+        "--group-protocol",
+        "--brokers",
+    ),
+    (
+        "metadata-consumer",
+        &["--session-timeout", "30s"],
+        "--session-timeout",
+        "--brokers",
+    ),
+    (
+        "metadata-consumer",
+        &["--brokers", "127.0.0.1:1", "--group-protocol", "kip-848"],
+        "--group-protocol",
+        "classic",
+    ),
+    (
+        "metadata-consumer",
+        &["--brokers", "127.0.0.1:1", "--group-instance-id", "pod 1"],
+        "--group-instance-id",
+        "letters, digits",
     ),
     (
         "metadata-consumer",

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use user_metadata_events::{DEFAULT_PARTITIONS, TOPIC, UnixMillis};
 
+#[cfg(feature = "kafka")]
+use super::feed::Membership;
 use super::feed::{Carrier, Feed, Reading, dead_letter_topic};
 use super::start::{Start, start};
 use super::{BuildError, Consumer};
@@ -38,6 +40,8 @@ pub struct ConsumerBuilder {
     pub(super) group: String,
     start_from: StartFrom,
     limits: BatchLimits,
+    #[cfg(feature = "kafka")]
+    membership: Membership,
     sinks: Vec<(String, Start)>,
 }
 
@@ -54,6 +58,8 @@ impl Default for ConsumerBuilder {
                 max_events: MAX_EVENTS,
                 max_wait: Duration::from_millis(200),
             },
+            #[cfg(feature = "kafka")]
+            membership: Membership::default(),
             sinks: Vec::new(),
         }
     }
@@ -98,6 +104,32 @@ impl ConsumerBuilder {
     /// `user-metadata`.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = group.into();
+        self
+    }
+
+    /// How a group shares out its partitions; default
+    /// [`Classic`](crate::GroupProtocol::Classic). Only for Kafka.
+    #[cfg(feature = "kafka")]
+    pub fn group_protocol(mut self, protocol: crate::GroupProtocol) -> Self {
+        self.membership.protocol = Some(protocol);
+        self
+    }
+
+    /// Makes this process a static member of its groups, under `ID.NAME` for each sink: one that
+    /// comes back within the session timeout gets its partitions back, and the others don't notice.
+    /// In return nobody reads them meanwhile. Each process needs an id of its own. Only for Kafka.
+    #[cfg(feature = "kafka")]
+    pub fn group_instance_id(mut self, id: impl Into<String>) -> Self {
+        self.membership.instance_id = Some(id.into());
+        self
+    }
+
+    /// After how long without a sign of life a group takes this process's partitions away; default
+    /// 10 s. With [`GroupProtocol::Consumer`](crate::GroupProtocol::Consumer) the broker alone
+    /// decides. Only for Kafka.
+    #[cfg(feature = "kafka")]
+    pub fn session_timeout(mut self, timeout: Duration) -> Self {
+        self.membership.session_timeout = Some(timeout);
         self
     }
 
@@ -180,18 +212,24 @@ impl ConsumerBuilder {
     pub fn build(self) -> Result<Consumer, BuildError> {
         let carrier = self.carrier.ok_or(BuildError::NoSource)?;
         check_names(self.sinks.iter().map(|(name, _)| &**name))?;
+        #[cfg(all(feature = "kafka", feature = "embedded"))]
+        if let (Carrier::Log(_), Some(option)) = (&carrier, self.membership.given()) {
+            return Err(BuildError::OnlyKafka { option });
+        }
         let reading = Reading {
             topic: self.topic,
             partitions: self.partitions,
             replication_factor: self.replication_factor,
             start_from: self.start_from,
             limits: self.limits,
+            #[cfg(feature = "kafka")]
+            membership: self.membership,
         };
         let mut monitors = Vec::new();
         let mut pipelines = Vec::new();
         for (name, start) in self.sinks {
             let group = format!("{}.{name}", self.group);
-            let feed = Feed::new(&carrier, &reading, &group)?;
+            let feed = Feed::new(&carrier, &reading, &group, &name)?;
             let monitor = Monitor::new(&Arc::from(name), group);
             monitors.push(monitor.shared());
             pipelines.push((monitor, feed, start));

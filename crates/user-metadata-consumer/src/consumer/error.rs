@@ -22,6 +22,16 @@ pub enum BuildError {
         /// The name.
         name: String,
     },
+    /// Something that the embedded log, which one process per group reads, has no use for.
+    #[cfg(all(feature = "kafka", feature = "embedded"))]
+    #[error(
+        "`{option}` is for groups of several processes, and the embedded log has one process per \
+         group; use Kafka, or leave it out"
+    )]
+    OnlyKafka {
+        /// The method of the builder.
+        option: &'static str,
+    },
     /// Kafka would refuse a topic's or a group's name, or a topic's layout.
     #[cfg(feature = "kafka")]
     #[error(transparent)]

@@ -37,6 +37,32 @@ pub(crate) struct Reading {
     pub(crate) replication_factor: NonZeroU16,
     pub(crate) start_from: StartFrom,
     pub(crate) limits: BatchLimits,
+    #[cfg(feature = "kafka")]
+    pub(crate) membership: Membership,
+}
+
+/// What kind of a member each sink is; what is not given is left to the client.
+#[cfg(feature = "kafka")]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Membership {
+    pub(crate) protocol: Option<user_metadata_kafka::GroupProtocol>,
+    pub(crate) instance_id: Option<String>,
+    pub(crate) session_timeout: Option<std::time::Duration>,
+}
+
+#[cfg(feature = "kafka")]
+impl Membership {
+    /// The first that was given.
+    #[cfg(feature = "embedded")]
+    pub(super) fn given(&self) -> Option<&'static str> {
+        [
+            ("group_instance_id", self.instance_id.is_some()),
+            ("group_protocol", self.protocol.is_some()),
+            ("session_timeout", self.session_timeout.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(option, is_given)| is_given.then_some(option))
+    }
 }
 
 impl Reading {
@@ -86,11 +112,16 @@ impl Feed {
         carrier: &Carrier,
         reading: &Reading,
         group: &str,
+        #[cfg_attr(
+            not(feature = "kafka"),
+            expect(unused_variables, reason = "a log knows the group alone")
+        )]
+        sink: &str,
     ) -> Result<Self, BuildError> {
         let of = match carrier {
             #[cfg(feature = "kafka")]
             Carrier::Kafka(options) => {
-                FeedOf::Kafka(Box::new(KafkaFeed::new(options, reading, group)?))
+                FeedOf::Kafka(Box::new(KafkaFeed::new(options, reading, group, sink)?))
             }
             #[cfg(feature = "embedded")]
             Carrier::Log(dir) => FeedOf::Log(LogSource::open(dir, reading, group)?),

@@ -188,6 +188,8 @@ mod tests {
                 max_events: NonZeroUsize::MIN,
                 max_wait: Duration::ZERO,
             },
+            #[cfg(feature = "kafka")]
+            membership: Default::default(),
         };
         let mut source = LogSource::open(&data, &reading, "group.own").unwrap();
         assert!(matches!(source.next().await, Ok(Input::Assigned(all)) if all == [0, 1, 2]));

@@ -44,6 +44,7 @@ impl KafkaFeed {
         options: &KafkaOptions,
         reading: &Reading,
         group: &str,
+        sink: &str,
     ) -> Result<Self, OptionsError> {
         let spec =
             |name: String| TopicSpec::new(name, reading.partitions, reading.replication_factor);
@@ -53,13 +54,24 @@ impl KafkaFeed {
             StartFrom::At(time) => ConsumeStart::At(time.as_i64()),
         };
         let max_batch = u32::try_from(reading.limits.max_events.get()).unwrap_or(u32::MAX);
+        let mut group = GroupOptions::new(&reading.topic, group)?
+            .with_start(start)
+            .with_max_batch(max_batch);
+        let membership = &reading.membership;
+        if let Some(protocol) = membership.protocol {
+            group = group.with_protocol(protocol);
+        }
+        if let Some(timeout) = membership.session_timeout {
+            group = group.with_session_timeout(timeout);
+        }
+        if let Some(id) = &membership.instance_id {
+            group = group.with_instance_id(format!("{id}.{sink}"))?;
+        }
         Ok(Self {
             options: options.clone(),
             topic: spec(reading.topic.clone())?,
             dead_letters: spec(reading.dead_letter_topic())?,
-            group: GroupOptions::new(&reading.topic, group)?
-                .with_start(start)
-                .with_max_batch(max_batch),
+            group,
         })
     }
 

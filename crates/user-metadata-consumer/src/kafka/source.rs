@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use user_metadata_events::Record;
 use user_metadata_kafka::{
     GroupConsumer, GroupEvent, GroupRecord, KafkaOptions, KafkaRecord, TopicSpec,
@@ -5,14 +7,19 @@ use user_metadata_kafka::{
 
 use super::writer::KafkaTopicWriter;
 use crate::BoxError;
-use crate::pipeline::{Fetched, Input, LossCause, Reach, Source, to_unix_millis};
+use crate::pipeline::{Fetched, Input, LossCause, Reach, Source, in_words, to_unix_millis};
 
 /// Reads a Kafka topic as one member of a group.
 pub(crate) struct KafkaSource {
     consumer: GroupConsumer,
     options: KafkaOptions,
     dead_letters: TopicSpec,
+    /// Why positions could not be committed, as far as it was told.
+    why_untold: Option<BoxError>,
 }
+
+/// How long a commit may take before somebody hears of it.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 impl KafkaSource {
     pub(super) const fn new(
@@ -24,6 +31,7 @@ impl KafkaSource {
             consumer,
             options,
             dead_letters,
+            why_untold: None,
         }
     }
 }
@@ -38,6 +46,7 @@ impl Source for KafkaSource {
                     Input::Records(records.into_iter().map(to_fetched).collect())
                 }
                 GroupEvent::Assigned(partitions) => Input::Assigned(partitions),
+                GroupEvent::Left => Input::Left,
                 GroupEvent::Revoking(_) => Input::Revoking,
                 GroupEvent::OffsetReset { from, to, .. } => Input::Lost {
                     records: to.saturating_sub(from),
@@ -51,9 +60,21 @@ impl Source for KafkaSource {
     }
 
     async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
-        // The member tries again by itself, and tells of an outage.
-        match self.consumer.commit(positions) {
-            Err(error) if !error.is_retriable() => Err(error.into()),
+        let why = match self.consumer.commit(positions) {
+            Err(error) if !error.is_retriable() => return Err(error.into()),
+            Err(error) => Some(error.into()),
+            Ok(()) => None,
+        };
+        // The member tries again by itself; a rebalance or a short outage is no news.
+        match self.consumer.untold_for() {
+            Some(untold) if untold >= PATIENCE => {
+                self.why_untold = why.or(self.why_untold.take());
+                let why = self.why_untold.as_deref().map_or_else(
+                    || "the group is being shared out".to_owned(),
+                    |error| in_words(error),
+                );
+                Err(why.into())
+            }
             _ => Ok(()),
         }
     }

@@ -17,7 +17,15 @@ pub(crate) struct Batch {
     /// Records without a value: nothing to store, nothing wrong.
     pub(crate) tombstones: u64,
     records: usize,
-    next_offsets: BTreeMap<u32, u64>,
+    spans: BTreeMap<u32, Span>,
+}
+
+/// The records of one partition in a batch, whatever they are.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    next_offset: u64,
+    oldest: UnixMillis,
+    last: UnixMillis,
 }
 
 /// The sink speaks of an event that it was not given.
@@ -37,7 +45,17 @@ impl Batch {
             record,
         } = fetched;
         self.records += 1;
-        self.next_offsets.insert(partition, offset + 1);
+        let time = record.timestamp;
+        let span = self.spans.entry(partition).or_insert(Span {
+            next_offset: 0,
+            oldest: time,
+            last: time,
+        });
+        *span = Span {
+            next_offset: offset + 1,
+            oldest: span.oldest.min(time),
+            last: time,
+        };
         let position = Position {
             topic: Arc::clone(topic),
             partition,
@@ -62,17 +80,23 @@ impl Batch {
 
     /// Per partition the offset after the last record.
     pub(crate) fn next_offsets(&self) -> Vec<(u32, u64)> {
-        let offsets = self.next_offsets.iter();
-        offsets
-            .map(|(partition, next)| (*partition, *next))
+        let spans = self.spans.iter();
+        spans
+            .map(|(partition, span)| (*partition, span.next_offset))
             .collect()
     }
 
-    /// When the oldest event in it happened.
-    pub(crate) fn oldest(&self) -> Option<UnixMillis> {
-        let events = self.deliveries.iter().map(|d| d.record.timestamp);
-        let letters = self.letters.iter().map(|l| l.record.timestamp);
-        events.chain(letters).min()
+    /// Per partition the time of the oldest record.
+    pub(crate) fn oldest(&self) -> impl Iterator<Item = (u32, UnixMillis)> {
+        self.spans
+            .iter()
+            .map(|(partition, span)| (*partition, span.oldest))
+    }
+
+    /// Per partition the offset after the last record, and its time.
+    pub(crate) fn last(&self) -> impl Iterator<Item = (u32, u64, UnixMillis)> {
+        let spans = self.spans.iter();
+        spans.map(|(partition, span)| (*partition, span.next_offset, span.last))
     }
 
     /// Drops what lies in other partitions: another member reads it again.
@@ -80,7 +104,7 @@ impl Batch {
         let kept = |position: &Position| partitions.contains(&position.partition);
         self.deliveries.retain(|delivery| kept(&delivery.position));
         self.letters.retain(|letter| kept(&letter.position));
-        self.next_offsets
+        self.spans
             .retain(|partition, _| partitions.contains(partition));
     }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, Interval, MissedTickBehavior};
-use user_metadata_events::UnixMillis;
 
 use super::batch::Batch;
+use super::lag::Oldest;
 use super::monitor::{Monitor, Trouble};
 use super::source::{Fetched, Input, Source};
 use super::words::in_words;
@@ -32,8 +32,8 @@ pub(crate) struct Intake<K: Source> {
     since: Option<Instant>,
     /// What came and has no room in the next batch.
     waiting: VecDeque<Fetched>,
-    /// The oldest record of the batch that is being written.
-    oldest_written: Option<UnixMillis>,
+    /// The oldest records of the batch that is being written.
+    oldest_written: Oldest,
     assigned: Vec<u32>,
     /// The partitions that have been this member's ever since the batch that is being written was
     /// cut: another member may have been further with the others meanwhile.
@@ -62,7 +62,7 @@ impl<K: Source> Intake<K> {
             next: Batch::default(),
             since: None,
             waiting: VecDeque::new(),
-            oldest_written: None,
+            oldest_written: Oldest::new(),
             assigned: Vec::new(),
             kept: Vec::new(),
             revoking: false,
@@ -107,7 +107,7 @@ impl<K: Source> Intake<K> {
                 Ok(input) => self.take(input),
                 Err(error) => self.failure = Some(error),
             },
-            _ = self.look.tick() => self.look(),
+            _ = self.look.tick() => self.look(has_room),
         }
     }
 
@@ -118,12 +118,12 @@ impl<K: Source> Intake<K> {
                 self.fill();
             }
             Input::Assigned(partitions) => {
-                self.next.keep(&partitions);
-                self.waiting
-                    .retain(|fetched| partitions.contains(&fetched.partition));
-                self.kept.retain(|kept| partitions.contains(kept));
-                self.monitor.assigned(&partitions);
-                self.assigned = partitions;
+                self.own(partitions);
+                self.monitor.assigned(&self.assigned);
+            }
+            Input::Left => {
+                self.own(Vec::new());
+                self.monitor.left();
             }
             Input::Revoking => self.revoking = true,
             Input::Lost { records, cause } => self.monitor.lost(cause, records),
@@ -131,6 +131,15 @@ impl<K: Source> Intake<K> {
             Input::Recovered => self.monitor.end(Trouble::Source),
             Input::End => self.has_ended = true,
         }
+    }
+
+    /// Drops what lies in other partitions.
+    fn own(&mut self, partitions: Vec<u32>) {
+        self.next.keep(&partitions);
+        self.waiting
+            .retain(|fetched| partitions.contains(&fetched.partition));
+        self.kept.retain(|kept| partitions.contains(kept));
+        self.assigned = partitions;
     }
 
     /// Moves what waits into the next batch, as far as there is room.
@@ -147,10 +156,15 @@ impl<K: Source> Intake<K> {
         self.next.records() >= self.limits.max_events.get()
     }
 
-    fn look(&mut self) {
-        let oldest = [self.oldest_written, self.next.oldest()];
-        let oldest = oldest.into_iter().flatten().min();
-        self.monitor.reach(&self.source.reach(), oldest);
+    fn look(&mut self, is_asked: bool) {
+        let mut held = self.oldest_written.clone();
+        let waiting = self.waiting.iter();
+        let waiting = waiting.map(|fetched| (fetched.partition, fetched.record.timestamp));
+        for (partition, time) in self.next.oldest().chain(waiting) {
+            let oldest = held.entry(partition).or_insert(time);
+            *oldest = time.min(*oldest);
+        }
+        self.monitor.reach(&self.source.reach(), &held, is_asked);
         self.looked = true;
     }
 
@@ -177,7 +191,7 @@ impl<K: Source> Intake<K> {
         self.kept.clone_from(&self.assigned);
         let batch = std::mem::take(&mut self.next);
         self.fill();
-        self.oldest_written = batch.oldest();
+        self.oldest_written = batch.oldest().collect();
         Some(batch)
     }
 
@@ -186,9 +200,15 @@ impl<K: Source> Intake<K> {
         batch.keep(&self.kept);
     }
 
-    /// Commits past a batch that is settled. What fails is tried again later.
+    /// Commits past a batch that is settled.
+    pub(crate) async fn settled(&mut self, batch: &Batch) {
+        self.oldest_written.clear();
+        self.commit(&batch.next_offsets()).await;
+        self.monitor.settled(batch);
+    }
+
+    /// Commits. What fails is tried again later.
     pub(crate) async fn commit(&mut self, next_offsets: &[(u32, u64)]) {
-        self.oldest_written = None;
         match self.source.commit(next_offsets).await {
             Ok(()) => self.monitor.end(Trouble::Commit),
             Err(error) => self.monitor.begin(Trouble::Commit, &in_words(&*error)),

@@ -4,6 +4,7 @@ mod backoff;
 mod batch;
 mod dead_letter;
 mod intake;
+mod lag;
 #[cfg(any(test, feature = "conformance"))]
 pub(crate) mod memory;
 mod monitor;
@@ -16,6 +17,7 @@ mod words;
 pub(crate) use backoff::delay;
 pub(crate) use dead_letter::LetterCause;
 pub(crate) use intake::{BatchLimits, Intake};
+pub(crate) use lag::{Lag, Lags};
 pub(crate) use monitor::{Monitor, Trouble};
 pub(crate) use run::{End, Pipeline};
 pub(crate) use source::{Fetched, Input, LossCause, Reach, Source, to_unix_millis};

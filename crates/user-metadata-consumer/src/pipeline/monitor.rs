@@ -7,6 +7,7 @@ use user_metadata_events::UnixMillis;
 
 use super::batch::Batch;
 use super::dead_letter::DeadLetter;
+use super::lag::Oldest;
 use super::source::{LossCause, Reach};
 use crate::metrics::SinkMetrics;
 use crate::status::{Notes, Problem, Shared, SinkState, lock};
@@ -89,20 +90,37 @@ impl Monitor {
         let mut notes = lock(&self.shared);
         notes.state = SinkState::Running;
         notes.partitions = partitions.to_vec();
-        notes.progress = Instant::now();
+        notes.lags.keep(partitions);
+        // A sink that hangs does so however often the group is shared out anew.
+        if !notes.is_holding {
+            notes.progress = Instant::now();
+        }
         info!(sink = &*self.sink, ?partitions, "reading");
     }
 
-    /// Notes how far the sink is behind. `oldest` is the oldest record in hand.
-    pub(crate) fn reach(&mut self, reaches: &[Reach], oldest: Option<UnixMillis>) {
+    /// Notes that the group does not know this member any more.
+    pub(crate) fn left(&self) {
         let mut notes = lock(&self.shared);
-        notes.lag_records = reaches.iter().map(Reach::lag_records).sum();
-        notes.oldest_in_hand = oldest;
-        let reads = !notes.troubles.contains_key(&Trouble::Source);
-        if notes.lag_records == 0 && oldest.is_none() && reads {
+        notes.state = SinkState::Starting;
+        notes.partitions.clear();
+        notes.lags.keep(&[]);
+        info!(sink = &*self.sink, "joining the group anew");
+    }
+
+    /// Notes how far the sink is behind. `held` has the oldest records in hand; the source
+    /// `is_asked` for more.
+    pub(crate) fn reach(&mut self, reaches: &[Reach], held: &Oldest, is_asked: bool) {
+        let mut notes = lock(&self.shared);
+        notes.lags.look(reaches, held, is_asked);
+        notes.is_holding = !held.is_empty();
+        let is_sure = [Trouble::Source, Trouble::Commit]
+            .iter()
+            .all(|trouble| !notes.troubles.contains_key(trouble));
+        let is_up_to_date = notes.lags.oldest().is_none() && held.is_empty();
+        if is_up_to_date && is_sure && notes.state == SinkState::Running {
             notes.progress = Instant::now();
         }
-        self.metrics.lag(reaches, notes.lag());
+        self.metrics.lag(&notes.lags);
     }
 
     pub(crate) fn lost(&self, cause: LossCause, records: u64) {
@@ -154,17 +172,29 @@ impl Monitor {
     }
 
     /// Notes that everything of a batch is settled.
-    pub(crate) fn settled(&mut self, tombstones: u64) {
-        self.metrics.tombstones(tombstones);
-        lock(&self.shared).progress = Instant::now();
+    pub(crate) fn settled(&mut self, batch: &Batch) {
+        self.metrics.tombstones(batch.tombstones);
+        let mut notes = lock(&self.shared);
+        for (partition, next_offset, time) in batch.last() {
+            notes.lags.stored(partition, next_offset, time);
+        }
+        notes.is_holding = false;
+        // What the group does not get to know comes again: that is no progress.
+        if !notes.troubles.contains_key(&Trouble::Commit) {
+            notes.progress = Instant::now();
+        }
+        drop(notes);
         self.tell_letters();
     }
 
     /// Notes that something is wrong, with a warning if it was not before.
     pub(crate) fn begin(&self, trouble: Trouble, what: &str) {
         let since = self.note(trouble, what);
-        // What reads has told of it already.
-        if since.is_none() && trouble != Trouble::Source {
+        // What reads has told of it already, and who can't read can't commit either.
+        let is_told = trouble == Trouble::Source
+            || trouble == Trouble::Commit
+                && lock(&self.shared).troubles.contains_key(&Trouble::Source);
+        if since.is_none() && !is_told {
             warn!(
                 sink = &*self.sink,
                 reason = what,
@@ -186,7 +216,12 @@ impl Monitor {
 
     /// Notes that something is no longer wrong.
     pub(crate) fn end(&self, trouble: Trouble) {
-        let ended = lock(&self.shared).troubles.remove(&trouble);
+        let mut notes = lock(&self.shared);
+        let ended = notes.troubles.remove(&trouble);
+        if ended.is_some() && trouble == Trouble::Commit {
+            notes.progress = Instant::now();
+        }
+        drop(notes);
         if let Some(Problem { since, .. }) = ended
             && trouble != Trouble::Source
         {

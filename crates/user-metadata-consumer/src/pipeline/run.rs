@@ -121,8 +121,7 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
         self.intake.keep_own(&mut batch);
         self.bury(&mut batch).await?;
         self.intake.keep_own(&mut batch);
-        self.intake.commit(&batch.next_offsets()).await;
-        self.intake.monitor.settled(batch.tombstones);
+        self.intake.settled(&batch).await;
         Ok(())
     }
 

@@ -37,6 +37,8 @@ pub(crate) enum Input {
     Records(Vec<Fetched>),
     /// This member now has exactly these partitions; drop what is in hand of others.
     Assigned(Vec<u32>),
+    /// This member has none and is none, until it is `Assigned` some.
+    Left,
     /// Some partitions are about to go to another member: settle what is in hand before asking for
     /// more.
     Revoking,

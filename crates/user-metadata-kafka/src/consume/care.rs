@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use krafka::error::KrafkaError;
+use krafka::{CloseOptions, GroupMembershipOperation};
 use tokio::time::Instant;
 
-use super::ConsumeError;
 use super::classify::{classify, deadline};
 use super::member::Member;
 use super::reach::Reach;
+use super::{ConsumeError, GroupProtocol};
 
 /// How often the brokers are asked how far the partitions go. krafka keeps failed fetches to
 /// itself, so this is also how an outage is noticed, and its end.
@@ -67,10 +68,17 @@ impl Member {
             });
         }
         self.list_at = Instant::now() + self.list_every;
-        if self.subscribed != Some(listed) {
-            self.join_anew(listed.partitions).await?;
+        if self.subscribed == Some(listed) {
+            return Ok(());
         }
-        Ok(())
+        match self.options.protocol() {
+            GroupProtocol::Classic => self.join_anew(listed.partitions).await,
+            // The broker shares out what comes.
+            GroupProtocol::Consumer => {
+                self.subscribed = Some(listed);
+                Ok(())
+            }
+        }
     }
 
     /// The group's leader shares out the partitions that it knows of when somebody joins; nobody
@@ -81,6 +89,14 @@ impl Member {
         self.subscribed = None;
         // Within it, the caller hands over all partitions.
         let limit = self.request_timeout + self.options.handover_timeout();
+        if self.options.instance_id().is_some() {
+            // A static member that only comes back brings no rebalance about.
+            let leave = CloseOptions::new()
+                .timeout(limit)
+                .group_membership_operation(GroupMembershipOperation::LeaveGroup);
+            deadline(limit, self.consumer.close_with(leave)).await?;
+            return Err(ConsumeError::Ended);
+        }
         deadline(limit, self.consumer.unsubscribe()).await?;
         self.subscribe().await
     }

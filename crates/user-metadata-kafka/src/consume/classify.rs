@@ -9,11 +9,29 @@ use super::ConsumeError;
 /// Turns an error into ours. Only what surely stays until somebody changes a flag or the cluster
 /// is a refusal: whoever waits for the rest to pass loses nothing.
 pub(super) fn classify(error: KrafkaError) -> ConsumeError {
-    if is_refusal(&error) {
+    if is_code(&error, ErrorCode::FencedInstanceId) {
+        ConsumeError::Refused(Box::new(Fenced))
+    } else if is_code(&error, ErrorCode::UnreleasedInstanceId)
+        || matches!(error, KrafkaError::Fenced { .. })
+    {
+        ConsumeError::InstanceInUse
+    } else if is_refusal(&error) {
         ConsumeError::Refused(Box::new(error))
     } else {
         ConsumeError::Unavailable(Box::new(error))
     }
+}
+
+/// Whoever would join again would fence the other in turn, and so on.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "another process has joined the group under the same instance id; give each process an id of \
+     its own"
+)]
+struct Fenced;
+
+fn is_code(error: &KrafkaError, wanted: ErrorCode) -> bool {
+    matches!(error, KrafkaError::Broker { code, .. } if *code == wanted)
 }
 
 /// The same for an error of a poll, which reports a batch that it can't decode again and again.
@@ -112,6 +130,14 @@ mod tests {
             let error = classify_poll(error);
             assert!(matches!(error, ConsumeError::Refused(_)), "{error:?}");
         }
+    }
+
+    #[test]
+    fn an_instance_id_that_is_lost_is_told_from_one_that_is_not_free_yet() {
+        let lost = classify(broker(ErrorCode::FencedInstanceId));
+        assert!(!lost.is_retriable(), "{lost:?}");
+        let taken = classify(broker(ErrorCode::UnreleasedInstanceId));
+        assert!(taken.is_retriable(), "{taken:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use krafka::consumer::{Consumer, OffsetAndMetadata, TopicPartition};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::ConsumeError;
 use super::classify::{deadline, is_rebalance};
@@ -22,6 +23,19 @@ struct Pending {
     announcements: u64,
     /// Per partition of this member, which announcement gave it.
     given: BTreeMap<u32, u64>,
+    /// Since when there are positions and none was told.
+    since: Option<Instant>,
+}
+
+impl Pending {
+    /// To be called after every change of the positions.
+    fn note(&mut self) {
+        self.since = match self.since {
+            _ if self.positions.is_empty() => None,
+            None => Some(Instant::now()),
+            since => since,
+        };
+    }
 }
 
 /// Shared between the caller, who knows the positions, the listener, who knows the partitions, and
@@ -49,6 +63,7 @@ impl Commits {
                     .copied()
                     .filter(|(partition, _)| is_known(partition)),
             );
+            pending.note();
         });
     }
 
@@ -67,12 +82,19 @@ impl Commits {
                 let given = pending.given.entry(*partition);
                 given.or_insert(pending.announcements);
             }
+            pending.note();
         });
     }
 
     /// Why the last attempt failed, once.
     pub(super) fn take_failure(&self) -> Option<ConsumeError> {
         self.failure().take()
+    }
+
+    /// For how long nothing was told although there is something to tell.
+    pub(super) fn untold_for(&self) -> Option<Duration> {
+        let since = self.pending.borrow().since;
+        since.map(|since| since.elapsed())
     }
 
     /// Waits until nothing is left to tell. Cancel safe.
@@ -94,12 +116,19 @@ pub(super) struct Committer {
     pub(super) consumer: Arc<Consumer>,
     pub(super) topic: String,
     pub(super) request_timeout: Duration,
+    /// How long a rebalance takes at most.
+    pub(super) rebalance_timeout: Duration,
     pub(super) commits: Commits,
+}
+
+/// krafka goes on as a member under an instance id that another one has by now.
+fn stranded() -> ConsumeError {
+    ConsumeError::Unavailable("the group takes no commits of this member".into())
 }
 
 impl Committer {
     /// Tells the group what is pending, again and again until it is told. Returns when Kafka
-    /// refuses it for good.
+    /// refuses it for good, or when this member is none any more and krafka does not notice.
     pub(super) async fn run(&self) -> ConsumeError {
         let mut pending = self.commits.pending.subscribe();
         let mut incident = Incident::default();
@@ -112,6 +141,7 @@ impl Committer {
                     self.commits.take_failure();
                     continue;
                 }
+                Ok(false) if self.is_stranded() => return stranded(),
                 Ok(false) => incident.failed(),
                 Err(error) if error.is_retriable() => {
                     *self.commits.failure() = Some(error);
@@ -121,6 +151,14 @@ impl Committer {
             };
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Whether no rebalance can be the reason any more.
+    fn is_stranded(&self) -> bool {
+        let limit = self.rebalance_timeout * 2;
+        self.commits
+            .untold_for()
+            .is_some_and(|untold| untold >= limit)
     }
 
     /// Returns whether the group knows; during a rebalance it does not listen.
@@ -145,6 +183,8 @@ impl Committer {
                 pending
                     .positions
                     .retain(|partition, offset| positions.get(partition) != Some(offset));
+                pending.since = None;
+                pending.note();
             });
         }
         Ok(told)

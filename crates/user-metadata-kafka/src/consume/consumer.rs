@@ -6,7 +6,9 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use krafka::consumer::{AutoOffsetReset, Consumer, PartitionAssignmentStrategy};
+use krafka::consumer::{
+    AutoOffsetReset, Consumer, GroupProtocol as Protocol, PartitionAssignmentStrategy,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -17,12 +19,12 @@ use super::login::log_in;
 use super::member::{CLOSE, Member};
 use super::outlet::{Message, Outlet};
 use super::reach::Reaches;
-use super::{ConsumeError, GroupEvent, GroupOptions, PartitionLag};
+use super::{ConsumeError, GroupEvent, GroupOptions, GroupProtocol, PartitionLag};
 use crate::KafkaOptions;
 
 /// How long the members have to answer a rebalance, beside the hand-over. Its task answers within
 /// a second unless the brokers hang.
-const REBALANCE: Duration = Duration::from_secs(60);
+pub(super) const REBALANCE: Duration = Duration::from_secs(60);
 
 /// A member learns of a rebalance from the answer to a heartbeat, however long its session.
 const HEARTBEAT: Duration = Duration::from_secs(3);
@@ -39,8 +41,9 @@ pub struct GroupConsumer {
     messages: mpsc::Receiver<Message>,
     member: JoinHandle<Result<(), ConsumeError>>,
     has_ended: bool,
+    has_left: bool,
     assignment: Vec<u32>,
-    /// How often [`GroupEvent::Assigned`] was taken.
+    /// How often [`GroupEvent::Assigned`] or [`GroupEvent::Left`] was taken.
     announcements: u64,
     /// Per partition the first offset that is not dealt with.
     progress: BTreeMap<u32, u64>,
@@ -72,6 +75,7 @@ impl GroupConsumer {
             request_timeout: kafka.request_timeout(),
             messages,
             has_ended: false,
+            has_left: false,
             assignment: Vec::new(),
             announcements: 0,
             progress: BTreeMap::new(),
@@ -95,8 +99,11 @@ impl GroupConsumer {
         while !self.has_ended {
             match self.messages.recv().await {
                 Some(Message::Event(event)) => {
+                    let is_old = self.has_left && event == GroupEvent::Left;
                     self.note(&event);
-                    return Ok(event);
+                    if !is_old {
+                        return Ok(event);
+                    }
                 }
                 Some(Message::Failed(error)) => {
                     self.has_ended = true;
@@ -121,9 +128,16 @@ impl GroupConsumer {
             }
             GroupEvent::Assigned(partitions) => {
                 self.announcements += 1;
+                self.has_left = false;
                 self.assignment.clone_from(partitions);
                 self.progress
                     .retain(|partition, _| partitions.contains(partition));
+            }
+            GroupEvent::Left => {
+                self.announcements += 1;
+                self.has_left = true;
+                self.assignment.clear();
+                self.progress.clear();
             }
             GroupEvent::OffsetReset { partition, to, .. } => {
                 self.progress.insert(*partition, *to);
@@ -148,6 +162,14 @@ impl GroupConsumer {
         self.progress.extend(positions.iter().copied());
         self.commits.push(positions, self.announcements);
         self.commits.take_failure().map_or(Ok(()), Err)
+    }
+
+    /// For how long the group has not been told positions that it is to be told. A rebalance takes
+    /// seconds, an outage as long as it takes; while commits succeed one after the other it is next
+    /// to nothing.
+    #[must_use]
+    pub fn untold_for(&self) -> Option<Duration> {
+        self.commits.untold_for()
     }
 
     /// The partitions that this member owns, sorted, as the last [`GroupEvent::Assigned`] said.
@@ -210,8 +232,15 @@ pub(super) async fn connect(
 ) -> Result<Consumer, ConsumeError> {
     let client = log_in(kafka).await?;
     let max_batch = i32::try_from(options.max_batch()).unwrap_or(i32::MAX);
-    client
-        .consumer(options.group())
+    let mut builder = client.consumer(options.group());
+    if let Some(id) = options.instance_id() {
+        builder = builder.group_instance_id(id);
+    }
+    builder
+        .group_protocol(match options.protocol() {
+            GroupProtocol::Classic => Protocol::Classic,
+            GroupProtocol::Consumer => Protocol::Consumer,
+        })
         // A position that is refused and one that was never there are told apart in `place`.
         .auto_offset_reset(AutoOffsetReset::None)
         .enable_auto_commit(false)

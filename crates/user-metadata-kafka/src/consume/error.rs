@@ -24,6 +24,14 @@ pub enum ConsumeError {
     /// the cluster.
     #[error("Kafka refuses the consumer")]
     Refused(#[source] BoxError),
+    /// Another process is in the group under the same instance id, or was and its session is not
+    /// over ([`GroupProtocol::Consumer`](crate::GroupProtocol::Consumer) alone: else who comes later
+    /// takes over, and who is there is [`Refused`](Self::Refused)). For a member it is an outage.
+    #[error(
+        "another process is in the group under the same instance id, or was and its session is not \
+         over; give each process an id of its own"
+    )]
+    InstanceInUse,
     /// A batch in the topic is damaged, or packed in a way that is not known. Reading can't pass it
     /// until somebody moves the group's offset behind it.
     #[error("the topic holds a batch that can't be read")]
@@ -34,6 +42,11 @@ pub enum ConsumeError {
 }
 
 impl ConsumeError {
+    /// Whether the member's krafka can't go on, but one that is made anew.
+    pub(super) const fn needs_a_new_member(&self) -> bool {
+        matches!(self, Self::InstanceInUse | Self::Ended)
+    }
+
     /// Whether waiting may help without anybody changing a flag of this process. The one after an
     /// [`Untrusted`](Self::Untrusted) is
     /// [kept in here](crate::KafkaOptions::with_refusal_pause).
@@ -41,7 +54,7 @@ impl ConsumeError {
     pub fn is_retriable(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable(_) | Self::Timeout(_) | Self::Untrusted(_)
+            Self::Unavailable(_) | Self::Timeout(_) | Self::Untrusted(_) | Self::InstanceInUse
         )
     }
 }

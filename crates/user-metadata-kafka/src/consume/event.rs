@@ -22,6 +22,9 @@ pub enum GroupEvent {
     /// This member now owns exactly these partitions, sorted; maybe none. Whatever is in hand of
     /// other partitions belongs to somebody else: drop it.
     Assigned(Vec<u32>),
+    /// This member is none any more, and joins anew: whatever is in hand belongs to somebody else.
+    /// The next [`Assigned`](Self::Assigned) says that it has joined.
+    Left,
     /// These partitions are about to go to another member. Store and commit what is in hand of
     /// them, then call `next` again: that releases them. They go anyway after the handover
     /// timeout, and what is not committed then is read again by the new owner.

@@ -1,7 +1,7 @@
 //! What krafka calls, inside its poll, when the group shares the partitions out anew.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use krafka::consumer::{ConsumerRebalanceListener, TopicPartition};
@@ -29,12 +29,16 @@ impl Listener {
         }
     }
 
+    fn announced(&self) -> MutexGuard<'_, Option<BTreeSet<u32>>> {
+        // No code panics while it holds the lock.
+        self.announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Announces the assignment after `change`, if it is another.
     fn announce(&self, change: impl FnOnce(&mut BTreeSet<u32>)) {
-        let mut announced = self
-            .announced
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut announced = self.announced();
         let mut partitions = announced.clone().unwrap_or_default();
         change(&mut partitions);
         if announced.as_ref() != Some(&partitions) {
@@ -74,7 +78,10 @@ impl ConsumerRebalanceListener for Listener {
     }
 
     async fn on_partitions_lost(&self, _lost: &[TopicPartition]) {
-        self.announce(BTreeSet::clear);
+        let mut announced = self.announced();
+        self.commits.announce(&BTreeSet::new());
+        *announced = None;
+        self.outlet.push(Message::Event(GroupEvent::Left));
     }
 }
 

@@ -74,13 +74,33 @@ impl Member {
     pub(super) async fn log_in_again(mut self, refusal: Refusal) -> Result<Self, ConsumeError> {
         let pause = self.kafka.refusal_pause();
         self.kafka.gate().refused(&refusal, pause).await;
-        let mut error = ConsumeError::Untrusted(refusal);
+        let error = ConsumeError::Untrusted(refusal);
         if self.incident.begin_refusal() {
             self.tell(&error);
         }
+        self.connect_anew(error).await
+    }
+
+    /// Lets go of everything and joins anew, since krafka does not: another member has the instance
+    /// id, or the group takes no commits of this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`log_in_again`](Self::log_in_again).
+    pub(super) async fn start_over(mut self, error: ConsumeError) -> Result<Self, ConsumeError> {
+        self.begin_incident(&error);
+        self.awaits_group = true;
+        self.connect_anew(error).await
+    }
+
+    /// Why it has to is `error`.
+    pub(super) async fn connect_anew(
+        mut self,
+        mut error: ConsumeError,
+    ) -> Result<Self, ConsumeError> {
         // The group gives the partitions to others.
         self.commits.announce(&BTreeSet::new());
-        self.event(GroupEvent::Assigned(Vec::new()));
+        self.event(GroupEvent::Left);
         // krafka's own tasks would go on knocking, at the rate of an outage.
         drop(self.consumer);
         loop {

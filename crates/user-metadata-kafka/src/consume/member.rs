@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::care::{LOOK_EVERY_IN_TROUBLE, Listed};
 use super::classify::{classify, classify_poll};
 use super::commits::{Commits, Committer};
+use super::consumer::REBALANCE;
 use super::incident::Incident;
 use super::outlet::{Message, Outlet};
 use super::reach::Reaches;
@@ -42,6 +43,8 @@ pub(super) struct Member {
     pub(super) look_at: Instant,
     pub(super) list_at: Instant,
     pub(super) paused: bool,
+    /// A broker that answers is not enough: the group has to let this member in.
+    pub(super) awaits_group: bool,
 }
 
 impl Member {
@@ -67,30 +70,35 @@ impl Member {
             look_at: Instant::now(),
             list_at: Instant::now(),
             paused: false,
+            awaits_group: false,
         }
     }
 
     /// Runs until the caller is gone, tells the group what was committed, and leaves it.
     pub(super) async fn run(mut self) -> Result<(), ConsumeError> {
         let told = loop {
-            let told = self.serve().await;
-            let Err(ConsumeError::Untrusted(refusal)) = told else {
-                break told;
+            self = match self.serve().await {
+                Err(ConsumeError::Untrusted(refusal)) => self.log_in_again(refusal).await?,
+                Err(error @ (ConsumeError::InstanceInUse | ConsumeError::Unavailable(_))) => {
+                    self.start_over(error).await?
+                }
+                // It has left, to join anew.
+                Err(error @ ConsumeError::Ended) => self.connect_anew(error).await?,
+                told => break told,
             };
-            self = self.log_in_again(refusal).await?;
         };
         let options = CloseOptions::new().timeout(CLOSE);
         let left = self.consumer.close_with(options).await;
         told.and(left.map_err(classify))
     }
 
-    /// Reads and commits until the caller is gone, or Kafka and this process don't trust each other
-    /// any more.
+    /// Reads and commits until the caller is gone, or everything has to be let go of.
     async fn serve(&mut self) -> Result<(), ConsumeError> {
         let committer = Committer {
             consumer: Arc::clone(&self.consumer),
             topic: self.options.topic().to_owned(),
             request_timeout: self.request_timeout,
+            rebalance_timeout: REBALANCE + self.options.handover_timeout(),
             commits: self.commits.clone(),
         };
         let error = tokio::select! {
@@ -99,6 +107,9 @@ impl Member {
         };
         if let Some(refusal) = self.kafka.refusal(&error) {
             return Err(ConsumeError::Untrusted(refusal));
+        }
+        if error.is_retriable() {
+            return Err(error);
         }
         self.outlet.fail(error).await;
         Ok(())
@@ -111,6 +122,7 @@ impl Member {
                 Ok(false) => {}
                 Err(error) => match self.kafka.refusal(&error) {
                     Some(refusal) => return Err(ConsumeError::Untrusted(refusal)),
+                    None if error.needs_a_new_member() => return Err(error),
                     None if error.is_retriable() => self.failed(&error).await,
                     None => self.outlet.fail(error).await,
                 },
@@ -187,6 +199,11 @@ impl Member {
         self.paused = full;
     }
 
+    async fn has_joined(&self) -> bool {
+        let member = self.consumer.group_metadata().await;
+        member.is_some_and(|member| member.generation_id() > 0)
+    }
+
     pub(super) async fn assignment(&self) -> Vec<i32> {
         let mut topics = self.consumer.assignment().await;
         topics.remove(self.options.topic()).unwrap_or_default()
@@ -205,7 +222,7 @@ impl Member {
         }
     }
 
-    fn begin_incident(&mut self, error: &ConsumeError) {
+    pub(super) fn begin_incident(&mut self, error: &ConsumeError) {
         // Its end is seen by looking.
         self.look_at = self.look_at.min(Instant::now() + LOOK_EVERY_IN_TROUBLE);
         if self.incident.begin() {
@@ -221,6 +238,10 @@ impl Member {
     }
 
     async fn answered(&mut self) {
+        if self.awaits_group && !self.has_joined().await {
+            return;
+        }
+        self.awaits_group = false;
         if self.incident.end() {
             tracing::info!(group = self.options.group(), "reading from Kafka again");
             self.event(GroupEvent::Recovered);

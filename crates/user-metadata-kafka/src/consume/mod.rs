@@ -19,5 +19,5 @@ mod reach;
 pub use consumer::GroupConsumer;
 pub use error::ConsumeError;
 pub use event::{GroupEvent, GroupRecord, PartitionLag};
-pub use options::{ConsumeStart, GroupOptions};
+pub use options::{ConsumeStart, GroupOptions, GroupProtocol};
 pub use range::{PartitionBounds, TopicReader};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::OptionsError;
-use crate::topic::checked_topic;
+use crate::topic::{checked_topic, is_legal};
 
 /// Where a partition starts for which the group has no commit yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,12 +19,28 @@ pub enum ConsumeStart {
     At(i64),
 }
 
+/// How the members of a group agree on who reads what; Kafka's `group.protocol`. All members of a
+/// group use the same, but for the minutes in which they are moved from one to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum GroupProtocol {
+    /// One of the members shares the partitions out, cooperatively: those that stay are read on
+    /// meanwhile. Works with every broker.
+    #[default]
+    Classic,
+    /// The broker shares them out (KIP-848), which needs Kafka 4.0. The session timeout is the
+    /// broker's `group.consumer.session.timeout.ms`, 45 s by default.
+    Consumer,
+}
+
 /// What a member of a consumer group reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupOptions {
     topic: String,
     group: String,
     start: ConsumeStart,
+    protocol: GroupProtocol,
+    instance_id: Option<String>,
     session_timeout: Duration,
     handover_timeout: Duration,
     max_batch: u32,
@@ -45,6 +61,8 @@ impl GroupOptions {
             topic: checked_topic(topic.into())?,
             group,
             start: ConsumeStart::default(),
+            protocol: GroupProtocol::default(),
+            instance_id: None,
             session_timeout: Duration::from_secs(10),
             handover_timeout: Duration::from_secs(5),
             max_batch: 1000,
@@ -58,8 +76,35 @@ impl GroupOptions {
         self
     }
 
+    /// How the group shares out its partitions; default [`GroupProtocol::Classic`].
+    #[must_use]
+    pub fn with_protocol(mut self, protocol: GroupProtocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// Makes this a static member: one that comes back under the same id within the session timeout
+    /// gets its partitions back, and nobody else notices. In return nobody reads them meanwhile,
+    /// also after [`close`](crate::GroupConsumer::close). Each member of a group needs an id of its
+    /// own.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] for an id that Kafka refuses.
+    pub fn with_instance_id(mut self, id: impl Into<String>) -> Result<Self, OptionsError> {
+        let id = id.into();
+        if !is_legal(&id) {
+            return Err(OptionsError::GroupInstanceId(
+                id.escape_default().to_string(),
+            ));
+        }
+        self.instance_id = Some(id);
+        Ok(self)
+    }
+
     /// After how long without a sign of life the group takes this member's partitions away;
-    /// default 10 s. A broker accepts 6 s to 30 min unless configured otherwise.
+    /// default 10 s. A broker accepts 6 s to 30 min unless configured otherwise. With
+    /// [`GroupProtocol::Consumer`] the broker alone decides.
     #[must_use]
     pub fn with_session_timeout(mut self, timeout: Duration) -> Self {
         self.session_timeout = timeout;
@@ -98,6 +143,14 @@ impl GroupOptions {
     #[must_use]
     pub fn start(&self) -> ConsumeStart {
         self.start
+    }
+
+    pub(super) fn protocol(&self) -> GroupProtocol {
+        self.protocol
+    }
+
+    pub(super) fn instance_id(&self) -> Option<&str> {
+        self.instance_id.as_deref()
     }
 
     pub(super) fn session_timeout(&self) -> Duration {

@@ -2,8 +2,12 @@
 
 mod options;
 mod percent;
+mod postgres;
 mod scheme;
 mod sink_url;
 
+pub(crate) use postgres::PostgresUrl;
+#[cfg(feature = "postgres")]
+pub(crate) use postgres::SslMode;
 pub use sink_url::SinkUrl;
 pub(crate) use sink_url::Target;

@@ -1,3 +1,4 @@
+use super::postgres::PostgresUrl;
 use crate::{IpPrivacy, ParseSinkError};
 
 /// A sink that exists, whether or not it is part of this build.
@@ -5,15 +6,22 @@ use crate::{IpPrivacy, ParseSinkError};
 pub(crate) enum Scheme {
     Stdout,
     Sqlite,
+    Postgres,
 }
 
 impl Scheme {
-    const ALL: [Self; 2] = [Self::Stdout, Self::Sqlite];
+    const ALL: [Self; 3] = [Self::Stdout, Self::Sqlite, Self::Postgres];
 
     /// Splits `text` at its first colon.
     pub(super) fn split(text: &str) -> Result<(Self, &str), ParseSinkError> {
         let Some((name, rest)) = text.split_once(':') else {
             return Err(no_scheme("there is no `:` after a scheme".to_owned()));
+        };
+        // As libpq takes it, too.
+        let name = if name == "postgresql" {
+            "postgres"
+        } else {
+            name
         };
         let found = Self::ALL.into_iter().find(|scheme| scheme.name() == name);
         let scheme = found.ok_or_else(|| no_scheme(unknown(name)))?;
@@ -24,6 +32,7 @@ impl Scheme {
         match self {
             Self::Stdout => "stdout",
             Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
         }
     }
 
@@ -31,13 +40,14 @@ impl Scheme {
     pub(super) const fn options(self) -> &'static [&'static str] {
         match self {
             Self::Stdout | Self::Sqlite => &[],
+            Self::Postgres => &PostgresUrl::OPTIONS,
         }
     }
 
     /// How much of an address it gets unless it is told.
     pub(super) const fn ip(self) -> IpPrivacy {
         match self {
-            Self::Stdout | Self::Sqlite => IpPrivacy::Full,
+            Self::Stdout | Self::Sqlite | Self::Postgres => IpPrivacy::Full,
         }
     }
 
@@ -45,6 +55,7 @@ impl Scheme {
         match self {
             Self::Stdout => "`stdout:`",
             Self::Sqlite => "`sqlite:PATH`",
+            Self::Postgres => "`postgres://USER@HOST/DATABASE`",
         }
     }
 }

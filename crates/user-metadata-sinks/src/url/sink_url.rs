@@ -3,6 +3,7 @@ use std::str::FromStr;
 
 use super::options::Options;
 use super::percent;
+use super::postgres::PostgresUrl;
 use super::scheme::Scheme;
 use crate::{BuiltinSink, IpPrivacy, OpenError, ParseSinkError};
 
@@ -33,6 +34,7 @@ pub struct SinkUrl {
 pub(crate) enum Target {
     Stdout,
     Sqlite(PathBuf),
+    Postgres(Box<PostgresUrl>),
 }
 
 impl SinkUrl {
@@ -71,7 +73,7 @@ impl FromStr for SinkUrl {
         Ok(Self {
             name: name.unwrap_or_else(|| scheme.name().to_owned()),
             ip: ip.unwrap_or_else(|| scheme.ip()),
-            target: target(scheme, path)?,
+            target: target(scheme, path, &mut options)?,
         })
     }
 }
@@ -81,7 +83,7 @@ fn name(text: &str) -> Option<String> {
     (!text.is_empty() && text.bytes().all(is_allowed)).then(|| text.to_owned())
 }
 
-fn target(scheme: Scheme, path: &str) -> Result<Target, ParseSinkError> {
+fn target(scheme: Scheme, path: &str, options: &mut Options) -> Result<Target, ParseSinkError> {
     let wrong = |problem| ParseSinkError::Path {
         scheme: scheme.name(),
         problem,
@@ -92,6 +94,9 @@ fn target(scheme: Scheme, path: &str) -> Result<Target, ParseSinkError> {
             "takes no path; write `stdout:`, and options after a `?`",
         )),
         Scheme::Sqlite => file(path).map(Target::Sqlite).map_err(wrong),
+        Scheme::Postgres => {
+            PostgresUrl::read(path, options).map(|url| Target::Postgres(Box::new(url)))
+        }
     }
 }
 

@@ -88,6 +88,108 @@ async fn a_sink_with_nothing_to_do_is_never_stalled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sink_that_hangs_is_stalled_however_often_the_group_is_shared_out_anew() {
+    let mut rig = Rig::start(1);
+    rig.send([(0, 0)]);
+    let _hanging = rig.write().await;
+    for partitions in [vec![0, 1], vec![], vec![0], vec![0, 2], vec![1]] {
+        pass(Duration::from_secs(13)).await;
+        rig.topic.tell(Input::Assigned(partitions));
+    }
+    assert_eq!(
+        not_ready(&rig.status.health()),
+        ["memory: no progress for 65 s"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_of_which_nothing_comes_is_found_while_others_flow() {
+    let mut rig = Rig::start(10);
+    rig.topic.state().reaches = behind();
+    for offset in 0..60 {
+        rig.send([(1, offset)]);
+        rig.write().await.store();
+        assert_eq!(rig.status.health(), ConsumerHealth::Ready, "{offset}");
+        pass(Duration::from_millis(800)).await;
+    }
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(
+        not_ready(&rig.status.health()),
+        ["memory: nothing has come of partition 0 for 61 s, with 4 records to read"]
+    );
+    let sink = rig.sink();
+    let silent: Vec<_> = sink.lags.iter().map(|lag| lag.silent.as_secs()).collect();
+    assert_eq!(silent, [61, 0]);
+    rig.send([(0, 10)]);
+    rig.write().await.store();
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(rig.status.health(), ConsumerHealth::Ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_so_slow_that_nothing_is_asked_for_is_not_called_silent() {
+    let mut rig = Rig::start(1);
+    rig.topic.state().reaches = behind();
+    rig.send((0..10).map(|offset| (1, offset)));
+    for _ in 0..10 {
+        let write = rig.write().await;
+        pass(Duration::from_secs(30)).await;
+        write.store();
+        assert_eq!(rig.status.health(), ConsumerHealth::Ready);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn commits_that_fail_are_no_progress_though_all_is_stored() {
+    let mut rig = Rig::start(1);
+    rig.topic.state().commits_fail = Some("the disk is full");
+    for offset in 0..62 {
+        rig.send([(0, offset)]);
+        rig.write().await.store();
+        pass(Duration::from_secs(1)).await;
+    }
+    let health = rig.status.health();
+    let [stalled, why] = not_ready(&health) else {
+        panic!("{health:?}")
+    };
+    assert!(
+        stalled.starts_with("memory: no progress for 6"),
+        "{stalled}"
+    );
+    assert_eq!(why, "memory: the disk is full");
+    rig.topic.state().commits_fail = None;
+    rig.committed(&[(0, 62)]).await;
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(rig.status.health(), ConsumerHealth::Ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_without_a_partition_is_a_stand_by_and_one_that_left_the_group_is_not() {
+    let rig = Rig::start(1);
+    rig.topic.tell(Input::Assigned(Vec::new()));
+    pass(Duration::from_secs(3_600)).await;
+    assert_eq!(rig.status.health(), ConsumerHealth::Ready);
+    assert_eq!(
+        rig.sink().to_string(),
+        "running; a stand-by: other processes of its group have all partitions; 0 partitions, \
+         0 records behind; 0 events stored"
+    );
+    rig.topic.tell(Input::Left);
+    pass(Duration::from_secs(1)).await;
+    let gone = "no sink has a partition to read";
+    assert_eq!(not_ready(&rig.status.health()), [gone]);
+    pass(Duration::from_secs(60)).await;
+    let health = rig.status.health();
+    assert!(
+        not_ready(&health)[0].starts_with("memory: has not joined its group for 6"),
+        "{health:?}"
+    );
+    rig.topic.tell(Input::Assigned(vec![0]));
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(rig.status.health(), ConsumerHealth::Ready);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_status_reads_as_a_sentence() {
     let mut rig = Rig::start(2);
     assert_eq!(
@@ -102,7 +204,7 @@ async fn the_status_reads_as_a_sentence() {
     rig.send([(0, 0)]);
     rig.send_value(1, Some(b"poison"));
     rig.write().await.store();
-    pass(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(2)).await;
     assert_eq!(
         rig.sink().to_string(),
         "running; 3 partitions, 4 records behind; 1 event stored, 1 dead letter, 5 records lost"
@@ -144,7 +246,7 @@ async fn every_metric_tells_what_happened() {
     for line in [
         "user_metadata_consumer_lag_records{sink=\"memory\",partition=\"0\"} 4",
         "user_metadata_consumer_lag_records{sink=\"memory\",partition=\"1\"} 0",
-        "user_metadata_consumer_lag_seconds{sink=\"memory\"} 0",
+        "user_metadata_consumer_partition_lag_seconds{sink=\"memory\",partition=\"1\"} 0",
         "user_metadata_consumer_lost_total{sink=\"memory\",reason=\"retention\"} 5",
         "user_metadata_consumer_lost_total{sink=\"memory\",reason=\"damage\"} 0",
         "user_metadata_consumer_tombstones_total{sink=\"memory\"} 1",
@@ -160,9 +262,21 @@ async fn every_metric_tells_what_happened() {
             "{line} is not in\n{text}"
         );
     }
+    // What is left in partition 0 is as old as what was stored last, which is a year or more.
+    for gauge in [
+        "user_metadata_consumer_lag_seconds{sink=\"memory\"} ",
+        "user_metadata_consumer_partition_lag_seconds{sink=\"memory\",partition=\"0\"} ",
+    ] {
+        let age = text.lines().find_map(|line| line.strip_prefix(gauge));
+        let age: f64 = age.unwrap().parse().unwrap();
+        assert!(age > 30_000_000.0, "{gauge}{age}");
+    }
     // A partition that is another member's now has no lag here.
     rig.topic.state().reaches.clear();
     pass(Duration::from_secs(1)).await;
-    let line = "user_metadata_consumer_lag_records{sink=\"memory\",partition=\"0\"} 0";
-    assert!(metrics.render().contains(line));
+    let text = metrics.render();
+    for name in ["lag_records", "partition_lag_seconds"] {
+        let line = format!("user_metadata_consumer_{name}{{sink=\"memory\",partition=\"0\"}} 0");
+        assert!(text.contains(&line), "{line} is not in\n{text}");
+    }
 }

@@ -1,0 +1,137 @@
+//! How far a sink is behind in each partition, in records and in time.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+use user_metadata_events::UnixMillis;
+
+use super::source::Reach;
+
+/// The times of a partition's oldest record in each place that one may be in.
+pub(crate) type Oldest = BTreeMap<u32, UnixMillis>;
+
+/// The partitions of this member.
+#[derive(Debug, Default)]
+pub(crate) struct Lags(BTreeMap<u32, Lag>);
+
+/// One partition.
+#[derive(Debug)]
+pub(crate) struct Lag {
+    pub(crate) records: u64,
+    end: u64,
+    /// The time of the oldest record that is not stored. Of one that was not read yet nobody knows
+    /// it: it is younger than the last that was stored, and older than the moment in which the
+    /// partition was first seen to go on.
+    pub(crate) oldest: Option<UnixMillis>,
+    /// Since when the source is asked, there is something, and nothing comes.
+    pub(crate) silent: Option<Instant>,
+}
+
+impl Lags {
+    /// Notes where the partitions stand. `held` has the oldest of what was read and is not stored;
+    /// the source `is_asked` for more.
+    pub(crate) fn look(&mut self, reaches: &[Reach], held: &Oldest, is_asked: bool) {
+        let mut before = std::mem::take(&mut self.0);
+        for reach in reaches {
+            let before = before.remove(&reach.partition);
+            let lag = Lag::after(before, reach, held.get(&reach.partition), is_asked);
+            self.0.insert(reach.partition, lag);
+        }
+    }
+
+    /// Notes that all before an offset of the partition is stored; the last of it is of that `time`.
+    pub(crate) fn stored(&mut self, partition: u32, next_offset: u64, time: UnixMillis) {
+        if let Some(lag) = self.0.get_mut(&partition) {
+            lag.records = lag.end.saturating_sub(next_offset);
+            lag.oldest = (lag.records > 0).then_some(time);
+            lag.silent = None;
+        }
+    }
+
+    /// Forgets the partitions that are another member's now.
+    pub(crate) fn keep(&mut self, partitions: &[u32]) {
+        self.0.retain(|partition, _| partitions.contains(partition));
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Lag)> {
+        self.0.iter().map(|(partition, lag)| (*partition, lag))
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.0.values().map(|lag| lag.records).sum()
+    }
+
+    /// The time of the oldest record of all partitions that is not stored.
+    pub(crate) fn oldest(&self) -> Option<UnixMillis> {
+        self.0.values().filter_map(|lag| lag.oldest).min()
+    }
+}
+
+impl Lag {
+    fn after(
+        before: Option<Self>,
+        reach: &Reach,
+        held: Option<&UnixMillis>,
+        is_asked: bool,
+    ) -> Self {
+        let records = reach.lag_records();
+        let (was_old, was_silent) = before.map_or((None, None), |lag| (lag.oldest, lag.silent));
+        let is_behind = records > 0 || held.is_some();
+        let is_silent = records > 0 && held.is_none() && is_asked;
+        let first_seen = || was_old.unwrap_or_else(|| SystemTime::now().into());
+        Self {
+            records,
+            end: reach.end,
+            oldest: is_behind.then(|| held.copied().unwrap_or_else(first_seen)),
+            silent: is_silent.then(|| was_silent.unwrap_or_else(Instant::now)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reach(end: u64) -> [Reach; 1] {
+        [Reach {
+            partition: 0,
+            position: 0,
+            end,
+        }]
+    }
+
+    fn at(millis: u64) -> UnixMillis {
+        UnixMillis::new(millis).unwrap()
+    }
+
+    #[test]
+    fn what_is_held_has_its_own_time_and_what_is_not_read_that_of_the_last_stored() {
+        let (mut lags, nothing) = (Lags::default(), Oldest::new());
+        lags.look(&reach(9), &Oldest::from([(0, at(5))]), true);
+        assert_eq!(lags.oldest(), Some(at(5)));
+        lags.stored(0, 5, at(8));
+        lags.look(&reach(4), &nothing, true);
+        assert_eq!((lags.records(), lags.oldest()), (4, Some(at(8))));
+        lags.look(&reach(0), &nothing, true);
+        assert_eq!((lags.records(), lags.oldest()), (0, None));
+        // After a pause, however long it was, the next record is new.
+        let before = UnixMillis::from(SystemTime::now());
+        lags.look(&reach(1), &nothing, true);
+        assert!(lags.oldest() >= Some(before), "{lags:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_partition_is_silent_only_while_its_source_is_asked() {
+        let mut lags = Lags::default();
+        let is_silent = |lags: &Lags| lags.iter().any(|(_, lag)| lag.silent.is_some());
+        lags.look(&reach(9), &Oldest::new(), true);
+        assert!(is_silent(&lags));
+        lags.look(&reach(9), &Oldest::new(), false);
+        assert!(!is_silent(&lags), "the sink is busy");
+        lags.look(&reach(9), &Oldest::from([(0, at(5))]), true);
+        assert!(!is_silent(&lags), "it came");
+        lags.look(&reach(0), &Oldest::new(), true);
+        assert!(!is_silent(&lags), "there is nothing");
+    }
+}

@@ -1,0 +1,128 @@
+use tokio_postgres::{Client, Error};
+use user_metadata_consumer::SinkError;
+
+use super::connect::quoted;
+use super::error::sink_error;
+use crate::url::PostgresUrl;
+
+/// What this version writes to.
+const VERSION: i32 = 1;
+const CREATE: &str = include_str!("schema.sql");
+
+/// Held while tables are made or changed. Without it, of processes that start at the same moment
+/// most fail, whatever `if not exists` there is.
+const LOCK: &str = "select pg_advisory_xact_lock(1970106221, 1)";
+
+/// What the URL wants to be otherwise than the database has it.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    schema: Option<String>,
+    keep: Option<u32>,
+    partition: Option<&'static str>,
+    index_ip: bool,
+}
+
+impl Wanted {
+    pub(super) fn of(url: &PostgresUrl) -> Self {
+        Self {
+            schema: url.schema.clone(),
+            keep: url.keep,
+            partition: url.partition,
+            index_ip: url.index_ip,
+        }
+    }
+}
+
+/// From when to when an event may be, in microseconds before and after now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    pub(super) past: i64,
+    pub(super) future: i64,
+}
+
+/// Makes what is missing, and nothing twice, however many start at once.
+pub(super) async fn prepare(client: &mut Client, wanted: &Wanted) -> Result<Window, SinkError> {
+    let failed = |error: Error| sink_error(&error);
+    if !is_ready(client, wanted).await.map_err(failed)? {
+        make(client, wanted).await.map_err(failed)?;
+    }
+    let settings = "select schema_version,
+        (extract(epoch from least(accept_past, keep)) * 1000000)::bigint,
+        (extract(epoch from accept_future) * 1000000)::bigint
+        from settings";
+    let row = client.query_one(settings, &[]).await.map_err(failed)?;
+    let found: i32 = row.get(0);
+    if found > VERSION {
+        return Err(SinkError::fatal(format!(
+            "the database has schema version {found}, and this version of the software knows up to \
+             {VERSION}; use a newer version, or another `?schema=NAME`"
+        )));
+    }
+    Ok(Window {
+        past: row.get(1),
+        future: row.get(2),
+    })
+}
+
+/// Whether there is nothing to be made or set. A user who may only write needs no more than this.
+async fn is_ready(client: &Client, wanted: &Wanted) -> Result<bool, Error> {
+    if !has_schema(client).await? {
+        return Ok(false);
+    }
+    let query = "select ($1::int is null or keep is not distinct from make_interval(days => $1))
+            and ($2::text is null or partition_by = $2)
+            and (not $3::bool or to_regclass('events_ip') is not null)
+        from settings";
+    let days = wanted.days();
+    let row = client
+        .query_one(query, &[&days, &wanted.partition, &wanted.index_ip])
+        .await?;
+    Ok(row.get(0))
+}
+
+/// Whether the tables are there. `settings` may be a table of somebody else.
+async fn has_schema(client: &Client) -> Result<bool, Error> {
+    let query = "select exists (select from information_schema.columns
+        where table_schema = current_schema() and table_name = 'settings'
+            and column_name = 'schema_version')";
+    Ok(client.query_one(query, &[]).await?.get(0))
+}
+
+async fn make(client: &mut Client, wanted: &Wanted) -> Result<(), Error> {
+    let transaction = client.transaction().await?;
+    transaction.batch_execute(LOCK).await?;
+    // An index on a table that has grown takes its time.
+    transaction
+        .batch_execute("set local statement_timeout = 0")
+        .await?;
+    if let Some(schema) = &wanted.schema {
+        let query = "select to_regnamespace($1) is null";
+        if transaction
+            .query_one(query, &[&quoted(schema)])
+            .await?
+            .get(0)
+        {
+            let create = format!("create schema {}", quoted(schema));
+            transaction.batch_execute(&create).await?;
+        }
+    }
+    if !has_schema(transaction.client()).await? {
+        transaction.batch_execute(CREATE).await?;
+    }
+    let set = "update settings set keep = coalesce(make_interval(days => $1::int), keep),
+        partition_by = coalesce($2::text, partition_by)";
+    transaction
+        .execute(set, &[&wanted.days(), &wanted.partition])
+        .await?;
+    if wanted.index_ip {
+        let index = "create index if not exists events_ip on events (ip, timestamp)";
+        transaction.batch_execute(index).await?;
+    }
+    transaction.commit().await
+}
+
+impl Wanted {
+    fn days(&self) -> Option<i32> {
+        self.keep.and_then(|days| days.try_into().ok())
+    }
+}

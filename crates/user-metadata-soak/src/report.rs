@@ -1,0 +1,89 @@
+use std::fmt;
+use std::time::Duration;
+
+use crate::options::Options;
+
+/// What was counted.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Report {
+    /// What was run.
+    pub options: Options,
+    /// Events that Kafka has acknowledged.
+    pub produced: u64,
+    /// Rows of the table.
+    pub rows: u64,
+    /// Different events in them.
+    pub different: u64,
+    /// Events that a process has stored and another had stored before, at least.
+    pub again: u64,
+    /// Dead letters, and records that were gone before they were read.
+    pub not_stored: u64,
+    /// Processes that came, were told to stop, and were killed.
+    pub joined: u32,
+    /// See [`joined`](Self::joined).
+    pub left: u32,
+    /// See [`joined`](Self::joined).
+    pub killed: u32,
+    /// How often a process was told which partitions are its own.
+    pub assignments: u64,
+    /// From the first event to the last row.
+    pub took: Duration,
+}
+
+impl Report {
+    /// Whether every event was stored, and none twice.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        let stored = [self.rows, self.different];
+        stored == [self.produced; 2] && self.not_stored == 0
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            options,
+            produced,
+            rows,
+            different,
+            again,
+            not_stored,
+            ..
+        } = self;
+        let (protocol, partitions) = (options.protocol, options.partitions);
+        let seconds = self.took.as_secs_f64();
+        writeln!(
+            f,
+            "group protocol {protocol}, {partitions} partitions, {seconds:.1} s"
+        )?;
+        let rate = self.produced as f64 / seconds;
+        writeln!(
+            f,
+            "events produced           {produced} ({rate:.0} a second)"
+        )?;
+        writeln!(
+            f,
+            "missing                   {}",
+            produced.saturating_sub(*different)
+        )?;
+        writeln!(
+            f,
+            "stored twice              {}",
+            rows.saturating_sub(*different)
+        )?;
+        writeln!(f, "dead letters, lost        {not_stored}")?;
+        writeln!(f, "delivered again, at least {again}")?;
+        let (joined, left, killed) = (self.joined, self.left, self.killed);
+        writeln!(
+            f,
+            "processes                 {joined} joined, {left} left by SIGTERM, {killed} by SIGKILL"
+        )?;
+        writeln!(f, "assignments               {}", self.assignments)?;
+        f.write_str(if self.is_good() {
+            "none lost, none twice"
+        } else {
+            "NOT GOOD"
+        })
+    }
+}
