@@ -1,10 +1,15 @@
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{
+    Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use user_metadata_cli::{HumanDuration, LogArgs, TopicArgs};
 
+use crate::file::{ConfigFile, Problem};
 use crate::from::From;
 use crate::offsets::Offsets;
 
@@ -21,6 +26,56 @@ pub(crate) struct Args {
     pub(crate) command: Option<Command>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+/// What can't be read.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The command line or the environment, or somebody asks for help.
+    Flags(clap::Error),
+    /// The file.
+    File {
+        problems: Vec<Problem>,
+        /// Whether that is what was asked.
+        is_check: bool,
+    },
+}
+
+impl std::convert::From<clap::Error> for ReadError {
+    fn from(error: clap::Error) -> Self {
+        Self::Flags(error)
+    }
+}
+
+impl Args {
+    /// Reads the command line and the environment, and adds of the file that these name what they
+    /// don't say.
+    pub(crate) fn read(mut words: Vec<OsString>) -> Result<Self, ReadError> {
+        let matches = Self::command().try_get_matches_from(&words)?;
+        let (name, given) = matches.subcommand().unwrap_or(("run", &matches));
+        let Some(path) = given.get_one::<PathBuf>("config") else {
+            return Ok(Self::from_arg_matches(&matches)?);
+        };
+        let file = ConfigFile::read(path).map_err(|problems| ReadError::File {
+            problems,
+            is_check: name == "check-config",
+        })?;
+        let commands = Self::command();
+        let flags = commands.find_subcommand(name).unwrap_or(&commands);
+        words.extend(file.flags(|flag| {
+            let mut flags = flags.get_arguments();
+            let arg = flags.find(|arg| arg.get_long() == Some(flag));
+            let source = arg.and_then(|arg| given.value_source(arg.get_id().as_str()));
+            let is_given = matches!(
+                source,
+                Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+            );
+            // Where a replay begins is another question than where a new group does.
+            let is_other = name == "replay" && flag == "from";
+            arg.is_some() && !is_given && !is_other
+        }));
+        Ok(Self::try_parse_from(words)?)
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,7 @@ use user_metadata_consumer::{BuildError, Consumer, ConsumerBuilder, StartFrom};
 #[cfg(feature = "kafka")]
 use user_metadata_consumer::{GroupProtocol, OptionsError};
 use user_metadata_log::OpenError;
-use user_metadata_sinks::SinkUrl;
+use user_metadata_sinks::{ParseSinkError, SinkUrl};
 
 #[cfg(feature = "kafka")]
 use crate::args::Protocol;
@@ -52,11 +52,9 @@ impl TryFrom<ReadArgs> for Reading {
 
     fn try_from(args: ReadArgs) -> Result<Self, FlagError> {
         let topic = args.topic.check("metadata-consumer")?;
-        let sinks = args.sink.iter().flat_map(|urls| urls.split_whitespace());
-        let sinks = sinks.map(|url| {
-            let parsed = url.parse::<SinkUrl>();
-            parsed.map_err(|error| FlagError::new("sink", error.to_string()))
-        });
+        let sinks = sink_urls(&args.sink).into_iter();
+        let sinks =
+            sinks.map(|sink| sink.map_err(|error| FlagError::new("sink", error.to_string())));
         let builder = read_from(Consumer::builder(), &topic)?
             .topic(topic.spec.name())
             .partitions(topic.spec.partitions())
@@ -72,6 +70,12 @@ impl TryFrom<ReadArgs> for Reading {
             builder,
         })
     }
+}
+
+/// Every sink that is given, or what is wrong with it.
+pub(crate) fn sink_urls(given: &[String]) -> Vec<Result<SinkUrl, ParseSinkError>> {
+    let urls = given.iter().flat_map(|urls| urls.split_whitespace());
+    urls.map(str::parse).collect()
 }
 
 fn read_from(builder: ConsumerBuilder, topic: &Topic) -> Result<ConsumerBuilder, FlagError> {

@@ -2,8 +2,10 @@
 //! signals.
 
 mod args;
+mod check;
 mod config;
 mod count;
+mod file;
 mod from;
 mod health;
 mod offsets;
@@ -14,7 +16,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::Parser as _;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,7 +23,7 @@ use tracing::{info, warn};
 use user_metadata_cli::{Admin, Failure, LogGuard, Recorder, ShutdownSignals, block_on, run};
 use user_metadata_consumer::{Consumer, Summary};
 
-use args::{Args, Command};
+use args::{Args, Command, ReadError};
 use config::Config;
 use health::ReaderHealth;
 use replay::ReplayConfig;
@@ -32,7 +33,11 @@ const LAST_BATCHES: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     run("metadata-consumer", || {
-        let args = Args::parse();
+        let args = match Args::read(std::env::args_os().collect()) {
+            Ok(args) => args,
+            Err(ReadError::Flags(error)) => error.exit(),
+            Err(ReadError::File { problems, is_check }) => return check::file(&problems, is_check),
+        };
         match args.command.unwrap_or(Command::Run(args.run)) {
             Command::Run(args) => {
                 let log = args.read.log;
@@ -48,7 +53,10 @@ fn main() -> ExitCode {
                 let _log = log.start()?;
                 block_on(replay::replay(config))
             }
-            Command::CheckConfig(_) => Ok(()),
+            Command::CheckConfig(args) => {
+                let _log = args.read.log.start()?;
+                block_on(check::check(args))
+            }
         }
     })
 }

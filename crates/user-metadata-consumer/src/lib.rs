@@ -37,7 +37,7 @@ pub use topic_writer::TopicWriter;
 
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 pub use consumer::{
-    BuildError, ConsumeError, Consumer, ConsumerBuilder, SinkSummary, StartFrom, Summary,
+    BuildError, Check, ConsumeError, Consumer, ConsumerBuilder, SinkSummary, StartFrom, Summary,
 };
 #[cfg(feature = "embedded")]
 pub use embedded::LogTopicWriter;

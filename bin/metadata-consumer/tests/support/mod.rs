@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::num::{NonZeroU16, NonZeroU32};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
@@ -41,8 +42,10 @@ impl Topic {
     }
 
     pub(crate) fn on_kafka(brokers: String) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let now = UnixMillis::from(SystemTime::now()).as_u64();
-        let name = format!("replay-{now}-{}", std::process::id());
+        let name = format!("replay-{now}-{}-{count}", std::process::id());
         Self::new(name, Some(brokers))
     }
 

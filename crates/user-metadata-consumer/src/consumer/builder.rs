@@ -33,11 +33,11 @@ const MAX_EVENTS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 /// What a [`Consumer`] reads, and the sinks that it writes to.
 #[must_use]
 pub struct ConsumerBuilder {
-    carrier: Option<Carrier>,
-    topic: String,
-    partitions: NonZeroU32,
-    replication_factor: NonZeroU16,
-    group: String,
+    pub(super) carrier: Option<Carrier>,
+    pub(super) topic: String,
+    pub(super) partitions: NonZeroU32,
+    pub(super) replication_factor: NonZeroU16,
+    pub(super) group: String,
     start_from: StartFrom,
     limits: BatchLimits,
     #[cfg(feature = "kafka")]

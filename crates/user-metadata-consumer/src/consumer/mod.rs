@@ -1,6 +1,7 @@
 //! The consumer: which sinks run and what they read.
 
 mod builder;
+mod check;
 mod error;
 mod feed;
 mod start;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 pub use builder::{ConsumerBuilder, StartFrom};
+pub use check::Check;
 pub use error::{BuildError, ConsumeError};
 pub(crate) use feed::{Carrier, Feed, Reading};
 pub(crate) use start::Start;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use krafka::admin::{
-    AdminClient, AlterConsumerGroupOffsetsOptions, ListConsumerGroupOffsetsOptions,
-    ListTopicsOptions, TopicPartition,
+    AdminClient, AlterConsumerGroupOffsetsOptions, CreateTopicsOptions,
+    ListConsumerGroupOffsetsOptions, ListTopicsOptions, NewTopic, TopicPartition,
 };
 use krafka::consumer::{AutoOffsetReset, Consumer};
 use krafka::error::KrafkaError;
@@ -17,8 +17,8 @@ use super::login::log_in;
 use super::member::to_group_record;
 use super::place::EARLIEST;
 use super::{ConsumeError, GroupRecord, care::LATEST};
-use crate::KafkaOptions;
 use crate::topic::checked_topic;
+use crate::{KafkaOptions, TopicSpec};
 
 /// How long one poll may wait for records.
 const POLL: Duration = Duration::from_secs(1);
@@ -114,6 +114,35 @@ impl TopicReader {
             }
         });
         Ok(Some(bounds.collect()))
+    }
+
+    /// The partitions of a topic, whichever; `None` where it is not there and could be made so, which
+    /// asking does not do.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`], within the request timeout for each question;
+    /// [`Refused`](ConsumeError::Refused) where it could not be made.
+    pub async fn find(&self, topic: &TopicSpec) -> Result<Option<u32>, ConsumeError> {
+        let options = ListTopicsOptions::default();
+        let topics = deadline(self.request_timeout, self.admin.list_topics(options)).await?;
+        if topics.iter().any(|name| name == topic.name()) {
+            let metadata = self.consumer.fetch_metadata(Some(topic.name()));
+            let metadata = deadline(self.request_timeout, metadata).await?;
+            let listed = metadata.topics.first();
+            let count = listed.map_or(0, |listed| listed.partition_count());
+            return Ok(u32::try_from(count).ok());
+        }
+        let partitions = i32::try_from(topic.partitions().get()).unwrap_or(i32::MAX);
+        let copies = i16::try_from(topic.replication_factor().get()).unwrap_or(i16::MAX);
+        let topic = NewTopic::new(topic.name(), partitions, copies).map_err(classify)?;
+        let options = CreateTopicsOptions::default().validate_only(true);
+        let answers = self.admin.create_topics([topic], options);
+        let answers = deadline(self.request_timeout, answers).await?;
+        for answer in answers.into_values() {
+            answer.map_err(|error| ConsumeError::Refused(error.into()))?;
+        }
+        Ok(None)
     }
 
     /// The offset of the first record of `time` (ms since the Unix epoch) or later in each
