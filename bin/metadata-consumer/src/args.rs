@@ -39,7 +39,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Group)]
 pub(crate) struct RunArgs {
-    /// Where events go: `stdout:`, `sqlite:PATH` (repeat, or separate by spaces); options follow as
+    /// Where events go: `stdout:`, `sqlite:PATH`, `redis://HOST` (repeat, or separate by spaces); options follow as
     /// `?name=…&ip=full|truncate|none`
     #[arg(
         long,

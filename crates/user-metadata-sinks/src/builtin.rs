@@ -13,6 +13,8 @@ enum Opened {
     Stdout(crate::NdjsonSink),
     #[cfg(feature = "sqlite")]
     Sqlite(crate::SqliteSink),
+    #[cfg(feature = "redis")]
+    Redis(Box<crate::RedisSink>),
 }
 
 impl BuiltinSink {
@@ -24,10 +26,16 @@ impl BuiltinSink {
                 .map_err(OpenError::Start),
             #[cfg(feature = "sqlite")]
             Target::Sqlite(path) => crate::SqliteSink::open(path).map(Opened::Sqlite),
+            #[cfg(feature = "redis")]
+            Target::Redis(config) => crate::RedisSink::open(config)
+                .map(Box::new)
+                .map(Opened::Redis),
             #[cfg(not(feature = "stdout"))]
             Target::Stdout => Err(OpenError::NotBuiltIn { scheme: "stdout" }),
             #[cfg(not(feature = "sqlite"))]
             Target::Sqlite(_) => Err(OpenError::NotBuiltIn { scheme: "sqlite" }),
+            #[cfg(not(feature = "redis"))]
+            Target::Redis => Err(OpenError::NotBuiltIn { scheme: "redis" }),
         };
         opened.map(|opened| Self(IpFilter::new(ip, opened)))
     }
@@ -44,7 +52,7 @@ impl Sink for BuiltinSink {
 }
 
 #[cfg_attr(
-    not(any(feature = "stdout", feature = "sqlite")),
+    not(any(feature = "stdout", feature = "sqlite", feature = "redis")),
     allow(unused_variables, reason = "there is no sink to write to")
 )]
 impl Sink for Opened {
@@ -54,6 +62,8 @@ impl Sink for Opened {
             Self::Stdout(ref mut sink) => sink.prepare().await,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(ref mut sink) => sink.prepare().await,
+            #[cfg(feature = "redis")]
+            Self::Redis(ref mut sink) => sink.prepare().await,
         }
     }
 
@@ -63,6 +73,8 @@ impl Sink for Opened {
             Self::Stdout(ref mut sink) => sink.write(batch).await,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(ref mut sink) => sink.write(batch).await,
+            #[cfg(feature = "redis")]
+            Self::Redis(ref mut sink) => sink.write(batch).await,
         }
     }
 }

@@ -2,12 +2,16 @@
 
 mod builtin;
 mod error;
+#[cfg(feature = "redis")]
+mod fence;
 mod ip;
 #[cfg(feature = "stdout")]
 mod ndjson;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the sinks that log in come next")
+    not(feature = "redis"),
+    allow(dead_code, reason = "only some sinks log in")
 )]
 mod secret;
 #[cfg(feature = "sqlite")]
@@ -16,6 +20,8 @@ mod url;
 #[cfg(any(feature = "stdout", feature = "sqlite"))]
 mod worker;
 
+#[cfg(feature = "redis")]
+pub use crate::redis::{Facet, Latest, Online, Presence, PresenceError, RedisSink};
 pub use builtin::BuiltinSink;
 pub use error::{OpenError, ParseSinkError};
 pub use ip::{IpFilter, IpPrivacy};

@@ -5,5 +5,6 @@ mod percent;
 mod scheme;
 mod sink_url;
 
+pub(crate) use options::Options;
 pub use sink_url::SinkUrl;
 pub(crate) use sink_url::Target;

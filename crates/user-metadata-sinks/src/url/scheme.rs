@@ -5,10 +5,12 @@ use crate::{IpPrivacy, ParseSinkError};
 pub(crate) enum Scheme {
     Stdout,
     Sqlite,
+    Redis,
+    Rediss,
 }
 
 impl Scheme {
-    const ALL: [Self; 2] = [Self::Stdout, Self::Sqlite];
+    const ALL: [Self; 4] = [Self::Stdout, Self::Sqlite, Self::Redis, Self::Rediss];
 
     /// Splits `text` at its first colon.
     pub(super) fn split(text: &str) -> Result<(Self, &str), ParseSinkError> {
@@ -24,6 +26,16 @@ impl Scheme {
         match self {
             Self::Stdout => "stdout",
             Self::Sqlite => "sqlite",
+            Self::Redis => "redis",
+            Self::Rediss => "rediss",
+        }
+    }
+
+    /// What a sink is named that is given no name: with and without TLS it is the same sink.
+    pub(super) const fn default_name(self) -> &'static str {
+        match self {
+            Self::Rediss => "redis",
+            scheme => scheme.name(),
         }
     }
 
@@ -31,13 +43,16 @@ impl Scheme {
     pub(super) const fn options(self) -> &'static [&'static str] {
         match self {
             Self::Stdout | Self::Sqlite => &[],
+            Self::Redis | Self::Rediss => {
+                &["password-file", "ca", "prefix", "ttl", "window", "day-ttl"]
+            }
         }
     }
 
     /// How much of an address it gets unless it is told.
     pub(super) const fn ip(self) -> IpPrivacy {
         match self {
-            Self::Stdout | Self::Sqlite => IpPrivacy::Full,
+            Self::Stdout | Self::Sqlite | Self::Redis | Self::Rediss => IpPrivacy::Full,
         }
     }
 
@@ -45,6 +60,8 @@ impl Scheme {
         match self {
             Self::Stdout => "`stdout:`",
             Self::Sqlite => "`sqlite:PATH`",
+            Self::Redis => "`redis://HOST`",
+            Self::Rediss => "`rediss://HOST`",
         }
     }
 }

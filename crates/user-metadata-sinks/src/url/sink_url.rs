@@ -33,6 +33,10 @@ pub struct SinkUrl {
 pub(crate) enum Target {
     Stdout,
     Sqlite(PathBuf),
+    #[cfg(feature = "redis")]
+    Redis(Box<crate::redis::RedisConfig>),
+    #[cfg(not(feature = "redis"))]
+    Redis,
 }
 
 impl SinkUrl {
@@ -40,6 +44,15 @@ impl SinkUrl {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where Redis is, if it is that.
+    #[cfg(feature = "redis")]
+    pub(crate) fn redis(&self) -> Option<&crate::redis::RedisConfig> {
+        match &self.target {
+            Target::Redis(config) => Some(config),
+            _ => None,
+        }
     }
 
     /// Opens the sink, and makes what has to be there. Blocks for some milliseconds; seconds, where
@@ -69,9 +82,9 @@ impl FromStr for SinkUrl {
             value.parse().ok()
         })?;
         Ok(Self {
-            name: name.unwrap_or_else(|| scheme.name().to_owned()),
+            name: name.unwrap_or_else(|| scheme.default_name().to_owned()),
             ip: ip.unwrap_or_else(|| scheme.ip()),
-            target: target(scheme, path)?,
+            target: target(scheme, path, &mut options)?,
         })
     }
 }
@@ -81,7 +94,11 @@ fn name(text: &str) -> Option<String> {
     (!text.is_empty() && text.bytes().all(is_allowed)).then(|| text.to_owned())
 }
 
-fn target(scheme: Scheme, path: &str) -> Result<Target, ParseSinkError> {
+#[cfg_attr(
+    not(feature = "redis"),
+    expect(unused_variables, reason = "no other sink has options of its own")
+)]
+fn target(scheme: Scheme, path: &str, options: &mut Options) -> Result<Target, ParseSinkError> {
     let wrong = |problem| ParseSinkError::Path {
         scheme: scheme.name(),
         problem,
@@ -92,6 +109,13 @@ fn target(scheme: Scheme, path: &str) -> Result<Target, ParseSinkError> {
             "takes no path; write `stdout:`, and options after a `?`",
         )),
         Scheme::Sqlite => file(path).map(Target::Sqlite).map_err(wrong),
+        #[cfg(feature = "redis")]
+        Scheme::Redis | Scheme::Rediss => {
+            let config = crate::redis::RedisConfig::parse(scheme.name(), path, options)?;
+            Ok(Target::Redis(Box::new(config)))
+        }
+        #[cfg(not(feature = "redis"))]
+        Scheme::Redis | Scheme::Rediss => Ok(Target::Redis),
     }
 }
 
