@@ -15,6 +15,8 @@ enum Opened {
     Sqlite(crate::SqliteSink),
     #[cfg(feature = "redis")]
     Redis(Box<crate::RedisSink>),
+    #[cfg(feature = "mongodb")]
+    Mongo(Box<crate::MongoSink>),
 }
 
 impl BuiltinSink {
@@ -30,12 +32,18 @@ impl BuiltinSink {
             Target::Redis(config) => crate::RedisSink::open(config)
                 .map(Box::new)
                 .map(Opened::Redis),
+            #[cfg(feature = "mongodb")]
+            Target::Mongo(config) => crate::MongoSink::open(config)
+                .map(Box::new)
+                .map(Opened::Mongo),
             #[cfg(not(feature = "stdout"))]
             Target::Stdout => Err(OpenError::NotBuiltIn { scheme: "stdout" }),
             #[cfg(not(feature = "sqlite"))]
             Target::Sqlite(_) => Err(OpenError::NotBuiltIn { scheme: "sqlite" }),
             #[cfg(not(feature = "redis"))]
             Target::Redis => Err(OpenError::NotBuiltIn { scheme: "redis" }),
+            #[cfg(not(feature = "mongodb"))]
+            Target::Mongo => Err(OpenError::NotBuiltIn { scheme: "mongodb" }),
         };
         opened.map(|opened| Self(IpFilter::new(ip, opened)))
     }
@@ -52,7 +60,12 @@ impl Sink for BuiltinSink {
 }
 
 #[cfg_attr(
-    not(any(feature = "stdout", feature = "sqlite", feature = "redis")),
+    not(any(
+        feature = "stdout",
+        feature = "sqlite",
+        feature = "redis",
+        feature = "mongodb"
+    )),
     allow(unused_variables, reason = "there is no sink to write to")
 )]
 impl Sink for Opened {
@@ -64,6 +77,8 @@ impl Sink for Opened {
             Self::Sqlite(ref mut sink) => sink.prepare().await,
             #[cfg(feature = "redis")]
             Self::Redis(ref mut sink) => sink.prepare().await,
+            #[cfg(feature = "mongodb")]
+            Self::Mongo(ref mut sink) => sink.prepare().await,
         }
     }
 
@@ -75,6 +90,8 @@ impl Sink for Opened {
             Self::Sqlite(ref mut sink) => sink.write(batch).await,
             #[cfg(feature = "redis")]
             Self::Redis(ref mut sink) => sink.write(batch).await,
+            #[cfg(feature = "mongodb")]
+            Self::Mongo(ref mut sink) => sink.write(batch).await,
         }
     }
 }

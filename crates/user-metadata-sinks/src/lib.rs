@@ -2,15 +2,17 @@
 
 mod builtin;
 mod error;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", feature = "mongodb"))]
 mod fence;
 mod ip;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 #[cfg(feature = "stdout")]
 mod ndjson;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg_attr(
-    not(feature = "redis"),
+    not(any(feature = "redis", feature = "mongodb")),
     allow(dead_code, reason = "only some sinks log in")
 )]
 mod secret;
@@ -20,6 +22,8 @@ mod url;
 #[cfg(any(feature = "stdout", feature = "sqlite"))]
 mod worker;
 
+#[cfg(feature = "mongodb")]
+pub use crate::mongodb::MongoSink;
 #[cfg(feature = "redis")]
 pub use crate::redis::{Facet, Latest, Online, Presence, PresenceError, RedisSink};
 pub use builtin::BuiltinSink;

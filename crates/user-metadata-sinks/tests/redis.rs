@@ -241,6 +241,14 @@ async fn what_may_pass_is_waited_for_and_what_may_not_is_fatal() {
     .unwrap();
     let reader = url.replace("//", "//reader:pw@");
     assert!(!is_unavailable(&reader).await, "may not write");
+    let writer = "on >pw ~um:* +watch +multi +exec +hmget +hget +hset +hincrby +zadd \
+                  +zremrangebyscore +expire +pexpire +del";
+    let mut user = vec!["ACL", "SETUSER", "writer"];
+    user.extend(writer.split_whitespace());
+    assert_eq!(cli(&url, &user).unwrap(), ["OK"]);
+    let mut sink = open(&url.replace("//", "//writer:pw@"));
+    sink.prepare().await.unwrap();
+    write(&mut sink, &[at(0, 0, of_user("a"))]).await;
     server.freeze();
     let started = std::time::Instant::now();
     assert!(is_unavailable(&url).await, "frozen");

@@ -7,10 +7,17 @@ pub(crate) enum Scheme {
     Sqlite,
     Redis,
     Rediss,
+    Mongodb,
 }
 
 impl Scheme {
-    const ALL: [Self; 4] = [Self::Stdout, Self::Sqlite, Self::Redis, Self::Rediss];
+    const ALL: [Self; 5] = [
+        Self::Stdout,
+        Self::Sqlite,
+        Self::Redis,
+        Self::Rediss,
+        Self::Mongodb,
+    ];
 
     /// Splits `text` at its first colon.
     pub(super) fn split(text: &str) -> Result<(Self, &str), ParseSinkError> {
@@ -28,6 +35,7 @@ impl Scheme {
             Self::Sqlite => "sqlite",
             Self::Redis => "redis",
             Self::Rediss => "rediss",
+            Self::Mongodb => "mongodb",
         }
     }
 
@@ -46,13 +54,25 @@ impl Scheme {
             Self::Redis | Self::Rediss => {
                 &["password-file", "ca", "prefix", "ttl", "window", "day-ttl"]
             }
+            Self::Mongodb => &[
+                "password-file",
+                "keep",
+                "authSource",
+                "authMechanism",
+                "replicaSet",
+                "directConnection",
+                "tls",
+                "tlsCAFile",
+            ],
         }
     }
 
     /// How much of an address it gets unless it is told.
     pub(super) const fn ip(self) -> IpPrivacy {
         match self {
-            Self::Stdout | Self::Sqlite | Self::Redis | Self::Rediss => IpPrivacy::Full,
+            Self::Stdout | Self::Sqlite | Self::Redis | Self::Rediss | Self::Mongodb => {
+                IpPrivacy::Full
+            }
         }
     }
 
@@ -62,6 +82,7 @@ impl Scheme {
             Self::Sqlite => "`sqlite:PATH`",
             Self::Redis => "`redis://HOST`",
             Self::Rediss => "`rediss://HOST`",
+            Self::Mongodb => "`mongodb://HOST/DB`",
         }
     }
 }

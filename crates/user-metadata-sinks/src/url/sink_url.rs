@@ -37,6 +37,10 @@ pub(crate) enum Target {
     Redis(Box<crate::redis::RedisConfig>),
     #[cfg(not(feature = "redis"))]
     Redis,
+    #[cfg(feature = "mongodb")]
+    Mongo(Box<crate::mongodb::MongoConfig>),
+    #[cfg(not(feature = "mongodb"))]
+    Mongo,
 }
 
 impl SinkUrl {
@@ -95,7 +99,7 @@ fn name(text: &str) -> Option<String> {
 }
 
 #[cfg_attr(
-    not(feature = "redis"),
+    not(any(feature = "redis", feature = "mongodb")),
     expect(unused_variables, reason = "no other sink has options of its own")
 )]
 fn target(scheme: Scheme, path: &str, options: &mut Options) -> Result<Target, ParseSinkError> {
@@ -116,6 +120,13 @@ fn target(scheme: Scheme, path: &str, options: &mut Options) -> Result<Target, P
         }
         #[cfg(not(feature = "redis"))]
         Scheme::Redis | Scheme::Rediss => Ok(Target::Redis),
+        #[cfg(feature = "mongodb")]
+        Scheme::Mongodb => {
+            let config = crate::mongodb::MongoConfig::parse(path, options)?;
+            Ok(Target::Mongo(Box::new(config)))
+        }
+        #[cfg(not(feature = "mongodb"))]
+        Scheme::Mongodb => Ok(Target::Mongo),
     }
 }
 

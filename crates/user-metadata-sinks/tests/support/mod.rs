@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 #![allow(missing_docs, clippy::unwrap_used, reason = "helpers of tests")]
 
+#[cfg(feature = "mongodb")]
+pub(crate) mod mongodb;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
