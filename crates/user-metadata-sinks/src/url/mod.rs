@@ -6,6 +6,7 @@ mod postgres;
 mod scheme;
 mod sink_url;
 
+pub(crate) use options::Options;
 #[cfg(feature = "postgres")]
 pub(crate) use postgres::{PostgresUrl, SslMode};
 pub use sink_url::SinkUrl;
