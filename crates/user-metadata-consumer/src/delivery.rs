@@ -25,6 +25,49 @@ impl Delivery {
             position,
         }
     }
+
+    /// The `traceparent` of the upgrade that the event came with, if there is one and it is valid
+    /// by [W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header): for a sink
+    /// that goes on with the trace.
+    ///
+    /// ```
+    /// # use user_metadata_consumer::{Delivery, UserMetadataEvent};
+    /// fn trace_id(delivery: &Delivery) -> Option<&str> {
+    ///     // 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+    ///     delivery.traceparent()?.split('-').nth(1)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        let headers = self.record.headers.iter();
+        let mut values = headers.filter(|(name, _)| name == "traceparent");
+        // As in HTTP, of two nobody knows which one is meant.
+        let (Some((_, value)), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        let value = std::str::from_utf8(value).ok()?;
+        is_traceparent(value).then_some(value)
+    }
+}
+
+/// Whether it is `VERSION-TRACE_ID-PARENT_ID-FLAGS`. A version of the future may have more behind a
+/// dash.
+fn is_traceparent(value: &str) -> bool {
+    let is_hex = |part: &str, length: usize| {
+        let mut digits = part.bytes();
+        part.len() == length && digits.all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_id =
+        |part: &str, length| is_hex(part, length) && part.bytes().any(|digit| digit != b'0');
+    let mut parts = value.splitn(5, '-');
+    let mut next = || parts.next().unwrap_or_default();
+    let (version, trace, parent, flags) = (next(), next(), next(), next());
+    is_hex(version, 2)
+        && version != "ff"
+        && is_id(trace, 32)
+        && is_id(parent, 16)
+        && is_hex(flags, 2)
+        && (version != "00" || parts.next().is_none())
 }
 
 /// The place of a record.
@@ -42,5 +85,63 @@ pub struct Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}[{}]@{}", self.topic, self.partition, self.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use user_metadata_events::UnixMillis;
+
+    const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn delivery(traceparents: &[&str]) -> Delivery {
+        let value = include_bytes!("conformance/bare.json");
+        let headers = traceparents.iter();
+        let record = Record {
+            key: None,
+            value: Some(value.to_vec()),
+            headers: headers
+                .map(|value| ("traceparent".to_owned(), value.as_bytes().to_vec()))
+                .collect(),
+            timestamp: UnixMillis::EPOCH,
+        };
+        let position = Position {
+            topic: Arc::from("user-metadata"),
+            partition: 0,
+            offset: 0,
+        };
+        let event = UserMetadataEvent::decode(Some(value)).unwrap();
+        Delivery::new(event, record, position)
+    }
+
+    #[test]
+    fn a_sink_gets_the_traceparent_of_the_record() {
+        assert_eq!(delivery(&[VALID]).traceparent(), Some(VALID));
+        let of_the_future = format!("{}-what-ever", VALID.replacen("00", "cc", 1));
+        assert_eq!(
+            delivery(&[&of_the_future]).traceparent(),
+            Some(&*of_the_future)
+        );
+    }
+
+    #[test]
+    fn what_is_no_traceparent_is_none() {
+        assert_eq!(delivery(&[]).traceparent(), None);
+        assert_eq!(delivery(&[VALID, VALID]).traceparent(), None);
+        for wrong in [
+            "",
+            "00",
+            &VALID.to_uppercase(),
+            &VALID[..54],
+            &format!("{VALID}-01"),
+            &VALID.replacen("00", "ff", 1),
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-011",
+            "00-4bf92f3577b34da6a3ce929d0e0e473\u{e9}-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(delivery(&[wrong]).traceparent(), None, "{wrong}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use user_metadata_consumer::conformance::{Fault, StoredEvent, Subject, Violation, check};
 use user_metadata_consumer::{BoxError, Delivery, Rejection, Sink, SinkError};
@@ -30,13 +31,27 @@ enum Flaw {
     SaysOkWhileAway,
     GivesUpWhileAway,
     NeverReturns,
+    ForgetsAllAfterABadOne,
+    RejectsTheWholeBatch,
+    PassesOverABatchOfBadOnes,
+    CutsWhatIsLarge,
+    TakesBegunForDone,
+    TakesBegunForDoneAfterACrash,
+    RemembersTheLastBatchAlone,
+    GivesUpTheSecondTime,
+    Blocks,
 }
 
 #[derive(Debug, Default)]
 struct Target {
     stored: Vec<UserMetadataEvent>,
     ids: HashSet<EventId>,
+    /// Those that a batch held of which a write has begun.
+    begun: HashSet<EventId>,
     is_away: bool,
+    /// How often it went away.
+    outages: usize,
+    held_up_until: Option<Instant>,
 }
 
 type Shared = Arc<Mutex<Target>>;
@@ -48,7 +63,16 @@ struct MemorySink {
     /// What was promised and is not stored yet.
     promised: VecDeque<UserMetadataEvent>,
     is_half_done: bool,
+    begun: HashSet<EventId>,
+    is_new: bool,
 }
+
+/// What the target can't take.
+fn is_bad(event: &UserMetadataEvent) -> bool {
+    is_too_long(event) || event.username == BAD
+}
+
+const BAD: &str = "bad";
 
 fn is_too_long(event: &UserMetadataEvent) -> bool {
     event.username.chars().count() > 200
@@ -59,6 +83,9 @@ impl MemorySink {
         let mut event = event.clone();
         if self.flaw == Flaw::CutsText {
             event.session_id = event.session_id.chars().take(100).collect();
+        }
+        if self.flaw == Flaw::CutsWhatIsLarge && event.extra.len() > 1_000 {
+            event.extra.clear();
         }
         let mut target = self.target.lock().unwrap();
         let is_known = match self.flaw {
@@ -93,7 +120,17 @@ impl MemorySink {
         };
         let too_much = |index: usize| self.flaw == Flaw::RejectsTooMuch && index == 3;
         let events = batch.iter().enumerate();
-        let bad = events.filter(|(at, delivery)| is_too_long(&delivery.event) || too_much(*at));
+        let mut bad: Vec<_> = events
+            .filter(|(at, delivery)| is_bad(&delivery.event) || too_much(*at))
+            .collect();
+        let is_spoiled = |(_, delivery): &(usize, &Delivery)| delivery.event.username == BAD;
+        let spoiled = bad.iter().filter(|bad| is_spoiled(bad)).count();
+        match self.flaw {
+            Flaw::RejectsTheWholeBatch if spoiled > 0 => bad = batch.iter().enumerate().collect(),
+            Flaw::PassesOverABatchOfBadOnes if spoiled == batch.len() => bad.clear(),
+            _ => {}
+        }
+        let bad = bad.into_iter();
         bad.map(|(at, _)| Rejection::new(index(at), reason))
             .collect()
     }
@@ -102,6 +139,9 @@ impl MemorySink {
     async fn fail(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         match self.flaw {
             Flaw::SaysOkWhileAway => Ok(Vec::new()),
+            Flaw::GivesUpTheSecondTime if self.target.lock().unwrap().outages > 2 => {
+                Err(SinkError::fatal("connection refused again"))
+            }
             Flaw::GivesUpWhileAway => Err(SinkError::fatal("connection refused")),
             Flaw::NeverReturns => std::future::pending().await,
             Flaw::StoresHalfAndForgetsTheRest => {
@@ -116,6 +156,39 @@ impl MemorySink {
     }
 }
 
+impl MemorySink {
+    /// Waits for the target, as a sink does that has a connection. What it notes meanwhile is gone
+    /// after the wait, and stays where the wait is cut off.
+    async fn begin(&mut self, batch: &[Delivery]) {
+        let ids = || batch.iter().map(|delivery| delivery.event.id).collect();
+        let noted = std::mem::replace(&mut self.begun, ids());
+        let (noted_there, held_up_until) = {
+            let mut target = self.target.lock().unwrap();
+            let noted_there = std::mem::replace(&mut target.begun, ids());
+            (noted_there, target.held_up_until.take())
+        };
+        if let Some(until) = held_up_until
+            && self.flaw == Flaw::Blocks
+        {
+            while let Some(left) = until.checked_duration_since(Instant::now()) {
+                std::thread::park_timeout(left);
+            }
+        }
+        tokio::task::yield_now().await;
+        self.begun = noted;
+        self.target.lock().unwrap().begun = noted_there;
+    }
+
+    fn end(&mut self, batch: &[Delivery]) {
+        self.begun.clear();
+        let mut target = self.target.lock().unwrap();
+        target.begun.clear();
+        if self.flaw == Flaw::RemembersTheLastBatchAlone {
+            target.ids = batch.iter().map(|delivery| delivery.event.id).collect();
+        }
+    }
+}
+
 impl Sink for MemorySink {
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         let is_away = self.target.lock().unwrap().is_away;
@@ -125,10 +198,12 @@ impl Sink for MemorySink {
         if std::mem::take(&mut self.is_half_done) {
             return Ok(Vec::new());
         }
+        let is_first = std::mem::take(&mut self.is_new);
+        self.begin(batch).await;
         let rejections = self.reject(batch);
         let stores_all = self.flaw == Flaw::RejectsAndStores;
         let mut events: Vec<_> = batch.iter().map(|delivery| &delivery.event).collect();
-        events.retain(|event| stores_all || !is_too_long(event));
+        events.retain(|event| stores_all || !is_bad(event));
         match self.flaw {
             Flaw::DropsTheLast => drop(events.pop()),
             Flaw::DropsTheLastOfMany if events.len() > 1_000 => drop(events.pop()),
@@ -140,11 +215,21 @@ impl Sink for MemorySink {
                     self.store(&event);
                 }
             }
+            Flaw::ForgetsAllAfterABadOne => {
+                let bad = batch.iter().position(|bad| bad.event.username == BAD);
+                events.truncate(bad.unwrap_or(events.len()));
+            }
+            Flaw::TakesBegunForDone => events.retain(|event| !self.begun.contains(&event.id)),
+            Flaw::TakesBegunForDoneAfterACrash if is_first => {
+                let target = self.target.lock().unwrap();
+                events.retain(|event| !target.begun.contains(&event.id));
+            }
             _ => {}
         }
         for event in events {
             self.store(event);
         }
+        self.end(batch);
         Ok(rejections)
     }
 }
@@ -178,6 +263,8 @@ impl Subject for MemorySubject {
             flaw: self.flaw,
             promised: VecDeque::new(),
             is_half_done: false,
+            begun: HashSet::new(),
+            is_new: true,
         })
     }
 
@@ -192,8 +279,20 @@ impl Subject for MemorySubject {
     }
 
     async fn set_available(&mut self, available: bool) -> Result<bool, BoxError> {
-        self.target.lock().unwrap().is_away = !available;
+        let mut target = self.target.lock().unwrap();
+        target.is_away = !available;
+        target.outages += usize::from(!available);
         Ok(true)
+    }
+
+    async fn hold_up(&mut self, time: Duration) -> Result<bool, BoxError> {
+        self.target.lock().unwrap().held_up_until = Some(Instant::now() + time);
+        Ok(true)
+    }
+
+    fn spoil(&self, event: &mut UserMetadataEvent) -> bool {
+        event.username = BAD.to_owned();
+        true
     }
 
     fn deduplicates(&self) -> bool {
@@ -205,7 +304,7 @@ impl Subject for MemorySubject {
     }
 
     fn takes(&self, event: &UserMetadataEvent) -> bool {
-        !is_too_long(event)
+        !is_bad(event)
     }
 }
 
@@ -254,7 +353,7 @@ const TEXT: &str = "text at its limits";
 const OUTAGE: &str = "the target away for a while";
 
 /// Each flaw, the case that brings it out, and what the violation says of it.
-const EXPECTED: [(Flaw, &str, &str); 17] = [
+const EXPECTED: [(Flaw, &str, &str); 26] = [
     (
         Flaw::NoDeduplication,
         TWICE,
@@ -319,6 +418,51 @@ const EXPECTED: [(Flaw, &str, &str); 17] = [
         Flaw::NeverReturns,
         OUTAGE,
         "nothing more had come after 60s",
+    ),
+    (
+        Flaw::ForgetsAllAfterABadOne,
+        "bad events among good ones",
+        "events are not in the target; the first that is missing is number ",
+    ),
+    (
+        Flaw::RejectsTheWholeBatch,
+        "bad events among good ones",
+        ", which the target can take",
+    ),
+    (
+        Flaw::PassesOverABatchOfBadOnes,
+        "nothing but bad events",
+        ", which the target can't take",
+    ),
+    (
+        Flaw::CutsWhatIsLarge,
+        "events as large as they may be",
+        "comes back with another field",
+    ),
+    (
+        Flaw::TakesBegunForDone,
+        "writes that are cut off",
+        "10 of 20 events are not in the target",
+    ),
+    (
+        Flaw::TakesBegunForDoneAfterACrash,
+        "a crash in the middle of a write",
+        "500 of 500 events are not in the target",
+    ),
+    (
+        Flaw::RemembersTheLastBatchAlone,
+        "repeats and a crash between batches",
+        " is 2 times in the target",
+    ),
+    (
+        Flaw::GivesUpTheSecondTime,
+        "the target away twice between batches",
+        "connection refused again",
+    ),
+    (
+        Flaw::Blocks,
+        "a slow target",
+        "`write` blocked its thread for ",
     ),
 ];
 

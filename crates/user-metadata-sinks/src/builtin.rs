@@ -25,14 +25,16 @@ impl BuiltinSink {
                 .map(Opened::Stdout)
                 .map_err(OpenError::Start),
             #[cfg(feature = "sqlite")]
-            Target::Sqlite(path) => crate::SqliteSink::open(path).map(Opened::Sqlite),
+            Target::Sqlite(path, tables) => {
+                crate::SqliteSink::open_with(path, *tables).map(Opened::Sqlite)
+            }
             #[cfg(feature = "postgres")]
             Target::Postgres(url) => crate::postgres::PostgresSink::open(url)
                 .map(|sink| Opened::Postgres(Box::new(sink))),
             #[cfg(not(feature = "stdout"))]
             Target::Stdout => Err(OpenError::NotBuiltIn { scheme: "stdout" }),
             #[cfg(not(feature = "sqlite"))]
-            Target::Sqlite(_) => Err(OpenError::NotBuiltIn { scheme: "sqlite" }),
+            Target::Sqlite(..) => Err(OpenError::NotBuiltIn { scheme: "sqlite" }),
             #[cfg(not(feature = "postgres"))]
             Target::Postgres(_) => Err(OpenError::NotBuiltIn { scheme: "postgres" }),
         };

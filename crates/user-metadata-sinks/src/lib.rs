@@ -16,6 +16,9 @@ mod postgres;
 mod secret;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod tables;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod totals;
 mod url;
 #[cfg(any(feature = "stdout", feature = "sqlite"))]
 mod worker;

@@ -3,11 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use user_metadata_consumer::BoxError;
 use user_metadata_consumer::conformance::{StoredEvent, Subject, check};
 use user_metadata_events::UserMetadataEvent;
+
+/// What a target does that answers nobody for a while.
+fn wait_until(time: Instant) {
+    while let Some(left) = time.checked_duration_since(Instant::now()) {
+        std::thread::park_timeout(left);
+    }
+}
 
 #[cfg(feature = "sqlite")]
 mod sqlite {
@@ -50,6 +58,16 @@ mod sqlite {
                 holder.execute_batch("BEGIN IMMEDIATE")?;
                 self.holder = Some(holder);
             }
+            Ok(true)
+        }
+
+        async fn hold_up(&mut self, time: Duration) -> Result<bool, BoxError> {
+            let holder = Connection::open(&self.path)?;
+            holder.execute_batch("BEGIN IMMEDIATE")?;
+            std::thread::spawn(move || {
+                wait_until(Instant::now() + time);
+                holder.execute_batch("COMMIT").unwrap();
+            });
             Ok(true)
         }
     }
@@ -106,6 +124,8 @@ mod sqlite {
 #[cfg(feature = "stdout")]
 mod ndjson {
     use std::fs::{self, OpenOptions};
+    use std::io;
+    use std::sync::{Arc, Mutex};
 
     use user_metadata_sinks::NdjsonSink;
 
@@ -114,6 +134,26 @@ mod ndjson {
     struct File {
         _dir: TempDir,
         path: PathBuf,
+        /// When the reader of the file goes on.
+        stopped_until: Arc<Mutex<Instant>>,
+    }
+
+    /// A pipe whose reader stops now and then.
+    struct Pipe {
+        file: fs::File,
+        stopped_until: Arc<Mutex<Instant>>,
+    }
+
+    impl io::Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let until = *self.stopped_until.lock().unwrap();
+            wait_until(until);
+            self.file.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.file.flush()
+        }
     }
 
     impl Subject for File {
@@ -124,7 +164,10 @@ mod ndjson {
                 .create(true)
                 .append(true)
                 .open(&self.path)?;
-            Ok(NdjsonSink::new(file)?)
+            Ok(NdjsonSink::new(Pipe {
+                file,
+                stopped_until: Arc::clone(&self.stopped_until),
+            })?)
         }
 
         async fn stored(&mut self) -> Result<Vec<StoredEvent>, BoxError> {
@@ -132,6 +175,11 @@ mod ndjson {
             let decode = |line: &str| UserMetadataEvent::decode(Some(line.as_bytes()));
             let events = lines.split_terminator('\n').map(decode);
             events.map(|event| Ok(event?.into())).collect()
+        }
+
+        async fn hold_up(&mut self, time: Duration) -> Result<bool, BoxError> {
+            *self.stopped_until.lock().unwrap() = Instant::now() + time;
+            Ok(true)
         }
 
         fn deduplicates(&self) -> bool {
@@ -143,6 +191,11 @@ mod ndjson {
     async fn the_sink_of_lines_keeps_its_promise() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.ndjson");
-        check(File { _dir: dir, path }).await.unwrap();
+        let file = File {
+            _dir: dir,
+            path,
+            stopped_until: Arc::new(Mutex::new(Instant::now())),
+        };
+        check(file).await.unwrap();
     }
 }

@@ -93,6 +93,38 @@ async fn tables_that_are_not_wanted_stay_empty() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tables_that_are_wanted_later_are_filled_with_what_is_there() {
+    let database = require!(database());
+    let now = now();
+    let mut joins: Vec<_> = (0..30)
+        .map(|id| {
+            at(
+                id,
+                ["ann", "bob", "eve"][id as usize % 3],
+                now - u64::from(id),
+            )
+        })
+        .collect();
+    for (index, delivery) in (0_u32..).zip(&mut joins) {
+        delivery.event.session_id = format!("s{}", index % 2);
+        delivery.event.username = format!("name {index}");
+    }
+    let mut sink = ready(&database, "users=off").await;
+    write(&mut sink, &joins).await;
+    let mut sink = ready(&database, "users=on&sessions=on").await;
+    write(&mut sink, &joins).await;
+    let users = "SELECT user_id, username, events, last_seen - first_seen FROM users ORDER BY 1";
+    let expected = [
+        "ann|name 0|10|00:00:00.027",
+        "bob|name 1|10|00:00:00.027",
+        "eve|name 2|10|00:00:00.027",
+    ];
+    assert_eq!(database.query(users), expected);
+    let sessions = "SELECT count(*), sum(events), min(events) FROM sessions";
+    assert_eq!(database.query(sessions), ["6|30|5"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_views_count_events_and_users_by_day_in_utc() {
     let database = require!(database());
     let mut sink = ready(&database, "").await;

@@ -10,7 +10,7 @@ use super::subject::Subject;
 use super::violation::{Fault, Violation};
 
 /// More events than databases take parameters or rows in one statement without further ado.
-const BIG: usize = 1_500;
+pub(super) const BIG: usize = 1_500;
 
 /// Checks a sink. Takes seconds: most of the time is the target's.
 ///
@@ -37,13 +37,21 @@ pub async fn check(subject: impl Subject) -> Result<(), Violation> {
         "a batch whose answer was lost" => lost_answer,
         "a crash after a batch was stored" => crash,
         "the target away for a while" => outage,
+        "bad events among good ones" => bad_among_good,
+        "nothing but bad events" => nothing_but_bad,
+        "events as large as they may be" => oversize,
+        "writes that are cut off" => cut_off,
+        "a crash in the middle of a write" => crash_in_a_write,
+        "repeats and a crash between batches" => repeats_and_crash,
+        "the target away twice between batches" => two_outages,
+        "a slow target" => slow,
     }
     Ok(())
 }
 
-struct Check<T> {
-    subject: T,
-    events: Events,
+pub(super) struct Check<T> {
+    pub(super) subject: T,
+    pub(super) events: Events,
 }
 
 impl<T: Subject> Check<T> {
@@ -137,22 +145,26 @@ impl<T: Subject> Check<T> {
         self.compare(&sent, &played?, true).await
     }
 
-    async fn open(&mut self) -> Result<T::Sink, Fault> {
+    pub(super) async fn open(&mut self) -> Result<T::Sink, Fault> {
         self.subject.open().await.map_err(Fault::Setup)
     }
 
-    async fn set_available(&mut self, available: bool) -> Result<bool, Fault> {
+    pub(super) async fn set_available(&mut self, available: bool) -> Result<bool, Fault> {
         let set = self.subject.set_available(available).await;
         set.map_err(Fault::Setup)
     }
 
     /// Opens the sink, delivers everything once in batches of `batch`, and looks at the target.
-    async fn deliver(&mut self, sent: &[Sent], batch: usize) -> Result<(), Fault> {
+    pub(super) async fn deliver(&mut self, sent: &[Sent], batch: usize) -> Result<(), Fault> {
         let rejected = self.run(sent, batch).await?;
         self.compare(sent, &rejected, false).await
     }
 
-    async fn run(&mut self, sent: &[Sent], batch: usize) -> Result<BTreeSet<EventId>, Fault> {
+    pub(super) async fn run(
+        &mut self,
+        sent: &[Sent],
+        batch: usize,
+    ) -> Result<BTreeSet<EventId>, Fault> {
         let sink = self.open().await?;
         let (stage, pipeline) = Stage::new(sink, Answer::Arrives, sent, batch)?;
         let script = async {
@@ -164,7 +176,7 @@ impl<T: Subject> Check<T> {
 
     /// Compares what the target holds with what was sent. `again`: some of it was delivered
     /// several times.
-    async fn compare(
+    pub(super) async fn compare(
         &mut self,
         sent: &[Sent],
         rejected: &BTreeSet<EventId>,

@@ -3,8 +3,8 @@ use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use user_metadata_events::{
-    ClientId, DEFAULT_PARTITIONS, EncodeError, EventId, UnixMillis, User, UserMetadataEvent,
-    partition_for_key,
+    ClientId, DEFAULT_PARTITIONS, EncodeError, EventId, MAX_EVENT_BYTES, UnixMillis, User,
+    UserMetadataEvent, partition_for_key,
 };
 
 use super::violation::Fault;
@@ -69,6 +69,23 @@ fn set(event: &mut UserMetadataEvent, field: Field, text: &str) {
         Field::UserAgent => event.metadata.user_agent = Some(text),
         Field::Language => event.metadata.language = Some(text),
     }
+}
+
+/// A full event with keys of a newer version that fill it up to the last byte.
+fn filled(keys: &str) -> Result<UserMetadataEvent, Fault> {
+    let full = FULL.trim_end().trim_end_matches('}');
+    let with = |filling: usize| {
+        let filling = "x".repeat(filling);
+        let json = format!(r#"{full},{keys},"filling":"{filling}"}}"#);
+        let mut event = UserMetadataEvent::decode(Some(json.as_bytes())).map_err(Fault::setup)?;
+        set(&mut event, Field::UserAgent, &"x".repeat(1024));
+        Ok(event)
+    };
+    let record = with(0)?
+        .to_record("/conformance", None)
+        .map_err(Fault::setup)?;
+    let used = record.value.map_or(0, |value| value.len());
+    with(MAX_EVENT_BYTES - used)
 }
 
 /// An event and where it lies in the topic.
@@ -150,6 +167,44 @@ impl Events {
         sent
     }
 
+    /// Makes events as large as the wire allows, each in another way, a plain one before and after
+    /// each.
+    pub(super) fn oversize(&mut self) -> Result<Vec<Sent>, Fault> {
+        let keys: Vec<String> = (0..3_000)
+            .map(|key| format!(r#""key{key}":{key}"#))
+            .collect();
+        let deep = format!("{}1{}", r#"{"deeper":"#.repeat(100), "}".repeat(100));
+        let mut sent = self.plain(1);
+        for what in [
+            r#""crate":"x""#.to_owned(),
+            format!(r#""emoji":"{}""#, "🦀".repeat(10_000)),
+            keys.join(","),
+            format!(r#""deep":{deep}"#),
+        ] {
+            let event = filled(&what)?;
+            sent.push(self.send(event));
+            sent.extend(self.plain(1));
+        }
+        Ok(sent)
+    }
+
+    /// Makes plain events, of which those with these indices are changed by `change`, until it
+    /// returns `false`.
+    pub(super) fn changed(
+        &mut self,
+        count: usize,
+        indices: &[usize],
+        mut change: impl FnMut(&mut UserMetadataEvent) -> bool,
+    ) -> Option<Vec<Sent>> {
+        let mut sent = self.plain(count);
+        for index in indices {
+            if !change(&mut sent[*index].event) {
+                return None;
+            }
+        }
+        Some(sent)
+    }
+
     /// Puts an event that was sent into the topic once more, as a publisher does that did not
     /// hear the first answer.
     pub(super) fn again(&mut self, sent: &Sent) -> Sent {
@@ -188,9 +243,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_oversize_event_has_not_a_byte_to_spare() {
+        let sent = Events::new().unwrap().oversize().unwrap();
+        let sizes = sent.iter().map(|sent| {
+            let value = sent.to_fetched().unwrap().record.value.unwrap();
+            value.len()
+        });
+        let largest = sizes.filter(|size| *size == MAX_EVENT_BYTES);
+        assert_eq!(largest.count(), 4);
+    }
+
+    #[test]
     fn every_event_is_one_that_a_consumer_decodes_unchanged() {
         let mut events = Events::new().unwrap();
-        let sent = [events.plain(4), events.odd()].concat();
+        let sent = [events.plain(4), events.odd(), events.oversize().unwrap()].concat();
         for sent in sent {
             let value = sent.to_fetched().unwrap().record.value;
             let decoded = UserMetadataEvent::decode(value.as_deref()).unwrap();

@@ -2,8 +2,8 @@
 //!
 //! The author says how to open the sink and how to read back what its target holds; [`check`]
 //! then drives it with the consumer's own pipeline through what happens in production: batches of
-//! one and of a thousand, text at its limits, answers that get lost, crashes, a target that is
-//! away for a while.
+//! one and of a thousand, text and events at their limits, bad events among good ones, answers that
+//! get lost, writes that are cut off, crashes, a target that is slow, or away for a while.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -50,6 +50,7 @@
 mod cases;
 mod compare;
 mod events;
+mod hard_cases;
 mod probe;
 mod stage;
 mod subject;

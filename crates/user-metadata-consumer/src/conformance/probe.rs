@@ -1,4 +1,8 @@
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -11,6 +15,8 @@ pub(super) struct Probe<S> {
     sink: S,
     answer: Answer,
     seen: Arc<watch::Sender<Seen>>,
+    /// How many writes were cut off.
+    cut: usize,
 }
 
 /// What becomes of an `Ok`.
@@ -21,11 +27,21 @@ pub(super) enum Answer {
     IsLostOnce,
     /// It never arrives: time for a crash.
     NeverArrives,
+    /// The future is dropped in the middle, later each time, and the batch is written again, until it
+    /// is done before that.
+    IsCutOff,
 }
+
+/// After how many steps a write that is cut off is dropped, the first time and those after it.
+const STEPS: [usize; 5] = [1, 2, 3, 5, 9];
 
 /// What a sink has done so far.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
+    /// How many writes have begun.
+    pub(super) begun: usize,
+    /// The longest that a write has kept its thread to itself.
+    pub(super) longest_step: Duration,
     /// How many batches it says are stored.
     pub(super) stored: usize,
     /// How often it said that the target is unavailable.
@@ -36,7 +52,12 @@ pub(super) struct Seen {
 
 impl<S> Probe<S> {
     pub(super) const fn new(sink: S, answer: Answer, seen: Arc<watch::Sender<Seen>>) -> Self {
-        Self { sink, answer, seen }
+        Self {
+            sink,
+            answer,
+            seen,
+            cut: 0,
+        }
     }
 }
 
@@ -50,7 +71,16 @@ impl<S: Sink> Sink for Probe<S> {
     }
 
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
-        let written = self.sink.write(batch).await;
+        let steps = match self.answer {
+            Answer::IsCutOff => STEPS.get(self.cut).copied(),
+            _ => None,
+        };
+        self.seen.send_modify(|seen| seen.begun += 1);
+        let written = step_by_step(self.sink.write(batch), steps, &self.seen).await;
+        let Some(written) = written else {
+            self.cut += 1;
+            return Err(SinkError::unavailable("the write was cut off"));
+        };
         self.seen
             .send_modify(|seen| seen.note_written(batch, &written));
         let is_stored = written.is_ok();
@@ -63,6 +93,32 @@ impl<S: Sink> Sink for Probe<S> {
             _ => written,
         }
     }
+}
+
+/// Runs a write, and notes how long each step takes; none is left of it after so many `steps`.
+async fn step_by_step<F: Future>(
+    write: F,
+    steps: Option<usize>,
+    seen: &watch::Sender<Seen>,
+) -> Option<F::Output> {
+    let mut write = pin!(write);
+    let mut left = steps.unwrap_or(usize::MAX);
+    poll_fn(|context| {
+        let began = Instant::now();
+        let step = write.as_mut().poll(context);
+        let took = began.elapsed();
+        seen.send_if_modified(|seen| {
+            seen.longest_step = seen.longest_step.max(took);
+            false
+        });
+        left -= 1;
+        match step {
+            Poll::Ready(written) => Poll::Ready(Some(written)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 impl Seen {

@@ -90,6 +90,22 @@ impl Stage {
         self.seen.borrow().stored > 0
     }
 
+    pub(super) fn unavailable(&self) -> usize {
+        self.seen.borrow().unavailable
+    }
+
+    /// Waits for either, whatever comes first.
+    pub(super) async fn until_committed_or(&self, is_it: impl Fn(&Seen) -> bool) {
+        tokio::select! {
+            () = self.committed() => {}
+            () = self.until(is_it) => {}
+        }
+    }
+
+    pub(super) fn longest_step(&self) -> Duration {
+        self.seen.borrow().longest_step
+    }
+
     /// Runs the pipeline until `script` has an ending for it. Returns what the sink has rejected.
     pub(super) async fn play(
         &self,

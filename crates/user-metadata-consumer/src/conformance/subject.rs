@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::time::Duration;
 
 use user_metadata_events::{EventId, UserMetadataEvent};
 
@@ -41,6 +42,25 @@ pub trait Subject: Send {
         async { Ok(false) }
     }
 
+    /// Has the target answer nobody for `time`, beginning now, and then go on as if nothing had
+    /// been; returns whether that could be done. Without it, slow targets are not checked.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong; the check ends with [`Fault::Setup`](super::Fault::Setup).
+    fn hold_up(&mut self, time: Duration) -> impl Future<Output = Result<bool, BoxError>> + Send {
+        let _ = time;
+        async { Ok(false) }
+    }
+
+    /// Changes an event, but not its ids and times, into one that the target can't take and
+    /// [`takes`](Self::takes) is false of, and returns whether there is such a thing. Without it,
+    /// that exactly those are rejected is checked only with text as long as it may be.
+    fn spoil(&self, event: &mut UserMetadataEvent) -> bool {
+        let _ = event;
+        false
+    }
+
     /// Whether an event that is delivered again is still stored once. If not, it must be stored
     /// at least once.
     fn deduplicates(&self) -> bool {
@@ -53,7 +73,8 @@ pub trait Subject: Send {
     }
 
     /// Whether the target can take this event; the sink must reject every other. Some of the
-    /// events have text as long as it may be, in every script.
+    /// events have text as long as it may be, in every script, and some are as large as the wire
+    /// allows.
     fn takes(&self, event: &UserMetadataEvent) -> bool {
         let _ = event;
         true

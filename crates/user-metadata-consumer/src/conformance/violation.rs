@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use user_metadata_events::EventId;
 
 use crate::BoxError;
@@ -85,6 +87,15 @@ pub enum Fault {
         expected: &'static str,
         /// What it did.
         got: String,
+    },
+    /// `write` kept its thread to itself while it waited for the target.
+    #[error(
+        "`write` blocked its thread for {time:?} while the target was slow: everything else that \
+         runs there waits, too; use a thread for what blocks"
+    )]
+    Blocked {
+        /// How long, in one piece.
+        time: Duration,
     },
     /// Not the sink's fault: it could not be opened, or its target not be read.
     #[error("the check could not be done: {0}")]

@@ -14,13 +14,7 @@ use super::row::{COLUMNS, Row};
 use super::schema::{self, Wanted, Window};
 use super::totals::{SESSIONS, USERS, add_sessions, add_users};
 use super::values::{Json, Micros, Uuid};
-
-/// Which tables get what an event says, besides `events`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Tables {
-    pub(super) users: bool,
-    pub(super) sessions: bool,
-}
+use crate::tables::Tables;
 
 /// A connection with its statements.
 pub(super) struct Connection {

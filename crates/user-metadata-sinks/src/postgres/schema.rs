@@ -3,6 +3,7 @@ use user_metadata_consumer::SinkError;
 
 use super::connect::quoted;
 use super::error::sink_error;
+use crate::tables::Tables;
 use crate::url::PostgresUrl;
 
 /// What this version writes to.
@@ -13,6 +14,20 @@ const CREATE: &str = include_str!("schema.sql");
 /// most fail, whatever `if not exists` there is.
 const LOCK: &str = "select pg_advisory_xact_lock(1970106221, 1)";
 
+/// Tables that were not wanted before, or not there, get what `events` has.
+const FILL_USERS: &str = "insert into users (user_id, username, first_seen, last_seen, events,
+        browser, os, device, language, ip)
+    select distinct on (user_id) user_id, username, min(timestamp) over w, max(timestamp) over w,
+        count(*) over w, browser, os, device, language, ip
+    from events window w as (partition by user_id) order by user_id, timestamp desc, id desc";
+const FILL_SESSIONS: &str =
+    "insert into sessions (user_id, session_id, started_at, last_seen, events,
+        browser, os, device, ip)
+    select distinct on (user_id, session_id) user_id, session_id, min(timestamp) over w,
+        max(timestamp) over w, count(*) over w, browser, os, device, ip
+    from events window w as (partition by user_id, session_id)
+    order by user_id, session_id, timestamp desc, id desc";
+
 /// What the URL wants to be otherwise than the database has it.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
@@ -20,6 +35,7 @@ pub(super) struct Wanted {
     keep: Option<u32>,
     partition: Option<&'static str>,
     index_ip: bool,
+    tables: Tables,
 }
 
 impl Wanted {
@@ -29,6 +45,7 @@ impl Wanted {
             keep: url.keep,
             partition: url.partition,
             index_ip: url.index_ip,
+            tables: url.tables,
         }
     }
 }
@@ -73,11 +90,25 @@ async fn is_ready(client: &Client, wanted: &Wanted) -> Result<bool, Error> {
             and ($2::text is null or partition_by = $2)
             and (not $3::bool or to_regclass('events_ip') is not null)
         from settings";
+    if lacks(client, wanted.tables.users, "users").await?
+        || lacks(client, wanted.tables.sessions, "sessions").await?
+    {
+        return Ok(false);
+    }
     let days = wanted.days();
     let row = client
         .query_one(query, &[&days, &wanted.partition, &wanted.index_ip])
         .await?;
     Ok(row.get(0))
+}
+
+/// Whether a table that is wanted has nothing, though there are events.
+async fn lacks(client: &Client, is_wanted: bool, table: &str) -> Result<bool, Error> {
+    if !is_wanted {
+        return Ok(false);
+    }
+    let query = format!("select exists (select from events) and not exists (select from {table})");
+    Ok(client.query_one(&query, &[]).await?.get(0))
 }
 
 /// Whether the tables are there. `settings` may be a table of somebody else.
@@ -117,6 +148,20 @@ async fn make(client: &mut Client, wanted: &Wanted) -> Result<(), Error> {
     if wanted.index_ip {
         let index = "create index if not exists events_ip on events (ip, timestamp)";
         transaction.batch_execute(index).await?;
+    }
+    for (is_wanted, table, fill) in [
+        (wanted.tables.users, "users", FILL_USERS),
+        (wanted.tables.sessions, "sessions", FILL_SESSIONS),
+    ] {
+        if lacks(transaction.client(), is_wanted, table).await? {
+            // Nobody adds to what is being counted.
+            transaction
+                .batch_execute("lock table events in share mode")
+                .await?;
+            if lacks(transaction.client(), is_wanted, table).await? {
+                transaction.batch_execute(fill).await?;
+            }
+        }
     }
     transaction.commit().await
 }

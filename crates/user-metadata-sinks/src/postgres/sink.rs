@@ -6,7 +6,6 @@ use tokio_util::task::AbortOnDropHandle;
 use user_metadata_consumer::{Delivery, Rejection, Sink, SinkError};
 
 use super::connect::Connector;
-use super::connection::Tables;
 use super::keeper::look_after_partitions;
 use super::row::Row;
 use super::schema::Wanted;
@@ -29,11 +28,7 @@ impl PostgresSink {
     /// Reads files that the URL names; connects to nothing yet.
     pub(crate) fn open(url: &PostgresUrl) -> Result<Self, OpenError> {
         let connector = Arc::new(Connector::new(url)?);
-        let tables = Tables {
-            users: url.users,
-            sessions: url.sessions,
-        };
-        let writer = || Writer::new(Arc::clone(&connector), Wanted::of(url), tables);
+        let writer = || Writer::new(Arc::clone(&connector), Wanted::of(url), url.tables);
         let writers = (0..url.connections.get()).map(|_| writer()).collect();
         Ok(Self {
             connector,

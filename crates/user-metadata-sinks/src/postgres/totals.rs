@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use tokio_postgres::{Error, Statement, Transaction};
 
 use super::row::Row;
 use super::values::Micros;
+use crate::totals::{Total, totals};
 
 /// Adds to `users` what rows say that were not there before.
 pub(super) const USERS: &str = "
@@ -38,39 +38,18 @@ pub(super) const SESSIONS: &str = "
         last_seen = greatest(s.last_seen, excluded.last_seen),
         events = s.events + excluded.events";
 
-/// What the rows of one user or session come to.
-struct Total<'a> {
-    first: Micros,
-    newest: &'a Row<'a>,
-    events: i64,
-}
-
-/// By key, so that each writer locks the same keys in the same order: two that don't kill each
-/// other again and again.
-fn totals<'a, K: Ord>(rows: &[&'a Row<'a>], key: impl Fn(&'a Row<'a>) -> K) -> Vec<Total<'a>> {
-    let mut totals: BTreeMap<K, Total<'a>> = BTreeMap::new();
-    for &row in rows {
-        totals
-            .entry(key(row))
-            .and_modify(|total| {
-                total.first = total.first.min(row.timestamp);
-                if row.key() >= total.newest.key() {
-                    total.newest = row;
-                }
-                total.events += 1;
-            })
-            .or_insert(Total {
-                first: row.timestamp,
-                newest: row,
-                events: 1,
-            });
-    }
-    totals.into_values().collect()
-}
-
 /// One column of all totals.
-fn column<'a, T>(totals: &[Total<'a>], value: impl Fn(&'a Row<'a>) -> T) -> Vec<T> {
+fn column<'a, T>(totals: &[Total<'a, Row<'a>>], value: impl Fn(&'a Row<'a>) -> T) -> Vec<T> {
     totals.iter().map(|total| value(total.newest)).collect()
+}
+
+/// When each was seen first.
+fn firsts(totals: &[Total<'_, Row<'_>>]) -> Vec<Micros> {
+    totals.iter().map(|total| total.oldest.timestamp).collect()
+}
+
+fn events(totals: &[Total<'_, Row<'_>>]) -> Vec<i64> {
+    totals.iter().map(|total| total.events).collect()
 }
 
 /// Runs [`USERS`].
@@ -79,9 +58,7 @@ pub(super) async fn add_users<'a>(
     statement: &Statement,
     rows: &[&'a Row<'a>],
 ) -> Result<(), Error> {
-    let users = totals(rows, |row| &*row.user_id);
-    let firsts: Vec<Micros> = users.iter().map(|user| user.first).collect();
-    let events: Vec<i64> = users.iter().map(|user| user.events).collect();
+    let users = totals(rows, |row| &*row.user_id, Row::key);
     let ips: Vec<Option<IpAddr>> = column(&users, |row| row.ip);
     transaction
         .execute(
@@ -89,9 +66,9 @@ pub(super) async fn add_users<'a>(
             &[
                 &column(&users, |row| &*row.user_id),
                 &column(&users, |row| &*row.username),
-                &firsts,
+                &firsts(&users),
                 &column(&users, |row| row.timestamp),
-                &events,
+                &events(&users),
                 &column(&users, |row| row.browser.as_deref()),
                 &column(&users, |row| row.os.as_deref()),
                 &column(&users, |row| row.device.as_deref()),
@@ -109,9 +86,7 @@ pub(super) async fn add_sessions<'a>(
     statement: &Statement,
     rows: &[&'a Row<'a>],
 ) -> Result<(), Error> {
-    let sessions = totals(rows, |row| (&*row.user_id, &*row.session_id));
-    let firsts: Vec<Micros> = sessions.iter().map(|session| session.first).collect();
-    let events: Vec<i64> = sessions.iter().map(|session| session.events).collect();
+    let sessions = totals(rows, |row| (&*row.user_id, &*row.session_id), Row::key);
     let ips: Vec<Option<IpAddr>> = column(&sessions, |row| row.ip);
     transaction
         .execute(
@@ -119,9 +94,9 @@ pub(super) async fn add_sessions<'a>(
             &[
                 &column(&sessions, |row| &*row.user_id),
                 &column(&sessions, |row| &*row.session_id),
-                &firsts,
+                &firsts(&sessions),
                 &column(&sessions, |row| row.timestamp),
-                &events,
+                &events(&sessions),
                 &column(&sessions, |row| row.browser.as_deref()),
                 &column(&sessions, |row| row.os.as_deref()),
                 &column(&sessions, |row| row.device.as_deref()),

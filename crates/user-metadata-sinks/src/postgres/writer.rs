@@ -8,11 +8,12 @@ use user_metadata_consumer::{Rejection, SinkError};
 use user_metadata_events::UnixMillis;
 
 use super::connect::Connector;
-use super::connection::{Connection, Tables};
+use super::connection::Connection;
 use super::error::{Meaning, line, reason, sink_error, timed_out};
 use super::row::Row;
 use super::schema::Wanted;
 use super::values::Micros;
+use crate::tables::Tables;
 
 /// The `dlq_reason` of an event whose time is beyond what the database takes.
 const OUT_OF_RANGE: &str = "timestamp_out_of_range";

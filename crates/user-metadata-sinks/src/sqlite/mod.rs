@@ -8,5 +8,6 @@ mod schema;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 pub use sink::SqliteSink;

@@ -5,19 +5,19 @@ use crate::details::{self, Details};
 
 /// A row of `events`, owned: it goes to another thread.
 pub(super) struct Row {
-    id: EventId,
-    user_id: String,
-    username: String,
-    session_id: String,
-    timestamp: UnixMillis,
+    pub(super) id: EventId,
+    pub(super) user_id: String,
+    pub(super) username: String,
+    pub(super) session_id: String,
+    pub(super) timestamp: UnixMillis,
     connection_time: UnixMillis,
     client_id: ClientId,
-    ip: Option<String>,
+    pub(super) ip: Option<String>,
     user_agent: Option<String>,
-    browser: Option<String>,
-    os: Option<String>,
-    device: Option<String>,
-    language: Option<String>,
+    pub(super) browser: Option<String>,
+    pub(super) os: Option<String>,
+    pub(super) device: Option<String>,
+    pub(super) language: Option<String>,
     details: Option<String>,
 }
 
@@ -50,8 +50,13 @@ impl Row {
         })
     }
 
-    /// Runs [`INSERT`](Self::INSERT).
-    pub(super) fn insert(&self, statement: &mut CachedStatement<'_>) -> rusqlite::Result<()> {
+    /// By time, and the same for everybody who has the same rows.
+    pub(super) fn key(&self) -> (UnixMillis, EventId) {
+        (self.timestamp, self.id)
+    }
+
+    /// Runs [`INSERT`](Self::INSERT); says whether the row was not there before.
+    pub(super) fn insert(&self, statement: &mut CachedStatement<'_>) -> rusqlite::Result<bool> {
         let inserted = statement.execute(params![
             self.id.to_string(),
             self.user_id,
@@ -68,6 +73,6 @@ impl Row {
             self.language,
             self.details,
         ]);
-        inserted.map(drop)
+        inserted.map(|rows| rows > 0)
     }
 }

@@ -6,8 +6,7 @@ mod postgres;
 mod scheme;
 mod sink_url;
 
-pub(crate) use postgres::PostgresUrl;
 #[cfg(feature = "postgres")]
-pub(crate) use postgres::SslMode;
+pub(crate) use postgres::{PostgresUrl, SslMode};
 pub use sink_url::SinkUrl;
 pub(crate) use sink_url::Target;

@@ -6,13 +6,10 @@ use super::options::Options;
 use super::percent;
 use crate::ParseSinkError;
 use crate::secret::Secret;
+use crate::tables::Tables;
 
 /// A PostgreSQL database, and how it is to be written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(
-    not(feature = "postgres"),
-    expect(dead_code, reason = "a build without the sink refuses its URL")
-)]
 pub(crate) struct PostgresUrl {
     pub(crate) user: String,
     pub(crate) password: Option<Secret>,
@@ -26,8 +23,7 @@ pub(crate) struct PostgresUrl {
     /// Where there is none, the first of the user's `search_path`.
     pub(crate) schema: Option<String>,
     pub(crate) connections: NonZeroUsize,
-    pub(crate) users: bool,
-    pub(crate) sessions: bool,
+    pub(crate) tables: Tables,
     pub(crate) index_ip: bool,
     /// In days. None: as the database has it.
     pub(crate) keep: Option<u32>,
@@ -102,8 +98,7 @@ impl PostgresUrl {
             connections: connections
                 .and_then(NonZeroUsize::new)
                 .unwrap_or(const { NonZeroUsize::new(2).unwrap() }),
-            users: switch(options, "users")?.unwrap_or(true),
-            sessions: switch(options, "sessions")?.unwrap_or(false),
+            tables: options.tables()?,
             index_ip: options
                 .take("index", "must be `ip`", |index| {
                     (index == "ip").then_some(true)
@@ -173,18 +168,6 @@ fn ssl_mode(text: &str) -> Option<SslMode> {
         "verify-full" => Some(SslMode::VerifyFull),
         _ => None,
     }
-}
-
-/// An option that is `on` or `off`.
-pub(super) fn switch(
-    options: &mut Options,
-    key: &'static str,
-) -> Result<Option<bool>, ParseSinkError> {
-    options.take(key, "must be `on` or `off`", |text| match text {
-        "on" => Some(true),
-        "off" => Some(false),
-        _ => None,
-    })
 }
 
 fn partition(text: &str) -> Option<&'static str> {

@@ -39,7 +39,8 @@ impl Scheme {
     /// The options that it takes besides those that all sinks take.
     pub(super) const fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Stdout | Self::Sqlite => &[],
+            Self::Stdout => &[],
+            Self::Sqlite => &["users", "sessions"],
             Self::Postgres => &PostgresUrl::OPTIONS,
         }
     }

@@ -5,6 +5,7 @@ use super::options::Options;
 use super::percent;
 use super::postgres::PostgresUrl;
 use super::scheme::Scheme;
+use crate::tables::Tables;
 use crate::{BuiltinSink, IpPrivacy, OpenError, ParseSinkError};
 
 /// A sink as it is given on a command line: `SCHEME:REST?OPTION=VALUE&…`.
@@ -33,7 +34,7 @@ pub struct SinkUrl {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     Stdout,
-    Sqlite(PathBuf),
+    Sqlite(PathBuf, Tables),
     Postgres(Box<PostgresUrl>),
 }
 
@@ -93,7 +94,10 @@ fn target(scheme: Scheme, path: &str, options: &mut Options) -> Result<Target, P
         Scheme::Stdout => Err(wrong(
             "takes no path; write `stdout:`, and options after a `?`",
         )),
-        Scheme::Sqlite => file(path).map(Target::Sqlite).map_err(wrong),
+        Scheme::Sqlite => {
+            let path = file(path).map_err(wrong)?;
+            Ok(Target::Sqlite(path, options.tables()?))
+        }
         Scheme::Postgres => {
             PostgresUrl::read(path, options).map(|url| Target::Postgres(Box::new(url)))
         }
