@@ -280,3 +280,36 @@ fn without_saying_what_nothing_is_replayed() {
     assert_eq!(ended.code, Some(0), "{}", said(&ended));
     assert!(said(&ended).contains("there are no dead letters"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_kafka_is_away_a_replay_waits_and_then_goes_on() {
+    let mut broker = require!(kafka::Broker::start());
+    let topic = Topic::on_kafka(broker.address());
+    topic
+        .publish((0..2_000).map(|number| topic.record(number)))
+        .await;
+    let path = topic.scratch.file("users.sqlite");
+    let sink = format!("sqlite:{path}");
+    let flags = ["--from", "earliest", "--sink", &sink];
+    let running = topic.start(
+        &["replay"],
+        &[&flags[..], &["--batch-max-events", "4"]].concat(),
+    );
+    until_stored(&path, 50);
+    broker.kill();
+    drop(running.stderr().wait_for("can't read from Kafka; waiting"));
+    assert!(stored(&path).len() < 2_000, "it has to be in the middle");
+    broker.restart();
+    let ended = running.wait();
+    let told = said(&ended);
+    assert_eq!(ended.code, Some(0), "{told}");
+    assert_eq!(stored(&path), (0..2_000).collect::<Vec<_>>());
+    assert!(told.contains("reading from Kafka again"), "{told}");
+    assert_eq!(told.matches(" WARN ").count(), 1, "one incident: {told}");
+
+    // One that begins while it is away says so, and ends.
+    broker.kill();
+    let ended = topic.replay(&flags);
+    assert_eq!(ended.code, Some(1), "{}", said(&ended));
+    assert!(said(&ended).contains("Kafka"), "{}", said(&ended));
+}

@@ -1,6 +1,9 @@
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use user_metadata_kafka::{ConsumeError, KafkaOptions, TopicReader};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use user_metadata_kafka::{ConsumeError, GroupRecord, KafkaOptions, TopicReader};
 
 use super::course::Course;
 use super::error::ReplayError;
@@ -12,17 +15,23 @@ use crate::pipeline::{Input, Reach, Source, delay, in_words};
 
 /// Reads a part of a Kafka topic, without being a member of a group.
 pub(crate) struct KafkaReplay {
-    reader: TopicReader,
+    reader: Arc<TopicReader>,
+    pages: mpsc::Receiver<Page>,
+    /// The task that reads, which ends with this.
+    reading: JoinSet<()>,
     course: Course,
     /// Whose positions are kept.
     group: Option<String>,
     uncommitted: BTreeMap<u32, u64>,
     report: Report,
     told: VecDeque<Input>,
-    /// How often in a row Kafka has not answered.
-    failures: u32,
+    /// Kafka has not answered.
+    in_trouble: bool,
     has_ended: bool,
 }
+
+/// What one look at Kafka has brought.
+type Page = Result<Vec<GroupRecord>, ConsumeError>;
 
 impl KafkaReplay {
     pub(crate) async fn open(options: &KafkaOptions, ask: Ask) -> Result<Self, ReplayError> {
@@ -41,20 +50,26 @@ impl KafkaReplay {
         };
         let course = ask.course(&bounds, &starts)?;
         reader.start_at(&course.starts()).await?;
+        let reader = Arc::new(reader);
+        let (outlet, pages) = mpsc::channel(1);
+        let mut reading = JoinSet::new();
+        reading.spawn(read_on(Arc::clone(&reader), outlet));
         Ok(Self {
             reader,
+            pages,
+            reading,
             told: VecDeque::from([Input::Assigned(bounds.into_keys().collect())]),
             course,
             report: Report::new(ask.progress),
             group: ask.group,
             uncommitted: BTreeMap::new(),
-            failures: 0,
+            in_trouble: false,
             has_ended: false,
         })
     }
 
-    async fn read(&mut self) -> Result<(), ConsumeError> {
-        let records = self.reader.next().await?;
+    /// Cancel safe: with records in hand, nothing is awaited.
+    async fn take(&mut self, records: Vec<GroupRecord>) {
         if records.is_empty() {
             // There may be no record up to the end, as behind the last transaction.
             for (partition, _) in self.course.starts() {
@@ -66,22 +81,34 @@ impl KafkaReplay {
         let records = self
             .course
             .take(records.into_iter().map(to_fetched).collect());
-        if std::mem::take(&mut self.failures) > 0 {
+        if std::mem::take(&mut self.in_trouble) {
             tracing::info!("reading from Kafka again");
             self.told.push_back(Input::Recovered);
         }
         if !records.is_empty() {
             self.told.push_back(Input::Records(records));
         }
-        Ok(())
     }
 
     fn note(&mut self, error: &ConsumeError) {
-        self.failures += 1;
-        if self.failures == 1 {
+        if !std::mem::replace(&mut self.in_trouble, true) {
             let reason = in_words(error);
             tracing::warn!(reason, "can't read from Kafka; waiting for it");
             self.told.push_back(Input::Unavailable { reason });
+        }
+    }
+}
+
+/// Reads on as long as somebody takes it. A task of its own: whoever waits for a page does other
+/// things every second, and a look at a Kafka that is away takes longer.
+async fn read_on(reader: Arc<TopicReader>, outlet: mpsc::Sender<Page>) {
+    let mut failures = 0;
+    while let Ok(place) = outlet.reserve().await {
+        let page = reader.next().await;
+        failures = if page.is_err() { failures + 1 } else { 0 };
+        place.send(page);
+        if failures > 0 {
+            tokio::time::sleep(delay(failures, None)).await;
         }
     }
 }
@@ -101,13 +128,11 @@ impl Source for KafkaReplay {
                 self.has_ended = true;
                 return Ok(Input::End);
             }
-            if self.failures > 0 {
-                tokio::time::sleep(delay(self.failures, None)).await;
-            }
-            match self.read().await {
-                Ok(()) => {}
-                Err(error) if error.is_retriable() => self.note(&error),
-                Err(error) => return Err(error.into()),
+            match self.pages.recv().await {
+                Some(Ok(records)) => self.take(records).await,
+                Some(Err(error)) if error.is_retriable() => self.note(&error),
+                Some(Err(error)) => return Err(error.into()),
+                None => return Err("the task that reads has ended".into()),
             }
         }
     }
@@ -141,6 +166,9 @@ impl Source for KafkaReplay {
             );
         }
         self.course.finish();
-        self.reader.close().await;
+        self.reading.shutdown().await;
+        if let Some(reader) = Arc::into_inner(self.reader) {
+            reader.close().await;
+        }
     }
 }

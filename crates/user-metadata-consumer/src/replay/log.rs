@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::Instant;
 use user_metadata_log::{DataDir, GroupPositions, LogReader, OpenError, ReadError};
 
 use super::course::Course;
@@ -26,6 +27,8 @@ pub(crate) struct LogReplay {
     told: VecDeque<Input>,
     /// How often in a row the log could not be read.
     failures: u32,
+    /// When it is tried again.
+    retry_at: Option<Instant>,
     has_ended: bool,
 }
 
@@ -76,6 +79,7 @@ impl LogReplay {
             uncommitted: BTreeMap::new(),
             report: Report::new(ask.progress),
             failures: 0,
+            retry_at: None,
             has_ended: false,
         })
     }
@@ -119,6 +123,7 @@ impl LogReplay {
 
     fn note(&mut self, error: &ReadError) {
         self.failures += 1;
+        self.retry_at = Some(Instant::now() + delay(self.failures, None));
         if self.failures == 1 {
             let reason = in_words(error);
             tracing::warn!(reason, "the log can't be read; waiting for it");
@@ -142,8 +147,10 @@ impl Source for LogReplay {
                 self.has_ended = true;
                 return Ok(Input::End);
             }
-            if self.failures > 0 {
-                tokio::time::sleep(delay(self.failures, None)).await;
+            // Whoever waits here does other things every second, and comes back.
+            if let Some(at) = self.retry_at {
+                tokio::time::sleep_until(at).await;
+                self.retry_at = None;
             }
             self.read().await?;
         }

@@ -276,3 +276,100 @@ fn log_path(dir: &user_metadata_log::DataDir, what: &ReplayOf) -> std::path::Pat
         ReplayOf::Events { .. } => dir.topic_path(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(what: ReplayOf) -> Ask {
+        Ask {
+            topic: "user-metadata".to_owned(),
+            group: None,
+            what,
+            wanted: Wanted::All,
+            max_events: 10,
+            progress: Track::shared(&Arc::from("own")),
+        }
+    }
+
+    /// What of partitions with the offsets 10 to 20 is read.
+    fn ranges(what: ReplayOf, starts: &[(u32, u64)]) -> Vec<(u32, Range<u64>)> {
+        let ask = ask(what);
+        let bounds = BTreeMap::from([(0, 10..20), (1, 10..20), (2, 10..20)]);
+        let starts = starts.iter().copied().collect();
+        drop(ask.course(&bounds, &starts).unwrap());
+        let progress = ReplayProgress::new(vec![ask.progress]);
+        progress.sinks().remove(0).partitions.into_iter().collect()
+    }
+
+    #[test]
+    fn letters_go_on_where_the_group_stands_unless_the_topic_is_another_one() {
+        let standing = [(0, 15), (1, 3), (2, 21)];
+        let expected = [(0, 15..20), (1, 10..20), (2, 10..20)];
+        assert_eq!(ranges(ReplayOf::DeadLetters, &standing), expected);
+    }
+
+    #[test]
+    fn events_begin_at_a_time_or_an_offset_and_never_beyond_what_there_is() {
+        let time = UnixMillis::new(1);
+        let found = [(0, 12)];
+        let expected = [(0, 12..20), (1, 20..20), (2, 20..20)];
+        assert_eq!(ranges(ReplayOf::events_from(time), &found), expected);
+        let all = [(0, 10..20), (1, 10..20), (2, 10..20)];
+        assert_eq!(ranges(ReplayOf::events_from(None), &[]), all);
+        let between = ReplayOf::Events {
+            from: time,
+            until: None,
+            from_offsets: Some(BTreeMap::from([(0, 0), (1, 18), (2, 99)])),
+            until_offsets: BTreeMap::from([(0, 12), (1, 5), (2, 99)]),
+        };
+        let expected = [(0, 10..12), (1, 5..5), (2, 20..20)];
+        assert_eq!(ranges(between, &[]), expected);
+    }
+
+    #[test]
+    fn a_partition_that_is_not_there_is_named_with_those_that_are() {
+        let what = ReplayOf::Events {
+            from: None,
+            until: None,
+            from_offsets: None,
+            until_offsets: BTreeMap::from([(3, 1)]),
+        };
+        let bounds = BTreeMap::from([(0, 0..1), (1, 0..1)]);
+        let error = ask(what).course(&bounds, &BTreeMap::new()).err().unwrap();
+        let words = "`user-metadata` has no partition 3; it has 0 to 1";
+        assert_eq!(error.to_string(), words);
+    }
+
+    #[test]
+    fn what_is_read_and_not_settled_is_still_ahead() {
+        let ask = ask(ReplayOf::events_from(None));
+        let course = ask.course(&BTreeMap::from([(0, 0..5), (1, 0..3)]), &BTreeMap::new());
+        let mut course = course.unwrap();
+        let progress = ReplayProgress::new(vec![Arc::clone(&ask.progress)]);
+        let record = |offset| crate::pipeline::Fetched {
+            partition: 0,
+            offset,
+            record: user_metadata_events::Record {
+                key: None,
+                value: Some(Vec::new()),
+                headers: Vec::new(),
+                timestamp: UnixMillis::EPOCH,
+            },
+        };
+        // 5 lies beyond the end, 3 and 4 are not there.
+        let taken = course.take(vec![record(0), record(1), record(2), record(5)]);
+        assert_eq!(taken.len(), 3);
+        assert!(!course.is_done());
+        course.passed(1, 3);
+        assert!(course.is_done());
+        course.settled(&[(0, 2)]);
+        course.finish();
+        let sink = progress.sinks().remove(0);
+        assert_eq!((sink.done, sink.total, sink.is_done()), (5, 8, false));
+        assert_eq!(sink.partitions[&0], 2..5);
+        course.settled(&[(0, 3)]);
+        course.finish();
+        assert_eq!((progress.done(), progress.total()), (8, 8));
+    }
+}

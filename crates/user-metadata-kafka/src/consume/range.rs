@@ -23,6 +23,9 @@ use crate::{KafkaOptions, TopicSpec};
 /// How long one poll may wait for records.
 const POLL: Duration = Duration::from_secs(1);
 
+/// How long Kafka may take to tell that it is there, when nothing comes.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// Reads a topic from any offset, as a member of no group.
 ///
 /// It can tell and set the positions of a group that has no members, which a group that others
@@ -256,7 +259,9 @@ impl TopicReader {
     ///
     /// Cancel safe: a dropped call loses no record.
     pub async fn next(&self) -> Result<Vec<GroupRecord>, ConsumeError> {
-        let records = match self.consumer.poll(POLL).await {
+        // With its broker away, a poll waits for longer than it is told; it may be dropped.
+        let polled = tokio::time::timeout(2 * POLL, self.consumer.poll(POLL)).await;
+        let records = match polled.unwrap_or_else(|_| Ok(Vec::new())) {
             Ok(records) => records,
             Err(KrafkaError::NoOffset { partitions }) => {
                 for (_, partition) in partitions {
@@ -268,7 +273,9 @@ impl TopicReader {
         };
         if records.is_empty() {
             // krafka keeps failed fetches to itself.
-            let answer = self.offsets(LATEST).await;
+            let limit = LOOK.min(self.request_timeout);
+            let answer = tokio::time::timeout(limit, self.offsets(LATEST)).await;
+            let answer = answer.unwrap_or(Err(ConsumeError::Timeout(limit)));
             self.in_trouble.fetch_or(answer.is_err(), Ordering::Relaxed);
             answer?;
             if self.in_trouble.swap(false, Ordering::Relaxed) {
