@@ -5,6 +5,7 @@ mod percent;
 mod scheme;
 mod sink_url;
 
+#[cfg(any(feature = "redis", feature = "mongodb"))]
 pub(crate) use options::Options;
 pub use sink_url::SinkUrl;
 pub(crate) use sink_url::Target;
