@@ -52,6 +52,7 @@ impl Fence {
 
     /// Whether Redis, which says this, has lost what it had acknowledged. A topic that was made
     /// anew is behind, too, but its events are newer.
+    #[cfg(feature = "redis")]
     pub(crate) const fn has_lost(self, acknowledged: Self) -> bool {
         self.next < acknowledged.next && self.newest <= acknowledged.newest
     }
