@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::WriteError;
-use super::file::{Identity, create_file, create_parent};
 use super::row::Row;
 use super::schema::{self, Kind};
 use crate::OpenError;
+use crate::files::{Identity, create_file, create_parent};
 
 /// How long another process may hold the file before a batch is put off.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

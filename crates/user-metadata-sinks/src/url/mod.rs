@@ -1,9 +1,21 @@
 //! A sink as it is given on a command line.
 
+mod file_target;
+mod http_target;
 mod options;
 mod percent;
 mod scheme;
 mod sink_url;
 
+#[cfg_attr(
+    not(feature = "file"),
+    expect(unused_imports, reason = "it is opened there")
+)]
+pub(crate) use file_target::FileTarget;
+#[cfg_attr(
+    not(feature = "http"),
+    expect(unused_imports, reason = "it is opened there")
+)]
+pub(crate) use http_target::HttpTarget;
 pub use sink_url::SinkUrl;
 pub(crate) use sink_url::Target;

@@ -5,10 +5,27 @@ use crate::{IpPrivacy, ParseSinkError};
 pub(crate) enum Scheme {
     Stdout,
     Sqlite,
+    File,
+    Webhook,
+    Segment,
+    Mixpanel,
+    Amplitude,
+    Posthog,
+    Ga4,
 }
 
 impl Scheme {
-    const ALL: [Self; 2] = [Self::Stdout, Self::Sqlite];
+    const ALL: [Self; 9] = [
+        Self::Stdout,
+        Self::Sqlite,
+        Self::File,
+        Self::Webhook,
+        Self::Segment,
+        Self::Mixpanel,
+        Self::Amplitude,
+        Self::Posthog,
+        Self::Ga4,
+    ];
 
     /// Splits `text` at its first colon.
     pub(super) fn split(text: &str) -> Result<(Self, &str), ParseSinkError> {
@@ -24,6 +41,13 @@ impl Scheme {
         match self {
             Self::Stdout => "stdout",
             Self::Sqlite => "sqlite",
+            Self::File => "file",
+            Self::Webhook => "webhook",
+            Self::Segment => "segment",
+            Self::Mixpanel => "mixpanel",
+            Self::Amplitude => "amplitude",
+            Self::Posthog => "posthog",
+            Self::Ga4 => "ga4",
         }
     }
 
@@ -31,13 +55,52 @@ impl Scheme {
     pub(super) const fn options(self) -> &'static [&'static str] {
         match self {
             Self::Stdout | Self::Sqlite => &[],
+            Self::File => &["rotate", "keep"],
+            Self::Webhook => &["secret-file", "ca", "timeout", "plain"],
+            Self::Segment | Self::Mixpanel | Self::Amplitude | Self::Posthog | Self::Ga4 => {
+                &["token-file", "region", "host", "ca", "timeout", "plain"]
+            }
         }
     }
 
     /// How much of an address it gets unless it is told.
     pub(super) const fn ip(self) -> IpPrivacy {
         match self {
-            Self::Stdout | Self::Sqlite => IpPrivacy::Full,
+            Self::Stdout | Self::Sqlite | Self::File => IpPrivacy::Full,
+            Self::Webhook
+            | Self::Segment
+            | Self::Mixpanel
+            | Self::Amplitude
+            | Self::Posthog
+            | Self::Ga4 => IpPrivacy::Truncate,
+        }
+    }
+
+    /// The regions of a vendor and what it listens on there; the first one unless it is told.
+    pub(super) const fn regions(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Stdout | Self::Sqlite | Self::File | Self::Webhook => &[],
+            Self::Segment => &[
+                ("us", "https://api.segment.io"),
+                ("eu", "https://events.eu1.segmentapis.com"),
+            ],
+            Self::Mixpanel => &[
+                ("us", "https://api.mixpanel.com"),
+                ("eu", "https://api-eu.mixpanel.com"),
+                ("in", "https://api-in.mixpanel.com"),
+            ],
+            Self::Amplitude => &[
+                ("us", "https://api2.amplitude.com"),
+                ("eu", "https://api.eu.amplitude.com"),
+            ],
+            Self::Posthog => &[
+                ("us", "https://us.i.posthog.com"),
+                ("eu", "https://eu.i.posthog.com"),
+            ],
+            Self::Ga4 => &[
+                ("us", "https://www.google-analytics.com"),
+                ("eu", "https://region1.google-analytics.com"),
+            ],
         }
     }
 
@@ -45,6 +108,13 @@ impl Scheme {
         match self {
             Self::Stdout => "`stdout:`",
             Self::Sqlite => "`sqlite:PATH`",
+            Self::File => "`file:PATH`",
+            Self::Webhook => "`webhook:https://HOST/PATH?secret-file=FILE`",
+            Self::Segment => "`segment:?token-file=FILE`",
+            Self::Mixpanel => "`mixpanel:?token-file=FILE`",
+            Self::Amplitude => "`amplitude:?token-file=FILE`",
+            Self::Posthog => "`posthog:?token-file=FILE`",
+            Self::Ga4 => "`ga4:MEASUREMENT-ID?token-file=FILE`",
         }
     }
 }
