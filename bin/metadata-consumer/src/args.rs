@@ -39,8 +39,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Group)]
 pub(crate) struct RunArgs {
-    /// Where events go: `stdout:`, `sqlite:PATH` (repeat, or separate by spaces); options follow as
-    /// `?name=…&ip=full|truncate|none`
+    /// Where events go (repeat, or separate by spaces): `stdout:`, `file:PATH`, `sqlite:PATH`,
+    /// `webhook:https://…`, `segment:`, `mixpanel:`, `amplitude:`, `posthog:`, `ga4:ID`; options
+    /// follow as `?name=…&ip=full|truncate|none`, secrets as `?token-file=FILE`
     #[arg(
         long,
         env = "METADATA_CONSUMER_SINK",

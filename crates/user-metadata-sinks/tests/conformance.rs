@@ -230,7 +230,8 @@ mod http {
     use user_metadata_sinks::BuiltinSink;
 
     use super::*;
-    use crate::support::vendor::{Fake, Vendor, is_placeholder};
+    use crate::support::vendor::page::is_placeholder;
+    use crate::support::vendor::{Fake, Vendor};
 
     struct Platform(Fake);
 

@@ -34,7 +34,9 @@ fn numbers(path: &Path) -> Vec<u32> {
     let text = fs::read_to_string(path).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'), "{text}");
     let decode = |line: &str| UserMetadataEvent::decode(Some(line.as_bytes())).unwrap();
-    text.lines().map(|line| decode(line).username.parse().unwrap()).collect()
+    text.lines()
+        .map(|line| decode(line).username.parse().unwrap())
+        .collect()
 }
 
 fn numbered(path: &Path, number: u32) -> PathBuf {

@@ -4,6 +4,7 @@ mod lines;
 #[cfg(feature = "stdout")]
 mod sink;
 
+#[cfg(feature = "file")]
 pub(crate) use lines::encode;
 #[cfg(feature = "stdout")]
 pub use sink::NdjsonSink;

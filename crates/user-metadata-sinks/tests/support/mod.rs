@@ -10,6 +10,15 @@
     feature = "posthog",
     feature = "ga4"
 ))]
+pub(crate) mod posting;
+#[cfg(all(
+    feature = "webhook",
+    feature = "segment",
+    feature = "mixpanel",
+    feature = "amplitude",
+    feature = "posthog",
+    feature = "ga4"
+))]
 pub(crate) mod vendor;
 
 use std::path::PathBuf;
