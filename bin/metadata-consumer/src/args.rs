@@ -154,8 +154,10 @@ pub(crate) struct ReadArgs {
     /// A file with these settings, in TOML; flags and the environment come before it
     #[arg(long, env = "METADATA_CONSUMER_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where events go: `stdout:`, `sqlite:PATH` (repeat, or separate by spaces); options follow as
-    /// `?name=…&ip=full|truncate|none`
+    /// Where events go (repeat, or separate by spaces): `stdout:`, `file:PATH`, `sqlite:PATH`,
+    /// `postgres://USER@HOST/DATABASE`, `redis://HOST`, `mongodb://HOST/DB`, `webhook:https://…`,
+    /// `segment:`, `mixpanel:`, `amplitude:`, `posthog:`, `ga4:ID`; options follow as
+    /// `?name=…&ip=full|truncate|none`, secrets as `?token-file=FILE`
     #[arg(
         long,
         env = "METADATA_CONSUMER_SINK",

@@ -72,7 +72,7 @@ pub enum OpenError {
     },
     /// The file is something else.
     #[error(
-        "{} is not a database of this sink; move it away, or name another file",
+        "{} is not a file of this sink; move it away, or name another file",
         path.display()
     )]
     Foreign {
@@ -133,6 +133,35 @@ pub enum OpenError {
     /// The client of the database can't be made of what the URL and its files say.
     #[error("the connection can't be set up; mend the URL, or the file of its certificates")]
     Client(#[source] BoxError),
+    /// The address of a sink is no URL.
+    #[error("the address is no URL; write e.g. `https://host.example/path`")]
+    Address,
+    /// The file of those to trust can't be read or holds no certificate.
+    #[error("{} must hold certificates in PEM", path.display())]
+    Ca {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system trusts nobody.
+    #[error(
+        "this system trusts no certificate authority: install its certificates (on Debian the \
+         package `ca-certificates`), or name a file with the option `ca`"
+    )]
+    NoSystemRoots,
+    /// The secret can't be used.
+    #[error("the secret in {} {problem}", path.display())]
+    SecretForm {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what would be right.
+        problem: &'static str,
+    },
+    /// Another process writes the file.
+    #[error("{} is written by another process; name another file", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// The operating system gives no thread to write with, or no handle to standard output.
     #[error("the sink can't start")]
     Start(#[source] io::Error),

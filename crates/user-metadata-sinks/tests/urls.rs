@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use user_metadata_sinks::SinkUrl;
 
-const WRONG: [&str; 48] = [
+const WRONG: [&str; 76] = [
     "",
     "stdout",
     "./users.sqlite",
@@ -54,6 +54,34 @@ const WRONG: [&str; 48] = [
     "postgres://u@h/d?connections=0",
     "postgres://u@h/d?keep=1y",
     "postgres://u@h/d?users=yes",
+    "file:",
+    "file:./data/",
+    "file:x?rotate=0",
+    "file:x?rotate=64MB",
+    "file:x?rotate=",
+    "file:x?keep=0",
+    "file:x?keep=many",
+    "webhook:",
+    "webhook:example.com/hook?secret-file=x",
+    "webhook:https://example.com/hook",
+    "webhook:https://example.com/hook?secret-file=",
+    "webhook:https://user:hunter2@example.com/?secret-file=x",
+    "webhook:http://example.com/?secret-file=x",
+    "webhook:https://example.com/?a=hunter2&secret-file=x",
+    "webhook:https://example.com/%zz?secret-file=x",
+    "webhook:https://example.com/?secret-file=x&timeout=10",
+    "webhook:https://example.com/?secret-file=x&timeout=1h",
+    "webhook:https://example.com/?secret-file=x&plain=no",
+    "webhook:https://example.com/?secret-file=x&region=eu",
+    "segment:",
+    "segment:hunter2",
+    "segment:?token=hunter2",
+    "mixpanel:?token-file=x&region=mars",
+    "amplitude:?token-file=x&host=http://example.com",
+    "posthog:?token-file=x&host=https://u:hunter2@example.com",
+    "ga4:?token-file=x",
+    "ga4:UA-1?token-file=x",
+    "ga4:G-1A2B3C",
 ];
 
 #[test]
@@ -74,6 +102,15 @@ fn ways_to_write_the_same_sink_are_the_same() {
         ("stdout:", "stdout:?name=stdout&ip=full"),
         ("sqlite:/a/b", "sqlite:///a/b"),
         ("sqlite:/a/b", "sqlite:/a/%62?&"),
+        ("file:a?rotate=1MiB&keep=10", "file:a?rotate=1048576"),
+        (
+            "segment:?token-file=x",
+            "segment:?token-file=x&region=us&ip=truncate&timeout=30s",
+        ),
+        (
+            "posthog:?token-file=x&host=https://a/",
+            "posthog:?token-file=x&host=https://a",
+        ),
         ("sqlite:a?name=x&ip=none", "sqlite:a?ip=none&name=%78"),
         (
             "postgres://u@h/d",

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::WriteError;
-use super::file::{Identity, create_file, create_parent};
 use super::row::Row;
 use super::schema::{self, Kind};
 use super::totals;
 use crate::OpenError;
+use crate::files::{Identity, create_file, create_parent};
 use crate::tables::Tables;
 
 /// How long another process may hold the file before a batch is put off.

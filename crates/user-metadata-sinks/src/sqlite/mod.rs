@@ -2,7 +2,6 @@
 
 mod database;
 mod error;
-mod file;
 mod row;
 mod schema;
 mod sink;

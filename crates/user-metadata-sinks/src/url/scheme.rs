@@ -10,16 +10,30 @@ pub(crate) enum Scheme {
     Redis,
     Rediss,
     Mongodb,
+    File,
+    Webhook,
+    Segment,
+    Mixpanel,
+    Amplitude,
+    Posthog,
+    Ga4,
 }
 
 impl Scheme {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 13] = [
         Self::Stdout,
+        Self::File,
         Self::Sqlite,
         Self::Postgres,
         Self::Redis,
         Self::Rediss,
         Self::Mongodb,
+        Self::Webhook,
+        Self::Segment,
+        Self::Mixpanel,
+        Self::Amplitude,
+        Self::Posthog,
+        Self::Ga4,
     ];
 
     /// Splits `text` at its first colon.
@@ -46,6 +60,13 @@ impl Scheme {
             Self::Redis => "redis",
             Self::Rediss => "rediss",
             Self::Mongodb => "mongodb",
+            Self::File => "file",
+            Self::Webhook => "webhook",
+            Self::Segment => "segment",
+            Self::Mixpanel => "mixpanel",
+            Self::Amplitude => "amplitude",
+            Self::Posthog => "posthog",
+            Self::Ga4 => "ga4",
         }
     }
 
@@ -76,6 +97,11 @@ impl Scheme {
                 "tls",
                 "tlsCAFile",
             ],
+            Self::File => &["rotate", "keep"],
+            Self::Webhook => &["secret-file", "ca", "timeout", "plain"],
+            Self::Segment | Self::Mixpanel | Self::Amplitude | Self::Posthog | Self::Ga4 => {
+                &["token-file", "region", "host", "ca", "timeout", "plain"]
+            }
         }
     }
 
@@ -84,10 +110,52 @@ impl Scheme {
         match self {
             Self::Stdout
             | Self::Sqlite
+            | Self::File
             | Self::Postgres
             | Self::Redis
             | Self::Rediss
             | Self::Mongodb => IpPrivacy::Full,
+            Self::Webhook
+            | Self::Segment
+            | Self::Mixpanel
+            | Self::Amplitude
+            | Self::Posthog
+            | Self::Ga4 => IpPrivacy::Truncate,
+        }
+    }
+
+    /// The regions of a vendor and what it listens on there; the first one unless it is told.
+    pub(super) const fn regions(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Stdout
+            | Self::Sqlite
+            | Self::File
+            | Self::Postgres
+            | Self::Redis
+            | Self::Rediss
+            | Self::Mongodb
+            | Self::Webhook => &[],
+            Self::Segment => &[
+                ("us", "https://api.segment.io"),
+                ("eu", "https://events.eu1.segmentapis.com"),
+            ],
+            Self::Mixpanel => &[
+                ("us", "https://api.mixpanel.com"),
+                ("eu", "https://api-eu.mixpanel.com"),
+                ("in", "https://api-in.mixpanel.com"),
+            ],
+            Self::Amplitude => &[
+                ("us", "https://api2.amplitude.com"),
+                ("eu", "https://api.eu.amplitude.com"),
+            ],
+            Self::Posthog => &[
+                ("us", "https://us.i.posthog.com"),
+                ("eu", "https://eu.i.posthog.com"),
+            ],
+            Self::Ga4 => &[
+                ("us", "https://www.google-analytics.com"),
+                ("eu", "https://region1.google-analytics.com"),
+            ],
         }
     }
 
@@ -99,6 +167,13 @@ impl Scheme {
             Self::Redis => "`redis://HOST`",
             Self::Rediss => "`rediss://HOST`",
             Self::Mongodb => "`mongodb://HOST/DB`",
+            Self::File => "`file:PATH`",
+            Self::Webhook => "`webhook:https://HOST/PATH?secret-file=FILE`",
+            Self::Segment => "`segment:?token-file=FILE`",
+            Self::Mixpanel => "`mixpanel:?token-file=FILE`",
+            Self::Amplitude => "`amplitude:?token-file=FILE`",
+            Self::Posthog => "`posthog:?token-file=FILE`",
+            Self::Ga4 => "`ga4:MEASUREMENT-ID?token-file=FILE`",
         }
     }
 }
