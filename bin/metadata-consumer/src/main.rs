@@ -31,6 +31,10 @@ use replay::ReplayConfig;
 /// How long what the sinks have in hand may take at the end.
 const LAST_BATCHES: Duration = Duration::from_secs(10);
 
+/// An event is some thirty pieces of memory, which are made and let go of all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     run("metadata-consumer", || {
         let args = match Args::read(std::env::args_os().collect()) {

@@ -15,6 +15,10 @@ enum Opened {
     Sqlite(crate::SqliteSink),
     #[cfg(feature = "postgres")]
     Postgres(Box<crate::postgres::PostgresSink>),
+    #[cfg(feature = "redis")]
+    Redis(Box<crate::RedisSink>),
+    #[cfg(feature = "mongodb")]
+    Mongo(Box<crate::MongoSink>),
 }
 
 impl BuiltinSink {
@@ -37,6 +41,18 @@ impl BuiltinSink {
             Target::Sqlite(..) => Err(OpenError::NotBuiltIn { scheme: "sqlite" }),
             #[cfg(not(feature = "postgres"))]
             Target::Postgres(_) => Err(OpenError::NotBuiltIn { scheme: "postgres" }),
+            #[cfg(feature = "redis")]
+            Target::Redis(config) => crate::RedisSink::open(config)
+                .map(Box::new)
+                .map(Opened::Redis),
+            #[cfg(feature = "mongodb")]
+            Target::Mongo(config) => crate::MongoSink::open(config)
+                .map(Box::new)
+                .map(Opened::Mongo),
+            #[cfg(not(feature = "redis"))]
+            Target::Redis => Err(OpenError::NotBuiltIn { scheme: "redis" }),
+            #[cfg(not(feature = "mongodb"))]
+            Target::Mongo => Err(OpenError::NotBuiltIn { scheme: "mongodb" }),
         };
         opened.map(|opened| Self(IpFilter::new(ip, opened)))
     }
@@ -53,7 +69,13 @@ impl Sink for BuiltinSink {
 }
 
 #[cfg_attr(
-    not(any(feature = "stdout", feature = "sqlite", feature = "postgres")),
+    not(any(
+        feature = "stdout",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "redis",
+        feature = "mongodb"
+    )),
     allow(unused_variables, reason = "there is no sink to write to")
 )]
 impl Sink for Opened {
@@ -65,6 +87,10 @@ impl Sink for Opened {
             Self::Sqlite(ref mut sink) => sink.prepare().await,
             #[cfg(feature = "postgres")]
             Self::Postgres(ref mut sink) => sink.prepare().await,
+            #[cfg(feature = "redis")]
+            Self::Redis(ref mut sink) => sink.prepare().await,
+            #[cfg(feature = "mongodb")]
+            Self::Mongo(ref mut sink) => sink.prepare().await,
         }
     }
 
@@ -76,6 +102,10 @@ impl Sink for Opened {
             Self::Sqlite(ref mut sink) => sink.write(batch).await,
             #[cfg(feature = "postgres")]
             Self::Postgres(ref mut sink) => sink.write(batch).await,
+            #[cfg(feature = "redis")]
+            Self::Redis(ref mut sink) => sink.write(batch).await,
+            #[cfg(feature = "mongodb")]
+            Self::Mongo(ref mut sink) => sink.write(batch).await,
         }
     }
 }

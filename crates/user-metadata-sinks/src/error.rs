@@ -130,6 +130,9 @@ pub enum OpenError {
     /// TLS can't be set up.
     #[error("TLS can't be set up")]
     Tls(#[source] BoxError),
+    /// The client of the database can't be made of what the URL and its files say.
+    #[error("the connection can't be set up; mend the URL, or the file of its certificates")]
+    Client(#[source] BoxError),
     /// The operating system gives no thread to write with, or no handle to standard output.
     #[error("the sink can't start")]
     Start(#[source] io::Error),

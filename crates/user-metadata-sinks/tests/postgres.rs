@@ -153,39 +153,6 @@ async fn the_views_count_events_and_users_by_day_in_utc() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn exactly_the_event_that_the_database_never_takes_is_rejected() {
-    let database = require!(database());
-    let mut sink = ready(&database, "").await;
-    let now = now();
-    let day = 86_400_000;
-    let batch = [
-        at(1, "a", now - 1),
-        at(2, "b", 0),
-        at(3, "c", 4_102_444_800_000),
-        at(4, "d", now - 401 * day),
-        at(5, "e", now + 2 * day),
-        at(6, "f", now - 300 * day),
-        at(7, "g", now + day / 24),
-        join(8, |_| {}),
-    ];
-    let mut rejected = sink.write(&batch).await.unwrap();
-    rejected.sort_by_key(|rejection| rejection.index);
-    let expected: Vec<_> = (1..5)
-        .map(|index| Rejection::new(index, "timestamp_out_of_range"))
-        .collect();
-    assert_eq!(rejected, expected);
-    let users = "SELECT string_agg(user_id, ' ' ORDER BY user_id), sum(events) FROM users";
-    assert_eq!(database.query(users), ["a f g user-123|4"]);
-    assert_eq!(database.query("SELECT count(*) FROM events"), ["4"]);
-    let made = "SELECT count(*) < 5 FROM pg_inherits WHERE inhparent = 'events'::regclass";
-    assert_eq!(
-        database.query(made),
-        ["t"],
-        "no partition for what is refused"
-    );
-}
-
 /// The database's own check stands for whatever refuses a row: COPY names it, the other way halves.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_a_constraint_refuses_are_found_in_either_way_of_writing() {
@@ -309,21 +276,6 @@ async fn however_many_start_at_once_the_tables_are_made_once() {
     // What no URL names stays as it is.
     drop(ready(&database, "schema=here").await);
     assert_eq!(database.query(settings), ["1|day|30 days"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn eight_that_need_the_same_partition_get_one() {
-    let database = require!(database());
-    drop(ready(&database, "").await);
-    let past = now() - 200 * 86_400_000;
-    let database = &database;
-    let writing = (0..8).map(|id| async move {
-        let mut sink = open(database, "connections=1");
-        write(&mut sink, &[at(id, "a", past)]).await;
-    });
-    futures_util::future::join_all(writing).await;
-    assert_eq!(database.query("SELECT count(*) FROM events"), ["8"]);
-    assert_eq!(database.query("SELECT events FROM users"), ["8"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,12 @@
 use std::time::Duration;
 
-use tokio::time::timeout;
 use tokio_postgres::config::SslMode as Encryption;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::AbortOnDropHandle;
 use user_metadata_consumer::SinkError;
 
-use super::error::{sink_error, timed_out};
+use super::error::bounded;
 use super::tls;
 use crate::OpenError;
 use crate::secret::Secret;
@@ -81,11 +80,7 @@ impl Connector {
             connected.client.batch_execute(&self.session()).await?;
             Ok(connected)
         };
-        let limit = CONNECT.min(self.limit);
-        match timeout(limit, connecting).await {
-            Ok(connected) => connected.map_err(|error| sink_error(&error)),
-            Err(_) => Err(timed_out("connecting", limit)),
-        }
+        bounded("connecting", CONNECT.min(self.limit), connecting).await
     }
 
     fn session(&self) -> String {

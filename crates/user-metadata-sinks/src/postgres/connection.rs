@@ -1,15 +1,15 @@
+use std::collections::HashSet;
 use std::net::IpAddr;
+use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
-use std::collections::HashSet;
-use std::pin::pin;
 use tokio_postgres::{Client, Error, Statement, Transaction};
 use user_metadata_consumer::SinkError;
 
 use super::connect::{Connected, Connector};
 use super::copy::encode;
-use super::error::sink_error;
+use super::error::bounded;
 use super::row::{COLUMNS, Row};
 use super::schema::{self, Wanted, Window};
 use super::totals::{SESSIONS, USERS, add_sessions, add_users};
@@ -36,17 +36,15 @@ impl Connection {
         tables: Tables,
     ) -> Result<Self, SinkError> {
         let mut connected = connector.connect().await?;
-        let window = schema::prepare(&mut connected.client, wanted).await?;
-        Self::with(connected, window, tables)
-            .await
-            .map_err(|error| sink_error(&error))
+        let limit = connector.limit();
+        let window = schema::prepare(&mut connected.client, wanted, limit).await?;
+        bounded("preparing", limit, Self::with(connected, window, tables)).await
     }
 
     async fn with(connected: Connected, window: Window, tables: Tables) -> Result<Self, Error> {
         let client = &connected.client;
         let ensure = "select at, ensure_partition(at) from unnest($1::timestamptz[]) at";
         let copy = format!("copy events ({COLUMNS}) from stdin (format binary)");
-        // In the order of the rows, so that two writers of the same rows don't wait for each other.
         let insert = format!(
             "insert into events ({COLUMNS})
             select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],

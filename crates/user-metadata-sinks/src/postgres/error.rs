@@ -1,3 +1,7 @@
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::timeout;
 use tokio_postgres::Error;
 use user_metadata_consumer::{BoxError, SinkError};
 
@@ -109,8 +113,20 @@ pub(super) fn sink_error(error: &Error) -> SinkError {
     }
 }
 
+/// Waits for an answer, but no longer than `limit`.
+pub(super) async fn bounded<T>(
+    what: &str,
+    limit: Duration,
+    answer: impl Future<Output = Result<T, Error>>,
+) -> Result<T, SinkError> {
+    match timeout(limit, answer).await {
+        Ok(answer) => answer.map_err(|error| sink_error(&error)),
+        Err(_) => Err(timed_out(what, limit)),
+    }
+}
+
 /// The database did not answer within its time.
-pub(super) fn timed_out(what: &str, limit: std::time::Duration) -> SinkError {
+pub(super) fn timed_out(what: &str, limit: Duration) -> SinkError {
     let error: BoxError = format!("{what} took longer than {limit:?}").into();
     SinkError::unavailable(error)
 }

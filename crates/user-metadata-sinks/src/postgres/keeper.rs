@@ -2,13 +2,13 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_postgres::{Client, Error};
 use tracing::{info, warn};
 use user_metadata_consumer::SinkError;
 
 use super::connect::Connector;
-use super::error::{sink_error, timed_out};
+use super::error::bounded;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -37,10 +37,8 @@ pub(super) async fn look_after_partitions(connector: Arc<Connector>) {
 /// One look; does nothing where another process is at it.
 pub(super) async fn look_once(connector: &Connector) -> Result<(), SinkError> {
     let connected = connector.connect().await?;
-    match timeout(HOUR * 2, look(&connected.client)).await {
-        Ok(looked) => looked.map_err(|error| sink_error(&error)),
-        Err(_) => Err(timed_out("looking after the partitions", HOUR * 2)),
-    }
+    let looking = look(&connected.client);
+    bounded("looking after the partitions", HOUR * 2, looking).await
 }
 
 async fn look(client: &Client) -> Result<(), Error> {

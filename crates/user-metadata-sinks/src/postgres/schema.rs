@@ -1,14 +1,19 @@
+use std::time::Duration;
+
 use tokio_postgres::{Client, Error};
 use user_metadata_consumer::SinkError;
 
 use super::connect::quoted;
-use super::error::sink_error;
+use super::error::bounded;
 use crate::tables::Tables;
 use crate::url::PostgresUrl;
 
 /// What this version writes to.
 const VERSION: i32 = 1;
 const CREATE: &str = include_str!("schema.sql");
+
+/// How long tables may be made: an index on one that has grown takes its time.
+const MAKE: Duration = Duration::from_secs(60 * 60);
 
 /// Held while tables are made or changed. Without it, of processes that start at the same moment
 /// most fail, whatever `if not exists` there is.
@@ -58,16 +63,24 @@ pub(super) struct Window {
 }
 
 /// Makes what is missing, and nothing twice, however many start at once.
-pub(super) async fn prepare(client: &mut Client, wanted: &Wanted) -> Result<Window, SinkError> {
-    let failed = |error: Error| sink_error(&error);
-    if !is_ready(client, wanted).await.map_err(failed)? {
-        make(client, wanted).await.map_err(failed)?;
+pub(super) async fn prepare(
+    client: &mut Client,
+    wanted: &Wanted,
+    limit: Duration,
+) -> Result<Window, SinkError> {
+    if !bounded("a look at the tables", limit, is_ready(client, wanted)).await? {
+        bounded("making the tables", MAKE, make(client, wanted)).await?;
     }
     let settings = "select schema_version,
         (extract(epoch from least(accept_past, keep)) * 1000000)::bigint,
         (extract(epoch from accept_future) * 1000000)::bigint
         from settings";
-    let row = client.query_one(settings, &[]).await.map_err(failed)?;
+    let row = bounded(
+        "a look at the settings",
+        limit,
+        client.query_one(settings, &[]),
+    )
+    .await?;
     let found: i32 = row.get(0);
     if found > VERSION {
         return Err(SinkError::fatal(format!(
@@ -122,7 +135,6 @@ async fn has_schema(client: &Client) -> Result<bool, Error> {
 async fn make(client: &mut Client, wanted: &Wanted) -> Result<(), Error> {
     let transaction = client.transaction().await?;
     transaction.batch_execute(LOCK).await?;
-    // An index on a table that has grown takes its time.
     transaction
         .batch_execute("set local statement_timeout = 0")
         .await?;

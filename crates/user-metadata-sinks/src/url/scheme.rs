@@ -7,10 +7,20 @@ pub(crate) enum Scheme {
     Stdout,
     Sqlite,
     Postgres,
+    Redis,
+    Rediss,
+    Mongodb,
 }
 
 impl Scheme {
-    const ALL: [Self; 3] = [Self::Stdout, Self::Sqlite, Self::Postgres];
+    const ALL: [Self; 6] = [
+        Self::Stdout,
+        Self::Sqlite,
+        Self::Postgres,
+        Self::Redis,
+        Self::Rediss,
+        Self::Mongodb,
+    ];
 
     /// Splits `text` at its first colon.
     pub(super) fn split(text: &str) -> Result<(Self, &str), ParseSinkError> {
@@ -33,6 +43,17 @@ impl Scheme {
             Self::Stdout => "stdout",
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::Redis => "redis",
+            Self::Rediss => "rediss",
+            Self::Mongodb => "mongodb",
+        }
+    }
+
+    /// What a sink is named that is given no name: with and without TLS it is the same sink.
+    pub(super) const fn default_name(self) -> &'static str {
+        match self {
+            Self::Rediss => "redis",
+            scheme => scheme.name(),
         }
     }
 
@@ -42,13 +63,31 @@ impl Scheme {
             Self::Stdout => &[],
             Self::Sqlite => &["users", "sessions"],
             Self::Postgres => &PostgresUrl::OPTIONS,
+            Self::Redis | Self::Rediss => {
+                &["password-file", "ca", "prefix", "ttl", "window", "day-ttl"]
+            }
+            Self::Mongodb => &[
+                "password-file",
+                "keep",
+                "authSource",
+                "authMechanism",
+                "replicaSet",
+                "directConnection",
+                "tls",
+                "tlsCAFile",
+            ],
         }
     }
 
     /// How much of an address it gets unless it is told.
     pub(super) const fn ip(self) -> IpPrivacy {
         match self {
-            Self::Stdout | Self::Sqlite | Self::Postgres => IpPrivacy::Full,
+            Self::Stdout
+            | Self::Sqlite
+            | Self::Postgres
+            | Self::Redis
+            | Self::Rediss
+            | Self::Mongodb => IpPrivacy::Full,
         }
     }
 
@@ -57,6 +96,9 @@ impl Scheme {
             Self::Stdout => "`stdout:`",
             Self::Sqlite => "`sqlite:PATH`",
             Self::Postgres => "`postgres://USER@HOST/DATABASE`",
+            Self::Redis => "`redis://HOST`",
+            Self::Rediss => "`rediss://HOST`",
+            Self::Mongodb => "`mongodb://HOST/DB`",
         }
     }
 }

@@ -36,6 +36,14 @@ pub(crate) enum Target {
     Stdout,
     Sqlite(PathBuf, Tables),
     Postgres(Box<PostgresUrl>),
+    #[cfg(feature = "redis")]
+    Redis(Box<crate::redis::RedisConfig>),
+    #[cfg(not(feature = "redis"))]
+    Redis,
+    #[cfg(feature = "mongodb")]
+    Mongo(Box<crate::mongodb::MongoConfig>),
+    #[cfg(not(feature = "mongodb"))]
+    Mongo,
 }
 
 impl SinkUrl {
@@ -43,6 +51,15 @@ impl SinkUrl {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where Redis is, if it is that.
+    #[cfg(feature = "redis")]
+    pub(crate) fn redis(&self) -> Option<&crate::redis::RedisConfig> {
+        match &self.target {
+            Target::Redis(config) => Some(config),
+            _ => None,
+        }
     }
 
     /// Opens the sink, and makes what has to be there. Blocks for some milliseconds; seconds, where
@@ -72,7 +89,7 @@ impl FromStr for SinkUrl {
             value.parse().ok()
         })?;
         Ok(Self {
-            name: name.unwrap_or_else(|| scheme.name().to_owned()),
+            name: name.unwrap_or_else(|| scheme.default_name().to_owned()),
             ip: ip.unwrap_or_else(|| scheme.ip()),
             target: target(scheme, path, &mut options)?,
         })
@@ -101,6 +118,20 @@ fn target(scheme: Scheme, path: &str, options: &mut Options) -> Result<Target, P
         Scheme::Postgres => {
             PostgresUrl::read(path, options).map(|url| Target::Postgres(Box::new(url)))
         }
+        #[cfg(feature = "redis")]
+        Scheme::Redis | Scheme::Rediss => {
+            let config = crate::redis::RedisConfig::parse(scheme.name(), path, options)?;
+            Ok(Target::Redis(Box::new(config)))
+        }
+        #[cfg(not(feature = "redis"))]
+        Scheme::Redis | Scheme::Rediss => Ok(Target::Redis),
+        #[cfg(feature = "mongodb")]
+        Scheme::Mongodb => {
+            let config = crate::mongodb::MongoConfig::parse(path, options)?;
+            Ok(Target::Mongo(Box::new(config)))
+        }
+        #[cfg(not(feature = "mongodb"))]
+        Scheme::Mongodb => Ok(Target::Mongo),
     }
 }
 
