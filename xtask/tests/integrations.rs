@@ -86,7 +86,7 @@ fn columns(sql: &str, head: &str) -> Vec<String> {
 
 /// Those of the SQLite sink, which all databases have.
 fn columns_of_events() -> Vec<String> {
-    let schema = read("crates/user-metadata-sinks/src/sqlite/schema.sql");
+    let schema = read("crates/user-metadata-sinks/src/sqlite/version_1.sql");
     let table = schema.split("CREATE TABLE events (").nth(1).unwrap();
     let table = table.split(") STRICT").next().unwrap();
     let names = table

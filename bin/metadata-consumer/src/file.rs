@@ -138,7 +138,6 @@ impl Reading<'_> {
         let values = match value.get_ref() {
             DeValue::Boolean(on) if is_switch => return Some(on.then(Vec::new)),
             _ if is_switch => Err("must be true or false"),
-            DeValue::Boolean(_) => Err("must be a text or a number"),
             DeValue::Array(values) if is_list => {
                 let values = values.iter().map(|value| scalar(value.get_ref()));
                 values
@@ -210,7 +209,12 @@ impl Reading<'_> {
         let mut joint = if url.contains('?') { '&' } else { '?' };
         let mut whole = url.clone();
         for (key, value) in options.iter().filter(|(key, _)| key.get_ref() != "url") {
-            let Some(text) = scalar(value.get_ref()) else {
+            let text = match value.get_ref() {
+                // As a URL says it.
+                DeValue::Boolean(on) => Some(if *on { "on" } else { "off" }.to_owned()),
+                value => scalar(value),
+            };
+            let Some(text) = text else {
                 let what = format!(
                     "`{}` must be a text, a number, true or false",
                     key.get_ref()
@@ -251,7 +255,6 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
         DeValue::Integer(number) => {
             Some(number.as_str().to_owned()).filter(|_| number.radix() == 10)
         }
-        DeValue::Boolean(on) => Some(on.to_string()),
         DeValue::Datetime(time) => Some(time.to_string()),
         _ => None,
     }

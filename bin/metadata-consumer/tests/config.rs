@@ -73,7 +73,7 @@ const BAD: [(&str, usize, &str); 19] = [
     (
         "[[sink]]\nurl = \"sqlite:a\"\nipp = \"none\"",
         3,
-        "no option `ipp`; it takes `name` and `ip`",
+        "no option `ipp`; it takes `name`",
     ),
     (
         "[[sink]]\nurl = \"sqlite:a\"\nip = \"half\"",
@@ -126,7 +126,8 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
 fn a_flag_comes_before_the_environment_and_that_before_the_file() {
     let scratch = Scratch::new("config");
     let file = "data-dir = \"of-file\"\ngroup = \"of-file\"\nfrom = 2026-11-24T08:00:00Z\n\
-                [[sink]]\nurl = \"sqlite:of file.sqlite\"\nname = \"kept\"\n";
+                [[sink]]\nurl = \"sqlite:of file.sqlite\"\nname = \"kept\"\n\
+                sessions = true\nusers = false\n";
     let checked = |words: &[&str], environment: &[(&str, &str)]| {
         let ended = run(
             &scratch,
