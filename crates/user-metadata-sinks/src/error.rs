@@ -118,6 +118,15 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The file of an authority's certificate can't be read.
+    #[error("the certificate in {} can't be read", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
     /// The client of the database can't be made of what the URL and its files say.
     #[error("the connection can't be set up; mend the URL, or the file of its certificates")]
     Client(#[source] BoxError),
