@@ -136,16 +136,10 @@ pub enum OpenError {
     /// The address of a sink is no URL.
     #[error("the address is no URL; write e.g. `https://host.example/path`")]
     Address,
-    /// The file of those to trust can't be read or holds no certificate.
-    #[error("{} must hold certificates in PEM", path.display())]
-    Ca {
-        /// The file.
-        path: PathBuf,
-    },
     /// The operating system trusts nobody.
     #[error(
         "this system trusts no certificate authority: install its certificates (on Debian the \
-         package `ca-certificates`), or name a file with the option `ca`"
+         package `ca-certificates`), or name a file with the option `ca` (PostgreSQL: `sslrootcert`)"
     )]
     NoSystemRoots,
     /// The secret can't be used.

@@ -47,6 +47,8 @@ mod sqlite;
 mod tables;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod totals;
+#[cfg(any(feature = "postgres", feature = "http"))]
+mod trust;
 mod url;
 #[cfg(feature = "webhook-verify")]
 pub mod webhook;

@@ -3,12 +3,12 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::OpenError;
+use crate::trust::roots;
 use crate::url::SslMode;
 
 /// Who speaks TLS with the server, if it is spoken.
@@ -33,36 +33,6 @@ pub(super) fn connector(
             .with_no_client_auth()
     };
     Ok(MakeRustlsConnect::new(config))
-}
-
-fn roots(path: Option<&Path>) -> Result<RootCertStore, OpenError> {
-    let mut roots = RootCertStore::empty();
-    match path {
-        Some(path) => {
-            let refused =
-                |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Certificate {
-                    path: path.to_owned(),
-                    source,
-                };
-            let found =
-                CertificateDer::pem_file_iter(path).map_err(|error| refused(error.into()))?;
-            for root in found {
-                let root = root.map_err(|error| refused(error.into()))?;
-                roots.add(root).map_err(|error| refused(error.into()))?;
-            }
-            if roots.is_empty() {
-                return Err(refused("it holds no certificate in PEM".into()));
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if roots.is_empty() {
-                let problem = "the system trusts nobody; name a certificate: `sslrootcert=FILE`";
-                return Err(OpenError::Tls(problem.into()));
-            }
-        }
-    }
-    Ok(roots)
 }
 
 /// Takes any certificate, but for the signature that shows that the server has its key.

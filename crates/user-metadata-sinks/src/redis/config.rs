@@ -97,9 +97,9 @@ impl RedisConfig {
         let info = self.address().into_connection_info();
         let info = info.map(|info| info.set_redis_settings(settings));
         let root_cert = self.ca.as_ref().map(|path| {
-            std::fs::read(path).map_err(|source| OpenError::Secret {
+            std::fs::read(path).map_err(|source| OpenError::Certificate {
                 path: path.clone(),
-                source,
+                source: source.into(),
             })
         });
         let root_cert = root_cert.transpose()?;

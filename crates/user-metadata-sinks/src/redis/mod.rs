@@ -1,5 +1,6 @@
 //! The latest metadata of each user, and who is online from what, in Redis.
 
+mod before;
 mod config;
 mod error;
 mod keys;

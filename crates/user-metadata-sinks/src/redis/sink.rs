@@ -3,12 +3,13 @@ use std::collections::HashMap;
 use tracing::{error, info, warn};
 use user_metadata_consumer::{Delivery, Rejection, Sink, SinkError};
 
+use super::before::fences;
 use super::config::RedisConfig;
 use super::error::WriteError;
 use super::link::Link;
 use super::recent::Recent;
 use super::row::Row;
-use super::transaction::{Outcome, fences, store};
+use super::transaction::{Outcome, store};
 use crate::OpenError;
 use crate::fence::{Fence, Place};
 
