@@ -111,3 +111,44 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn of(status: u16) -> Verdict {
+        let status = StatusCode::from_u16(status).unwrap();
+        let now = SystemTime::UNIX_EPOCH;
+        Verdict::of(&Answer::new(status, &HeaderMap::new(), now, Bytes::new()))
+    }
+
+    #[test]
+    fn only_what_is_said_of_the_content_gives_an_event_up() {
+        for status in [200, 201, 202, 204] {
+            assert_eq!(of(status), Verdict::Stored, "{status}");
+        }
+        for status in [400, 413, 422] {
+            assert_eq!(of(status), Verdict::Split, "{status}");
+        }
+        for status in [401, 403] {
+            assert_eq!(of(status), Verdict::Refused, "{status}");
+        }
+        for status in [
+            301, 302, 307, 404, 405, 408, 410, 411, 415, 425, 429, 500, 501, 503, 599,
+        ] {
+            let verdict = of(status);
+            assert!(matches!(verdict, Verdict::Unavailable { .. }), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_events_that_there_are_not_is_left_out() {
+        let said = |places: &[usize]| places.iter().map(|place| (*place, String::new())).collect();
+        let verdict = Verdict::Without(said(&[0, 2, 3])).within(3);
+        assert_eq!(verdict, Verdict::Without(said(&[0, 2])));
+    }
+}
