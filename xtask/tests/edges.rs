@@ -22,7 +22,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("user-metadata-testing", &["events", "log"]),
     (
         "user-metadata-bench",
-        &["events", "log", "publisher", "testing"],
+        &["events", "kafka", "log", "publisher", "testing"],
     ),
     ("user-metadata-faults", &["testing"]),
     ("user-metadata-soak", &["events", "kafka", "testing"]),

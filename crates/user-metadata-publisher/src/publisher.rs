@@ -68,6 +68,10 @@ impl Publisher {
     /// # Errors
     ///
     /// [`PublishError`]: the event is lost, and counted.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whether the event itself is kept may change, and no caller with it"
+    )]
     pub fn publish(
         &self,
         event: UserMetadataEvent,
