@@ -8,9 +8,12 @@ use crate::{needs, test};
 /// Builds the programs as they are shipped, and measures them.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     needs::install();
-    let is_publishing = arguments.first().is_some_and(|part| part == "publish");
     let programs = release("user-metadata-bench")?;
-    let peers = is_publishing.then(|| peers(&target()?)).transpose()?;
+    let peers = match arguments.first().map(String::as_str) {
+        Some("publish") => Some(publishing_peers(&target()?)?),
+        Some("consumer") => Some(consuming_peers(&target()?)?),
+        _ => None,
+    };
     measure(&programs, "user-metadata-bench", arguments, peers)
 }
 
@@ -65,17 +68,47 @@ fn measure(
 
 /// Builds what the publisher is measured against, and returns the folder with all of it. It takes a
 /// C compiler, make and Node.js.
-fn peers(target: &Path) -> Result<PathBuf, Failure> {
-    let source = root().join("crates/user-metadata-bench/peers");
+fn publishing_peers(target: &Path) -> Result<PathBuf, Failure> {
     let build = target.join("bench-peers");
     let mut cargo = cargo(&["build", "--release", "--locked"]);
-    succeed(cargo.current_dir(&source).env("CARGO_TARGET_DIR", &build))?;
+    succeed(cargo.current_dir(peers()).env("CARGO_TARGET_DIR", &build))?;
     let folder = build.join("release");
-    for file in ["package.json", "package-lock.json", "kafkajs.js"] {
-        std::fs::copy(source.join(file), folder.join(file))?;
+    node_peers(&folder)?;
+    Ok(folder)
+}
+
+/// Builds what the consumer is measured against, which takes Go and Node.js.
+fn consuming_peers(target: &Path) -> Result<PathBuf, Failure> {
+    let folder = target.join("bench-peers/consumers");
+    std::fs::create_dir_all(&folder)?;
+    let source = peers().join("benthos");
+    let mut go = Command::new("go");
+    let build = ["build", "-mod=readonly", "-o"];
+    succeed(
+        go.args(build)
+            .arg(folder.join("benthos"))
+            .arg(".")
+            .current_dir(&source),
+    )?;
+    std::fs::copy(source.join("benthos.yaml"), folder.join("benthos.yaml"))?;
+    node_peers(&folder)?;
+    Ok(folder)
+}
+
+fn node_peers(folder: &Path) -> Result<(), Failure> {
+    for file in [
+        "package.json",
+        "package-lock.json",
+        "kafkajs.js",
+        "insert.js",
+    ] {
+        std::fs::copy(peers().join(file), folder.join(file))?;
     }
     let mut npm = Command::new("npm");
     let quiet = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"];
-    succeed(npm.args(quiet).current_dir(&folder).stdin(Stdio::null()))?;
-    Ok(folder)
+    succeed(npm.args(quiet).current_dir(folder).stdin(Stdio::null()))
+}
+
+fn peers() -> PathBuf {
+    root().join("crates/user-metadata-bench/peers")
 }

@@ -1,18 +1,20 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use user_metadata_testing::tool;
+use user_metadata_testing::{postgres, tool};
 
 use crate::cargo::succeed;
 
 /// A program that tests use, and the Debian package that has it.
-const NEEDS: [(&str, &str); 6] = [
+const NEEDS: [(&str, &str); 8] = [
     ("java", "default-jre-headless"),
     ("mvn", "maven"),
     ("kcat", "kcat"),
+    ("redis-server", "redis-server"),
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("docker-compose", "docker-compose"),
+    ("postgres", "postgresql"),
 ];
 
 /// Installs what is missing where that can be done without asking: on Debian, as root. What then
@@ -34,7 +36,11 @@ pub(crate) fn install() {
 }
 
 fn missing() -> Vec<(&'static str, &'static str)> {
-    let is_missing = |(program, _): &(&str, &str)| tool(program, "").is_err();
+    let is_missing = |(program, _): &(&str, &str)| match *program {
+        // Debian keeps it off the `PATH`.
+        "postgres" => postgres::Programs::find().is_err(),
+        program => tool(program, "").is_err(),
+    };
     NEEDS.into_iter().filter(is_missing).collect()
 }
 

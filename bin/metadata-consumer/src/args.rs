@@ -1,10 +1,17 @@
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{
+    Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use user_metadata_cli::{HumanDuration, LogArgs, TopicArgs};
 
+use crate::file::{ConfigFile, Problem};
 use crate::from::From;
+use crate::offsets::Offsets;
 
 // One field per flag, nothing computed.
 #[derive(Debug, Parser)]
@@ -21,13 +28,53 @@ pub(crate) struct Args {
     pub(crate) run: RunArgs,
 }
 
+/// What can't be read.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The command line or the environment, or somebody asks for help.
+    Flags(clap::Error),
+    /// The file.
+    File {
+        problems: Vec<Problem>,
+        /// Whether that is what was asked.
+        is_check: bool,
+    },
+}
+
+impl std::convert::From<clap::Error> for ReadError {
+    fn from(error: clap::Error) -> Self {
+        Self::Flags(error)
+    }
+}
+
 impl Args {
-    /// What `run` gets, whether it is written or not.
-    pub(crate) fn run(self) -> RunArgs {
-        match self.command {
-            Some(Command::Run(args)) => args,
-            None => self.run,
-        }
+    /// Reads the command line and the environment, and adds of the file that these name what they
+    /// don't say.
+    pub(crate) fn read(mut words: Vec<OsString>) -> Result<Self, ReadError> {
+        let matches = Self::command().try_get_matches_from(&words)?;
+        let (name, given) = matches.subcommand().unwrap_or(("run", &matches));
+        let Some(path) = given.get_one::<PathBuf>("config") else {
+            return Ok(Self::from_arg_matches(&matches)?);
+        };
+        let file = ConfigFile::read(path).map_err(|problems| ReadError::File {
+            problems,
+            is_check: name == "check-config",
+        })?;
+        let commands = Self::command();
+        let flags = commands.find_subcommand(name).unwrap_or(&commands);
+        words.extend(file.flags(|flag| {
+            let mut flags = flags.get_arguments();
+            let arg = flags.find(|arg| arg.get_long() == Some(flag));
+            let source = arg.and_then(|arg| given.value_source(arg.get_id().as_str()));
+            let is_given = matches!(
+                source,
+                Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+            );
+            // Where a replay begins is another question than where a new group does.
+            let is_other = name == "replay" && flag == "from";
+            arg.is_some() && !is_given && !is_other
+        }));
+        Ok(Self::try_parse_from(words)?)
     }
 }
 
@@ -35,6 +82,11 @@ impl Args {
 pub(crate) enum Command {
     /// Reads into the sinks until it is stopped; what happens without a command, too
     Run(RunArgs),
+    /// Reads again what is in the topic, or its dead letters, into the sinks, and ends
+    Replay(ReplayArgs),
+    /// Connects to everything, says line by line what is right and what is wrong, and ends: with 2
+    /// if anything is wrong
+    CheckConfig(RunArgs),
 }
 
 /// What `--group-protocol` takes.
@@ -46,25 +98,8 @@ pub(crate) enum Protocol {
 
 #[derive(Debug, Group)]
 pub(crate) struct RunArgs {
-    /// Where events go: `stdout:`, `sqlite:PATH` (repeat, or separate by spaces); options follow as
-    /// `?name=…&ip=full|truncate|none`
-    #[arg(
-        long,
-        env = "METADATA_CONSUMER_SINK",
-        default_value = "stdout:",
-        value_name = "URL"
-    )]
-    pub(crate) sink: Vec<String>,
     #[command(flatten)]
-    pub(crate) topic: TopicArgs,
-    /// The consumer group; each sink reads as GROUP.NAME
-    #[arg(
-        long,
-        env = "METADATA_CONSUMER_GROUP",
-        default_value = "user-metadata",
-        value_name = "GROUP"
-    )]
-    pub(crate) group: String,
+    pub(crate) read: ReadArgs,
     #[command(flatten)]
     pub(crate) member: MemberArgs,
     /// Where a sink starts that has no position yet: `earliest`, `latest`, a time in RFC 3339 or in
@@ -84,6 +119,62 @@ pub(crate) struct RunArgs {
         value_name = "IP:PORT"
     )]
     pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Group)]
+#[group(id = "replay")]
+pub(crate) struct ReplayArgs {
+    /// The dead letters of the sinks that are given with --sink, by their names: those that were
+    /// not replayed before
+    #[arg(long, conflicts_with_all = ["from", "until", "from_offset", "until_offset"])]
+    pub(crate) dead_letters: bool,
+    /// The events of the topic that happened at WHEN or later: `earliest`, a time in RFC 3339 or in
+    /// ms since the epoch
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) from: Option<From>,
+    /// Only those that happened before WHEN
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<From>,
+    /// Only these partitions, from these offsets on
+    #[arg(long, value_name = "PARTITION:OFFSET,…")]
+    pub(crate) from_offset: Option<Offsets>,
+    /// In these partitions only what lies before these offsets
+    #[arg(long, value_name = "PARTITION:OFFSET,…")]
+    pub(crate) until_offset: Option<Offsets>,
+    /// Only count what there is and say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+/// What is read, by whom, and into what.
+#[derive(Debug, Group)]
+pub(crate) struct ReadArgs {
+    /// A file with these settings, in TOML; flags and the environment come before it
+    #[arg(long, env = "METADATA_CONSUMER_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where events go (repeat, or separate by spaces): `stdout:`, `file:PATH`, `sqlite:PATH`,
+    /// `postgres://USER@HOST/DATABASE`, `redis://HOST`, `mongodb://HOST/DB`, `webhook:https://…`,
+    /// `segment:`, `mixpanel:`, `amplitude:`, `posthog:`, `ga4:ID`; options follow as
+    /// `?name=…&ip=full|truncate|none`, secrets as `?token-file=FILE`
+    #[arg(
+        long,
+        env = "METADATA_CONSUMER_SINK",
+        default_value = "stdout:",
+        value_name = "URL"
+    )]
+    pub(crate) sink: Vec<String>,
+    #[command(flatten)]
+    pub(crate) topic: TopicArgs,
+    /// The consumer group; each sink reads as GROUP.NAME
+    #[arg(
+        long,
+        env = "METADATA_CONSUMER_GROUP",
+        default_value = "user-metadata",
+        value_name = "GROUP"
+    )]
+    pub(crate) group: String,
     /// How many events a sink gets at a time
     #[arg(
         long,

@@ -5,21 +5,27 @@ use user_metadata_consumer::{BuildError, Consumer, ConsumerBuilder, StartFrom};
 #[cfg(feature = "kafka")]
 use user_metadata_consumer::{GroupProtocol, OptionsError};
 use user_metadata_log::OpenError;
-use user_metadata_sinks::SinkUrl;
+use user_metadata_sinks::{ParseSinkError, SinkUrl};
 
 #[cfg(feature = "kafka")]
 use crate::args::Protocol;
-use crate::args::{MemberArgs, RunArgs};
+use crate::args::{MemberArgs, ReadArgs, RunArgs};
 use crate::from::From;
 
-/// The flags, checked. Nothing is open yet.
+/// The flags of `run`, checked. Nothing is open yet.
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    pub(crate) reading: Reading,
+}
+
+/// What is read, by whom, and into what: checked, and nothing is open yet.
+pub(crate) struct Reading {
     /// What is read, in words.
     pub(crate) topic: String,
     /// What to warn of at the start.
     pub(crate) warning: Option<&'static str>,
-    builder: ConsumerBuilder,
+    pub(crate) builder: ConsumerBuilder,
+    is_embedded: bool,
     sinks: Vec<SinkUrl>,
 }
 
@@ -27,33 +33,49 @@ impl TryFrom<RunArgs> for Config {
     type Error = FlagError;
 
     fn try_from(args: RunArgs) -> Result<Self, FlagError> {
-        let topic = args.topic.check("metadata-consumer")?;
-        let sinks = args.sink.iter().flat_map(|urls| urls.split_whitespace());
-        let sinks = sinks.map(|url| {
-            let parsed = url.parse::<SinkUrl>();
-            parsed.map_err(|error| FlagError::new("sink", error.to_string()))
+        let mut reading = Reading::try_from(args.read)?;
+        let builder = join_as(reading.builder, reading.is_embedded, &args.member)?;
+        reading.builder = builder.start_from(match args.from {
+            From::Earliest => StartFrom::Earliest,
+            From::Latest => StartFrom::Latest,
+            From::At(time) => StartFrom::At(time),
         });
-        let builder = read_from(Consumer::builder(), &topic)?;
-        let builder = join_as(builder, &topic, &args.member)?
+        Ok(Self {
+            listen: args.listen,
+            reading,
+        })
+    }
+}
+
+impl TryFrom<ReadArgs> for Reading {
+    type Error = FlagError;
+
+    fn try_from(args: ReadArgs) -> Result<Self, FlagError> {
+        let topic = args.topic.check("metadata-consumer")?;
+        let sinks = sink_urls(&args.sink).into_iter();
+        let sinks =
+            sinks.map(|sink| sink.map_err(|error| FlagError::new("sink", error.to_string())));
+        let builder = read_from(Consumer::builder(), &topic)?
             .topic(topic.spec.name())
             .partitions(topic.spec.partitions())
             .replication_factor(topic.spec.replication_factor())
             .group(args.group)
-            .start_from(match args.from {
-                From::Earliest => StartFrom::Earliest,
-                From::Latest => StartFrom::Latest,
-                From::At(time) => StartFrom::At(time),
-            })
             .batch_max_events(args.batch_max_events)
             .batch_max_wait(args.batch_max_wait.get());
         Ok(Self {
-            listen: args.listen,
             sinks: sinks.collect::<Result<_, _>>()?,
             warning: topic.warning(),
             topic: topic.to_string(),
+            is_embedded: matches!(topic.carrier, Carrier::Embedded(_)),
             builder,
         })
     }
+}
+
+/// Every sink that is given, or what is wrong with it.
+pub(crate) fn sink_urls(given: &[String]) -> Vec<Result<SinkUrl, ParseSinkError>> {
+    let urls = given.iter().flat_map(|urls| urls.split_whitespace());
+    urls.map(str::parse).collect()
 }
 
 fn read_from(builder: ConsumerBuilder, topic: &Topic) -> Result<ConsumerBuilder, FlagError> {
@@ -69,17 +91,18 @@ fn read_from(builder: ConsumerBuilder, topic: &Topic) -> Result<ConsumerBuilder,
 /// Passes on the flags that are about groups of several processes, if there are any.
 fn join_as(
     builder: ConsumerBuilder,
-    topic: &Topic,
+    is_embedded: bool,
     args: &MemberArgs,
 ) -> Result<ConsumerBuilder, FlagError> {
-    match (&topic.carrier, args.given()) {
-        (Carrier::Embedded(_), Some(flag)) => {
+    match args.given() {
+        Some(flag) if is_embedded => {
             let problem = "the embedded log has one process per group, only Kafka has more; name \
                            its brokers, e.g. --brokers kafka-1:9092";
             Err(FlagError::new(flag, problem))
         }
         #[cfg(feature = "kafka")]
-        (Carrier::Kafka(_), _) => Ok(member(builder, args)),
+        _ => Ok(member(builder, args)),
+        #[cfg(not(feature = "kafka"))]
         _ => Ok(builder),
     }
 }
@@ -101,9 +124,22 @@ fn member(mut builder: ConsumerBuilder, args: &MemberArgs) -> ConsumerBuilder {
     builder
 }
 
-impl Config {
+impl Reading {
+    /// The sinks' names.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.sinks
+            .iter()
+            .map(|sink| sink.name().to_owned())
+            .collect()
+    }
+
     /// Opens the sinks and takes their groups.
     pub(crate) fn consumer(self) -> Result<Consumer, FlagError> {
+        self.open()?.build().map_err(|error| refused(&error))
+    }
+
+    /// Opens the sinks.
+    pub(crate) fn open(self) -> Result<ConsumerBuilder, FlagError> {
         let mut builder = self.builder;
         for spec in self.sinks {
             let name = spec.name().to_owned();
@@ -112,7 +148,7 @@ impl Config {
                 .map_err(|error| FlagError::refused("sink", &error))?;
             builder = builder.sink(name, sink);
         }
-        builder.build().map_err(|error| refused(&error))
+        Ok(builder)
     }
 }
 
@@ -143,17 +179,22 @@ mod tests {
     use user_metadata_cli::Failure;
 
     use super::*;
-    use crate::args::Args;
+    use crate::args::{Args, Command};
 
     fn config(flags: &[&str]) -> Result<Config, FlagError> {
         let flags = [&["metadata-consumer"], flags].concat();
-        Config::try_from(Args::try_parse_from(flags).unwrap().run())
+        let args = Args::try_parse_from(flags).unwrap();
+        Config::try_from(match args.command {
+            Some(Command::Run(args)) => args,
+            Some(other) => panic!("{other:?}"),
+            None => args.run,
+        })
     }
 
     #[test]
     fn run_is_the_command_that_is_meant_without_one() {
         for flags in [&["--group", "g"][..], &["run", "--group", "g"]] {
-            let builder = format!("{:?}", config(flags).unwrap().builder);
+            let builder = format!("{:?}", config(flags).unwrap().reading.builder);
             assert!(builder.contains(r#"group: "g""#), "{builder}");
         }
     }
@@ -168,7 +209,7 @@ mod tests {
             "sqlite:b.db?name=b",
         ];
         let config = config(&flags).unwrap();
-        let names: Vec<_> = config.sinks.iter().map(SinkUrl::name).collect();
+        let names: Vec<_> = config.reading.sinks.iter().map(SinkUrl::name).collect();
         assert_eq!(names, ["stdout", "sqlite", "b"]);
     }
 
@@ -185,7 +226,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let data = data.path().to_str().unwrap();
         let sinks = ["--data-dir", data, "--sink", "stdout:", "--sink", "stdout:"];
-        let error = config(&sinks).unwrap().consumer().unwrap_err();
+        let error = config(&sinks).unwrap().reading.consumer().unwrap_err();
         let failure = Failure::from(error);
         let message = failure.to_string();
         assert!(matches!(failure, Failure::Configuration(_)), "{message}");

@@ -2,15 +2,20 @@
 //! signals.
 
 mod args;
+mod check;
 mod config;
+mod count;
+mod file;
 mod from;
 mod health;
+mod offsets;
+mod progress;
+mod replay;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::Parser as _;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,33 +23,59 @@ use tracing::{info, warn};
 use user_metadata_cli::{Admin, Failure, LogGuard, Recorder, ShutdownSignals, block_on, run};
 use user_metadata_consumer::{Consumer, Summary};
 
-use args::Args;
+use args::{Args, Command, ReadError};
 use config::Config;
 use health::ReaderHealth;
+use replay::ReplayConfig;
+
+/// How long what the sinks have in hand may take at the end.
+const LAST_BATCHES: Duration = Duration::from_secs(10);
+
+/// An event is some thirty pieces of memory, which are made and let go of all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     run("metadata-consumer", || {
-        let args = Args::parse().run();
-        let log = args.log;
-        let config = Config::try_from(args)?;
-        let log = Arc::new(log.start()?);
-        // Kept until all tasks are gone, so that the last line is written, too. What blocks in a
-        // sink by then is not waited for: it is not committed and comes again.
-        block_on(consume(config, Arc::clone(&log)))
+        let args = match Args::read(std::env::args_os().collect()) {
+            Ok(args) => args,
+            Err(ReadError::Flags(error)) => error.exit(),
+            Err(ReadError::File { problems, is_check }) => return check::file(&problems, is_check),
+        };
+        match args.command.unwrap_or(Command::Run(args.run)) {
+            Command::Run(args) => {
+                let log = args.read.log;
+                let config = Config::try_from(args)?;
+                let log = Arc::new(log.start()?);
+                // Kept until all tasks are gone, so that the last line is written, too. What blocks
+                // in a sink by then is not waited for: it is not committed and comes again.
+                block_on(consume(config, Arc::clone(&log)))
+            }
+            Command::Replay(args) => {
+                let log = args.read.log;
+                let config = ReplayConfig::try_from(args)?;
+                let _log = log.start()?;
+                block_on(replay::replay(config))
+            }
+            Command::CheckConfig(args) => {
+                let _log = args.read.log.start()?;
+                block_on(check::check(args))
+            }
+        }
     })
 }
 
 async fn consume(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
     let recorder = Recorder::install().map_err(|error| Failure::runtime(&error))?;
-    let topic = config.topic.clone();
+    let reading = config.reading;
+    let topic = reading.topic.clone();
     info!("consuming from {topic}");
-    if let Some(warning) = config.warning {
+    if let Some(warning) = reading.warning {
         warn!("{warning}");
     }
-    let listen = config.listen;
-    let consumer = config.consumer()?;
-    let admin = Admin::bind(listen).await;
+    let consumer = reading.consumer()?;
+    let admin = Admin::bind(config.listen).await;
     let admin = admin.map_err(|error| Failure::runtime(&error))?;
     info!("status at http://{}/status", admin.address());
 
@@ -74,7 +105,6 @@ async fn stop_at_signal(mut signals: ShutdownSignals, stop: CancellationToken) {
 
 /// Runs until `stop`, and then as long as the batches in hand may take.
 async fn run_until(stop: CancellationToken, consumer: Consumer) -> Result<(), Failure> {
-    const LAST_BATCHES: Duration = Duration::from_secs(10);
     let mut running = std::pin::pin!(consumer.run(stop.clone()));
     let finished = tokio::select! {
         finished = &mut running => Some(finished),

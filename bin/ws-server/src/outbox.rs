@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use user_metadata_cli::{Failure, FlagError};
 use user_metadata_events::UnixMillis;
-use user_metadata_log::{DataDir, DiskQueueReader, LogRecord, ReadError};
+use user_metadata_log::{DataDir, DiskQueueReader, ReadError, RecordRef};
 
 use crate::args::{OutboxCommand, OutboxFile};
 
@@ -110,7 +110,7 @@ fn print(file: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     let reader = DiskQueueReader::open(file.path())?;
     each(&reader, |record| {
         // An event is one line of JSON already.
-        out.write_all(record.value.as_deref().unwrap_or(b"null"))?;
+        out.write_all(record.value.unwrap_or(b"null"))?;
         Ok(out.write_all(b"\n")?)
     })?;
     Ok(out.flush()?)
@@ -119,7 +119,7 @@ fn print(file: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
 /// Goes through all records in order, past those that can't be read.
 fn each(
     reader: &DiskQueueReader,
-    mut what: impl FnMut(&LogRecord) -> Result<(), Error>,
+    mut what: impl FnMut(RecordRef<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut last = 0;
     loop {

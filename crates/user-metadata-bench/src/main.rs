@@ -3,6 +3,7 @@
 
 mod backlog;
 mod bare;
+mod consume;
 mod cpu;
 mod disk;
 mod joins;
@@ -21,7 +22,8 @@ use crate::verdict::Verdict;
 /// What ends a measurement: for the person at the terminal, no code looks into it.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// What can be measured by itself, besides publishing: that takes longer than all of these.
+/// What can be measured by itself, besides publishing and consuming: those take longer than all of
+/// these.
 const PARTS: [&str; 4] = ["joins", "storing", "latency", "disk"];
 
 /// As ws-server has it.
@@ -40,10 +42,13 @@ async fn main() -> ExitCode {
         ] => publish::publish(command, run).await.map(|()| true),
         ["publish"] => measure_publishing(false),
         ["publish", "--quick"] => measure_publishing(true),
+        ["consumer"] => measure_consuming(false).await,
+        ["consumer", "--quick"] => measure_consuming(true).await,
         [] => measure(&PARTS).await,
         [part] if PARTS.contains(&part) => measure(&[part]).await,
         _ => Err(format!(
-            "measure one of {PARTS:?}, or all of them without an argument, or `publish [--quick]`"
+            "measure one of {PARTS:?}, or all of them without an argument, or `publish [--quick]`, \
+             or `consumer [--quick]`"
         )
         .into()),
     };
@@ -86,5 +91,12 @@ fn measure_publishing(is_quick: bool) -> Result<bool, Failure> {
     let kafka = Broker::start().map_err(|missing| format!("no Kafka without {missing}"))?;
     let mut verdict = Verdict::default();
     publish::measure(&kafka.address(), is_quick, &mut verdict)?;
+    Ok(verdict.is_good())
+}
+
+/// Says whether all floors hold.
+async fn measure_consuming(is_quick: bool) -> Result<bool, Failure> {
+    let mut verdict = Verdict::default();
+    consume::measure(is_quick, &mut verdict).await?;
     Ok(verdict.is_good())
 }

@@ -45,7 +45,7 @@ pub(crate) async fn measure(verdict: &mut Verdict) -> Result<(), Failure> {
 }
 
 /// The counter's value in Prometheus text; none is nought.
-fn written(metrics: &str) -> f64 {
+pub(crate) fn written(metrics: &str) -> f64 {
     let lines = metrics.lines().filter(|line| line.starts_with(WRITTEN));
     let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
     values.sum()

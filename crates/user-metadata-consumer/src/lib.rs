@@ -12,6 +12,8 @@ mod consumer;
 mod embedded;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(any(feature = "kafka", feature = "embedded"))]
+mod replay;
 // Kafka, the embedded log and the conformance kit each use their part of the pipeline.
 #[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
 #[cfg_attr(not(all(feature = "kafka", feature = "embedded")), allow(dead_code))]
@@ -35,12 +37,17 @@ pub use topic_writer::TopicWriter;
 
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 pub use consumer::{
-    BuildError, ConsumeError, Consumer, ConsumerBuilder, SinkSummary, StartFrom, Summary,
+    BuildError, Check, ConsumeError, Consumer, ConsumerBuilder, SinkSummary, StartFrom, Summary,
 };
 #[cfg(feature = "embedded")]
 pub use embedded::LogTopicWriter;
 #[cfg(feature = "kafka")]
 pub use kafka::KafkaTopicWriter;
+#[cfg(any(feature = "kafka", feature = "embedded"))]
+pub use replay::{
+    LetterCount, PartitionCount, Replay, ReplayCount, ReplayError, ReplayOf, ReplayProgress,
+    SinkProgress,
+};
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 pub use status::{ConsumerHealth, ConsumerStatus, PartitionStatus, Problem, SinkState, SinkStatus};
 

@@ -1,3 +1,4 @@
+use serde::Deserialize;
 use serde_json::error::Category;
 
 use crate::user::{InvalidUser, check};
@@ -70,15 +71,7 @@ impl UserMetadataEvent {
     /// );
     /// ```
     pub fn decode(value: Option<&[u8]>) -> Result<Self, DecodeError> {
-        let value = value.ok_or(DecodeError::Tombstone)?;
-        if value.len() > MAX_EVENT_BYTES {
-            return Err(DecodeError::TooLarge { bytes: value.len() });
-        }
-        let event: Self = serde_json::from_slice(value).map_err(|error| DecodeError::Json {
-            problem: describe(&error),
-            line: error.line(),
-            column: error.column(),
-        })?;
+        let event: Self = read(checked(value)?)?;
         check("userId", &event.user_id, User::MAX_ID)?;
         check("username", &event.username, User::MAX_USERNAME)?;
         check("sessionId", &event.session_id, User::MAX_SESSION_ID)?;
@@ -91,14 +84,39 @@ impl UserMetadataEvent {
     ///
     /// [`EncodeError`]: larger than [`MAX_EVENT_BYTES`].
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        let value = serde_json::to_vec(self).map_err(|error| EncodeError::Json {
+        let mut value = Vec::new();
+        self.encode_behind(&mut value)?;
+        Ok(value)
+    }
+
+    /// The same, behind what the buffer holds already.
+    pub(crate) fn encode_behind(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let before = buffer.len();
+        serde_json::to_writer(&mut *buffer, self).map_err(|error| EncodeError::Json {
             problem: describe(&error),
         })?;
-        match value.len() {
-            0..=MAX_EVENT_BYTES => Ok(value),
+        match buffer.len() - before {
+            0..=MAX_EVENT_BYTES => Ok(()),
             bytes => Err(EncodeError::TooLarge { bytes }),
         }
     }
+}
+
+/// The value, if there is one of a size that an event can have.
+pub(crate) fn checked(value: Option<&[u8]>) -> Result<&[u8], DecodeError> {
+    let value = value.ok_or(DecodeError::Tombstone)?;
+    if value.len() > MAX_EVENT_BYTES {
+        return Err(DecodeError::TooLarge { bytes: value.len() });
+    }
+    Ok(value)
+}
+
+pub(crate) fn read<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, DecodeError> {
+    serde_json::from_slice(value).map_err(|error| DecodeError::Json {
+        problem: describe(&error),
+        line: error.line(),
+        column: error.column(),
+    })
 }
 
 /// Names the problem without quoting the record: of serde's messages only those that hold nothing

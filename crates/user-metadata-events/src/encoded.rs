@@ -1,19 +1,33 @@
-use crate::{DecodeError, EVENT_TYPE, EncodeError, EventId, Record, UnixMillis, UserMetadataEvent};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::{
+    DecodeError, EVENT_TYPE, EncodeError, EventId, Record, UnixMillis, UserMetadataEvent, codec,
+};
 
 /// An event that waits to be sent: its value is written, its headers are made with its record.
 ///
-/// A record has fifteen pieces of memory, most of them the same in every other; this has two. So
-/// more events fit into the memory that may wait, and fewer pieces go from thread to thread, which
-/// is what costs most about them.
+/// A record has fifteen pieces of memory, most of them the same in every other; this has one, which
+/// its clones share. So more events fit into the memory that may wait, and fewer pieces go from
+/// thread to thread, which is what costs most about them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedEvent {
     id: EventId,
     timestamp: UnixMillis,
-    key: Box<[u8]>,
-    value: Box<[u8]>,
-    traceparent: Option<Box<str>>,
-    /// Of an event that another producer has made.
-    source: Option<Box<str>>,
+    /// The user's id and name, the trace context, the source, and the value.
+    text: Arc<[u8]>,
+    /// Where each of them but the last ends.
+    ends: [u32; 4],
+}
+
+/// What is read of an event that was kept.
+#[derive(Deserialize)]
+struct Kept<'a> {
+    id: EventId,
+    #[serde(borrow)]
+    username: Cow<'a, str>,
 }
 
 impl UserMetadataEvent {
@@ -24,40 +38,65 @@ impl UserMetadataEvent {
     ///
     /// [`EncodeError`]: larger than readers take.
     pub fn to_encoded(&self, traceparent: Option<&str>) -> Result<EncodedEvent, EncodeError> {
+        /// Most events are smaller.
+        const VALUE: usize = 1_024;
+        let (key, username) = (self.user_id.as_bytes(), self.username.as_bytes());
+        let traceparent = traceparent.unwrap_or_default().as_bytes();
+        let parts = [key, username, traceparent];
+        let mut text = Vec::with_capacity(parts.map(<[u8]>::len).iter().sum::<usize>() + VALUE);
+        let ends = parts.map(|part| {
+            text.extend_from_slice(part);
+            text.len() as u32
+        });
+        self.encode_behind(&mut text)?;
         Ok(EncodedEvent {
             id: self.id,
             timestamp: self.timestamp,
-            key: self.user_id.as_bytes().into(),
-            // Many may wait for long, so what the buffer has too much is given back.
-            value: self.encode()?.into(),
-            traceparent: traceparent.map(Into::into),
-            source: None,
+            text: text.into(),
+            ends: [ends[0], ends[1], ends[2], ends[2]],
         })
     }
 }
 
 impl EncodedEvent {
-    /// Takes a record apart that was kept: its value, time, `ce_source` and `traceparent`. The
-    /// other headers are made anew. Also returns the event in it.
+    /// Puts an event together again that was kept in its parts: the record's key, value and time,
+    /// and the headers `ce_source` and `traceparent`. The other headers are made anew.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`]: the value is no event.
-    pub fn from_record(record: Record) -> Result<(Self, UserMetadataEvent), DecodeError> {
-        let event = UserMetadataEvent::decode(record.value.as_deref())?;
-        let text = |name: &str| {
-            let value = record.header(name)?;
-            std::str::from_utf8(value).ok().map(Into::into)
-        };
-        let encoded = Self {
-            id: event.id,
-            timestamp: record.timestamp,
-            traceparent: text("traceparent"),
-            source: text("ce_source"),
-            key: record.key.unwrap_or_default().into(),
-            value: record.value.unwrap_or_default().into(),
-        };
-        Ok((encoded, event))
+    /// [`DecodeError`]: the value is no event, as far as it is looked at: id and name.
+    pub fn from_parts(
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: UnixMillis,
+        source: Option<&str>,
+        traceparent: Option<&str>,
+    ) -> Result<Self, DecodeError> {
+        let value = codec::checked(value)?;
+        let Kept { id, username } = codec::read(value)?;
+        let [source, traceparent] = [source, traceparent].map(|text| text.unwrap_or_default());
+        let too_large = |bytes| DecodeError::TooLarge { bytes };
+        let parts = [
+            key,
+            username.as_bytes(),
+            traceparent.as_bytes(),
+            source.as_bytes(),
+        ];
+        let mut ends = [0; 4];
+        let mut end = 0_usize;
+        for (part, place) in parts.iter().zip(&mut ends) {
+            end += part.len();
+            *place = u32::try_from(end).map_err(|_| too_large(end))?;
+        }
+        let mut text = Vec::with_capacity(end + value.len());
+        parts.iter().for_each(|part| text.extend_from_slice(part));
+        text.extend_from_slice(value);
+        Ok(Self {
+            id,
+            timestamp,
+            text: text.into(),
+            ends,
+        })
     }
 
     /// The event's id.
@@ -66,34 +105,50 @@ impl EncodedEvent {
         self.id
     }
 
-    /// The record's value: the event as JSON.
-    #[must_use]
-    pub fn value(&self) -> &[u8] {
-        &self.value
-    }
-
     /// The record's time: that of the join.
     #[must_use]
     pub fn timestamp(&self) -> UnixMillis {
         self.timestamp
     }
 
+    /// The record's key: the user's id.
+    #[must_use]
+    pub fn key(&self) -> &[u8] {
+        self.part(0)
+    }
+
+    /// The user's name.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        str::from_utf8(self.part(1)).unwrap_or_default()
+    }
+
     /// The trace context of the upgrade.
     #[must_use]
     pub fn traceparent(&self) -> Option<&str> {
-        self.traceparent.as_deref()
+        self.text(2)
     }
 
     /// The record's `ce_source` where another producer has made the event.
     #[must_use]
     pub fn source(&self) -> Option<&str> {
-        self.source.as_deref()
+        self.text(3)
     }
 
-    /// The record's key: the user's id.
+    /// The record's value: the event as JSON.
     #[must_use]
-    pub fn key(&self) -> &[u8] {
-        &self.key
+    pub fn value(&self) -> &[u8] {
+        &self.text[self.ends[3] as usize..]
+    }
+
+    fn part(&self, part: usize) -> &[u8] {
+        let start = part.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start as usize..self.ends[part] as usize]
+    }
+
+    fn text(&self, part: usize) -> Option<&str> {
+        let text = str::from_utf8(self.part(part)).ok();
+        text.filter(|text| !text.is_empty())
     }
 
     /// What the record will take, as [`Record::size`] counts it.
@@ -102,50 +157,49 @@ impl EncodedEvent {
         /// The names of the headers, and the values that always have the same length.
         const HEADERS: usize = 146;
         const TRACEPARENT: usize = "traceparent".len();
-        let source = self.source.as_deref().unwrap_or(source);
-        let traceparent = self.traceparent.as_ref();
+        let source = self.source().unwrap_or(source);
+        let traceparent = self.traceparent();
         let traceparent = traceparent.map_or(0, |value| TRACEPARENT + value.len());
-        self.key.len() + self.value.len() + HEADERS + source.len() + traceparent
+        self.key().len() + self.value().len() + HEADERS + source.len() + traceparent
+    }
+
+    /// The record's headers, by name, see [`UserMetadataEvent::to_record`].
+    pub fn headers<'a>(
+        &'a self,
+        source: &'a str,
+    ) -> impl Iterator<Item = (&'static str, Cow<'a, [u8]>)> {
+        let lent = |text: &'a str| Cow::Borrowed(text.as_bytes());
+        let made = |text: String| Cow::Owned(text.into_bytes());
+        let traceparent = self.traceparent().map(lent);
+        [
+            ("ce_id", made(self.id.to_string())),
+            ("ce_source", lent(self.source().unwrap_or(source))),
+            ("ce_specversion", lent("1.0")),
+            ("ce_time", made(self.timestamp.to_string())),
+            ("ce_type", lent(EVENT_TYPE)),
+            ("content-type", lent("application/json")),
+        ]
+        .into_iter()
+        .chain(traceparent.map(|value| ("traceparent", value)))
     }
 
     /// The record, see [`UserMetadataEvent::to_record`].
     #[must_use]
     pub fn to_record(&self, source: &str) -> Record {
-        self.clone().into_record(source)
-    }
-
-    /// The record, see [`UserMetadataEvent::to_record`].
-    #[must_use]
-    pub fn into_record(self, source: &str) -> Record {
-        let source = self.source.as_deref().unwrap_or(source);
-        let mut headers = Vec::with_capacity(7);
-        headers.extend([
-            header("ce_specversion", "1.0"),
-            header("ce_id", self.id.to_string()),
-            header("ce_type", EVENT_TYPE),
-            header("ce_source", source),
-            header("ce_time", self.timestamp.to_string()),
-            header("content-type", "application/json"),
-        ]);
-        let traceparent = self.traceparent.map(String::from);
-        headers.extend(traceparent.map(|value| header("traceparent", value)));
+        let owned = |(name, value): (&str, Cow<'_, [u8]>)| (name.to_owned(), value.into_owned());
         Record {
-            key: Some(self.key.into_vec()),
-            value: Some(self.value.into_vec()),
-            headers,
+            key: Some(self.key().to_vec()),
+            value: Some(self.value().to_vec()),
+            headers: self.headers(source).map(owned).collect(),
             timestamp: self.timestamp,
         }
     }
 }
 
-fn header(name: &str, value: impl Into<String>) -> (String, Vec<u8>) {
-    (name.to_owned(), value.into().into_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClientId, ConnectionInfo, Metadata, User};
+    use crate::{ClientId, ConnectionInfo, MAX_EVENT_BYTES, Metadata, User};
 
     #[test]
     fn the_size_is_known_before_the_record_is_made() {
@@ -165,11 +219,31 @@ mod tests {
                     encoded.to_record("/here").size()
                 );
                 let record = encoded.to_record("/here");
-                let (kept, decoded) = EncodedEvent::from_record(record.clone()).unwrap();
-                assert_eq!(decoded, event);
+                let (key, value) = (encoded.key(), Some(encoded.value()));
+                let kept = EncodedEvent::from_parts(
+                    key,
+                    value,
+                    encoded.timestamp(),
+                    Some("/here"),
+                    traceparent,
+                )
+                .unwrap();
+                assert_eq!((kept.id(), kept.username()), (event.id, "John"));
                 assert_eq!(kept.to_record("/there"), record);
                 assert_eq!(kept.record_size("/there"), record.size());
             }
         }
+    }
+
+    #[test]
+    fn a_value_that_is_no_event_is_not_kept() {
+        let from = |value| EncodedEvent::from_parts(b"k", value, UnixMillis::EPOCH, None, None);
+        assert_eq!(from(None), Err(DecodeError::Tombstone));
+        assert!(matches!(from(Some(b"{}")), Err(DecodeError::Json { .. })));
+        let large = vec![b' '; MAX_EVENT_BYTES + 1];
+        assert!(matches!(
+            from(Some(&large)),
+            Err(DecodeError::TooLarge { .. })
+        ));
     }
 }

@@ -53,7 +53,6 @@ impl UserMetadataEvent {
         source: &str,
         traceparent: Option<&str>,
     ) -> Result<Record, EncodeError> {
-        let encoded = self.to_encoded(traceparent)?;
-        Ok(encoded.into_record(source))
+        Ok(self.to_encoded(traceparent)?.to_record(source))
     }
 }

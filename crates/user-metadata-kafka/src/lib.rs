@@ -27,11 +27,12 @@ pub use topic::{TopicSpec, TopicState};
 #[cfg(feature = "consume")]
 pub use consume::{
     ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupProtocol,
-    GroupRecord, PartitionLag,
+    GroupRecord, PartitionBounds, PartitionLag, TopicReader,
 };
 #[cfg(feature = "produce")]
 pub use produce::{
-    Compression, ConnectError, ProduceError, Producer, UnknownCompression, ensure_topic,
+    Compression, ConnectError, ProduceError, Producer, RecordBatch, UnknownCompression,
+    ensure_topic,
 };
 
 /// How much of the clients' own logs a program should show, as directives of a log filter. In an

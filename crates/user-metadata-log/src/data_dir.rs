@@ -43,6 +43,13 @@ impl DataDir {
         self.path.join("dlq.db")
     }
 
+    /// Where the groups lie that read the dead letters again. Not among those of the topic: how
+    /// far these have read says nothing of it.
+    #[must_use]
+    pub fn of_dead_letters(&self) -> Self {
+        Self::new(self.path.join("dlq"))
+    }
+
     /// The directory of the groups' positions.
     #[must_use]
     pub fn groups_path(&self) -> PathBuf {

@@ -23,39 +23,99 @@ impl BatchHeader {
     }
 }
 
-/// A record whose parts lie elsewhere.
+/// A record of a batch, read where it lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordRef<'a> {
     /// As [`LogRecord::key`].
     pub key: Option<&'a [u8]>,
     /// As [`LogRecord::value`].
     pub value: Option<&'a [u8]>,
-    /// As [`LogRecord::headers`].
-    pub headers: &'a [(String, Vec<u8>)],
     /// As [`LogRecord::timestamp_ms`].
     pub timestamp_ms: i64,
+    headers: &'a [u8],
 }
 
-impl<'a> From<&'a LogRecord> for RecordRef<'a> {
-    fn from(record: &'a LogRecord) -> Self {
-        Self {
-            key: record.key.as_deref(),
-            value: record.value.as_deref(),
-            headers: &record.headers,
-            timestamp_ms: record.timestamp_ms,
+impl<'a> RecordRef<'a> {
+    /// As [`LogRecord::headers`].
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let mut bytes = self.headers;
+        // `Records` has checked all of them.
+        std::iter::from_fn(move || take_header(&mut bytes))
+    }
+
+    /// Copies it.
+    #[must_use]
+    pub fn to_record(self) -> LogRecord {
+        let owned = |(name, value): (&str, &[u8])| (name.to_owned(), value.to_vec());
+        LogRecord {
+            key: self.key.map(<[u8]>::to_vec),
+            value: self.value.map(<[u8]>::to_vec),
+            headers: self.headers().map(owned).collect(),
+            timestamp_ms: self.timestamp_ms,
         }
+    }
+}
+
+/// The records of an [`EncodedBatch`], in order.
+#[derive(Debug, Clone)]
+pub struct Records<'a> {
+    bytes: &'a [u8],
+    previous_ms: i64,
+}
+
+impl<'a> Records<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            previous_ms: 0,
+        }
+    }
+
+    /// `None` also for bytes that no record has.
+    fn read(&mut self) -> Option<RecordRef<'a>> {
+        let bytes = &mut self.bytes;
+        let zigzag = take_varint(bytes)?;
+        let delta = (zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed());
+        self.previous_ms = self.previous_ms.wrapping_add(delta);
+        let key = take_optional(bytes)?;
+        let value = take_optional(bytes)?;
+        let count = take_varint(bytes)?;
+        let headers = *bytes;
+        for _ in 0..count {
+            take_header(bytes)?;
+        }
+        Some(RecordRef {
+            key,
+            value,
+            timestamp_ms: self.previous_ms,
+            headers: &headers[..headers.len() - bytes.len()],
+        })
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = RecordRef<'a>;
+
+    fn next(&mut self) -> Option<RecordRef<'a>> {
+        let record = self.read();
+        if record.is_none() {
+            self.bytes = &[];
+        }
+        record
     }
 }
 
 /// Records as a row holds them, encoded one after the other.
 ///
 /// ```
-/// use user_metadata_log::{EncodedBatch, LogRecord};
+/// use user_metadata_log::EncodedBatch;
 /// let mut batch = EncodedBatch::default();
-/// batch.push((&LogRecord { value: Some(b"hello".to_vec()), ..LogRecord::default() }).into());
-/// assert_eq!((batch.records(), batch.bytes() > 5), (1, true));
+/// batch.push(Some(b"key"), Some(b"hello"), [("language", b"en")], 1_763_856_000_000);
+/// let record = batch.iter().next().unwrap();
+/// assert_eq!(record.value, Some(&b"hello"[..]));
+/// assert_eq!(record.headers().next(), Some(("language", &b"en"[..])));
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodedBatch {
     pub(crate) encoded: Vec<u8>,
     records: u64,
@@ -76,33 +136,58 @@ impl EncodedBatch {
         Ok(())
     }
 
-    /// Appends a record.
-    pub fn push(&mut self, record: RecordRef<'_>) {
-        let out = &mut self.encoded;
-        let delta = record.timestamp_ms.wrapping_sub(self.last_timestamp_ms);
-        put_varint(out, ((delta << 1) ^ (delta >> 63)).cast_unsigned());
-        put_optional(out, record.key);
-        put_optional(out, record.value);
-        put_varint(out, record.headers.len() as u64);
-        for (name, value) in record.headers {
-            put_bytes(out, name.as_bytes());
-            put_bytes(out, value);
+    /// Takes the bytes of a row; `None` when they are not what [`push`](Self::push) makes.
+    pub(crate) fn from_encoded(encoded: &[u8]) -> Option<Self> {
+        let mut batch = Self::default();
+        let mut records = Records::new(encoded);
+        while !records.bytes.is_empty() {
+            let record = records.read()?;
+            batch.count(record.timestamp_ms);
         }
-        self.last_timestamp_ms = record.timestamp_ms;
+        batch.encoded = encoded.to_vec();
+        Some(batch)
+    }
+
+    /// Appends a record of these parts, see [`LogRecord`].
+    pub fn push<H, N, V>(
+        &mut self,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: H,
+        timestamp_ms: i64,
+    ) where
+        H: IntoIterator<Item = (N, V), IntoIter: ExactSizeIterator>,
+        N: AsRef<str>,
+        V: AsRef<[u8]>,
+    {
+        let out = &mut self.encoded;
+        let delta = timestamp_ms.wrapping_sub(self.last_timestamp_ms);
+        put_varint(out, ((delta << 1) ^ (delta >> 63)).cast_unsigned());
+        put_optional(out, key);
+        put_optional(out, value);
+        let headers = headers.into_iter();
+        put_varint(out, headers.len() as u64);
+        for (name, value) in headers {
+            put_bytes(out, name.as_ref().as_bytes());
+            put_bytes(out, value.as_ref());
+        }
+        self.count(timestamp_ms);
+    }
+
+    fn count(&mut self, timestamp_ms: i64) {
+        self.last_timestamp_ms = timestamp_ms;
         self.max_timestamp_ms = if self.records == 0 {
-            record.timestamp_ms
+            timestamp_ms
         } else {
-            self.max_timestamp_ms.max(record.timestamp_ms)
+            self.max_timestamp_ms.max(timestamp_ms)
         };
         self.records += 1;
     }
 
-    /// Removes all records; the memory is kept.
-    pub fn clear(&mut self) {
-        self.encoded.clear();
-        self.records = 0;
-        self.last_timestamp_ms = 0;
-        self.max_timestamp_ms = 0;
+    /// Reads them, where they lie.
+    #[must_use]
+    pub fn iter(&self) -> Records<'_> {
+        Records::new(&self.encoded)
     }
 
     /// How many records it holds.
@@ -126,35 +211,25 @@ pub(crate) fn encode(records: &[LogRecord]) -> EncodedBatch {
         ..EncodedBatch::default()
     };
     for record in records {
-        batch.push(record.into());
+        let headers = record.headers.iter();
+        batch.push(
+            record.key.as_deref(),
+            record.value.as_deref(),
+            headers.map(|(name, value)| (name, value)),
+            record.timestamp_ms,
+        );
     }
     batch
 }
 
 /// Decodes a whole row; `None` when the bytes are not what [`encode`] makes.
-pub(crate) fn decode(mut bytes: &[u8]) -> Option<Vec<LogRecord>> {
-    let mut records = Vec::new();
-    let mut previous = 0_i64;
-    while !bytes.is_empty() {
-        let zigzag = take_varint(&mut bytes)?;
-        let delta = (zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed());
-        previous = previous.wrapping_add(delta);
-        let key = take_optional(&mut bytes)?;
-        let value = take_optional(&mut bytes)?;
-        let count = take_varint(&mut bytes)?;
-        let mut headers = Vec::new();
-        for _ in 0..count {
-            let name = String::from_utf8(take_bytes(&mut bytes)?).ok()?;
-            headers.push((name, take_bytes(&mut bytes)?));
-        }
-        records.push(LogRecord {
-            key,
-            value,
-            headers,
-            timestamp_ms: previous,
-        });
+pub(crate) fn decode(bytes: &[u8]) -> Option<Vec<LogRecord>> {
+    let mut records = Records::new(bytes);
+    let mut decoded = Vec::new();
+    while !records.bytes.is_empty() {
+        decoded.push(records.read()?.to_record());
     }
-    Some(records)
+    Some(decoded)
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -183,9 +258,14 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-fn take_bytes(bytes: &mut &[u8]) -> Option<Vec<u8>> {
+fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = take_varint(bytes)?;
     take_exactly(bytes, length)
+}
+
+fn take_header<'a>(bytes: &mut &'a [u8]) -> Option<(&'a str, &'a [u8])> {
+    let name = str::from_utf8(take_bytes(bytes)?).ok()?;
+    Some((name, take_bytes(bytes)?))
 }
 
 fn put_optional(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
@@ -193,17 +273,17 @@ fn put_optional(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     out.extend_from_slice(bytes.unwrap_or_default());
 }
 
-fn take_optional(bytes: &mut &[u8]) -> Option<Option<Vec<u8>>> {
+fn take_optional<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     match take_varint(bytes)? {
         0 => Some(None),
         length => take_exactly(bytes, length - 1).map(Some),
     }
 }
 
-fn take_exactly(bytes: &mut &[u8], length: u64) -> Option<Vec<u8>> {
+fn take_exactly<'a>(bytes: &mut &'a [u8], length: u64) -> Option<&'a [u8]> {
     let (taken, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
     *bytes = rest;
-    Some(taken.to_vec())
+    Some(taken)
 }
 
 #[cfg(test)]
@@ -231,7 +311,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_encoded_decodes_to_the_same(records in vec(record(), 0..20)) {
-            prop_assert_eq!(decode(&encode(&records).encoded), Some(records));
+            let batch = encode(&records);
+            prop_assert_eq!(EncodedBatch::from_encoded(&batch.encoded), Some(batch.clone()));
+            let read: Vec<_> = batch.iter().map(RecordRef::to_record).collect();
+            prop_assert_eq!(&read, &records);
+            prop_assert_eq!(decode(&batch.encoded), Some(records));
         }
 
         #[test]

@@ -20,7 +20,7 @@ mod writer;
 
 pub use append_once::append_once;
 pub use data_dir::DataDir;
-pub use encoding::{EncodedBatch, RecordRef};
+pub use encoding::{EncodedBatch, RecordRef, Records};
 pub use error::{AppendError, AppendOnceError, OpenError, ReadError, StorageError};
 pub use options::{LogOptions, LogSync};
 pub use positions::GroupPositions;

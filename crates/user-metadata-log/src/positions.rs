@@ -52,6 +52,19 @@ impl GroupPositions {
         })
     }
 
+    /// Reads the positions of `group` in `dir` by partition, while its own process may be at work;
+    /// none where there is no such group.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), but for [`OpenError::InUse`].
+    pub fn peek(dir: &DataDir, group: &str) -> Result<BTreeMap<u32, u64>, OpenError> {
+        match read_positions(&group_file(dir, group)?) {
+            Err(OpenError::Missing { .. }) => Ok(BTreeMap::new()),
+            read => read,
+        }
+    }
+
     /// Returns the next offset that the group will read; `None` before its first commit.
     ///
     /// # Errors

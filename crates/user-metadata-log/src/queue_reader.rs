@@ -4,20 +4,17 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::encoding::{BatchHeader, decode};
+use crate::encoding::{BatchHeader, EncodedBatch};
 use crate::error::{OpenError, ReadError, StorageError};
 use crate::queue::FORMAT;
-use crate::record::LogRecord;
 
 /// A batch as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedBatch {
     /// What [`DiskQueue::write`](crate::DiskQueue::write) returned for it.
     pub id: u64,
-    /// The bytes that its records take in the file.
-    pub bytes: u64,
     /// The records, in the order in which they were pushed.
-    pub records: Vec<LogRecord>,
+    pub records: EncodedBatch,
 }
 
 /// What a queue holds.
@@ -123,13 +120,9 @@ pub(crate) fn read_row(
     let (max_timestamp_ms, checksum): (i64, u32) = (row.get(2)?, row.get(3)?);
     let encoded = row.get_ref(4)?.as_blob()?;
     let intact = header(id, count, max_timestamp_ms).checksum(encoded) == checksum;
-    let records = intact.then(|| decode(encoded)).flatten();
-    Ok(match records {
-        Some(records) if records.len() as u64 == count => Ok(QueuedBatch {
-            id,
-            bytes: encoded.len() as u64,
-            records,
-        }),
+    let records = intact.then(|| EncodedBatch::from_encoded(encoded));
+    Ok(match records.flatten() {
+        Some(records) if records.records() == count => Ok(QueuedBatch { id, records }),
         _ => Err((id, count)),
     })
 }

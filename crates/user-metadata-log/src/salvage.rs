@@ -9,7 +9,6 @@ use std::time::SystemTime;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::database::with_suffix;
-use crate::encoding::EncodedBatch;
 use crate::error::{AppendError, OpenError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogSync;
@@ -127,22 +126,15 @@ fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, u64), StorageE
     let Ok(connection) = Connection::open_with_flags(damaged, flags) else {
         return Ok((0, 0));
     };
-    let mut rescued = EncodedBatch::default();
     for found in Rows::new(&connection) {
         match found {
-            Ok(batch) => {
-                rescued.clear();
-                for record in &batch.records {
-                    rescued.push(record.into());
+            Ok(QueuedBatch { records, .. }) => match queue.write(&records, &[]) {
+                Ok(_) => read += records.records(),
+                Err(AppendError::DiskFull(error) | AppendError::Storage(error)) => {
+                    return Err(error);
                 }
-                match queue.write(&rescued, &[]) {
-                    Ok(_) => read += rescued.records(),
-                    Err(AppendError::DiskFull(error) | AppendError::Storage(error)) => {
-                        return Err(error);
-                    }
-                    Err(_) => lost += rescued.records(),
-                }
-            }
+                Err(_) => lost += records.records(),
+            },
             Err(count) => lost += count,
         }
     }

@@ -12,7 +12,14 @@ use user_metadata_log::{
 fn batch(numbers: impl IntoIterator<Item = u64>) -> EncodedBatch {
     let mut batch = EncodedBatch::default();
     for number in numbers {
-        batch.push((&record(number)).into());
+        let record = record(number);
+        let headers = record.headers.iter();
+        batch.push(
+            record.key.as_deref(),
+            record.value.as_deref(),
+            headers.map(|(name, value)| (name, value)),
+            record.timestamp_ms,
+        );
     }
     batch
 }
@@ -44,10 +51,14 @@ fn numbers(queue: &DiskQueue) -> Vec<u64> {
     std::iter::from_fn(|| {
         let batch = queue.next(last).unwrap()?;
         last = batch.id;
-        Some(batch.records)
+        let records = batch.records.iter();
+        Some(
+            records
+                .map(|record| number(&record.to_record()))
+                .collect::<Vec<_>>(),
+        )
     })
     .flatten()
-    .map(|record| number(&record))
     .collect()
 }
 
@@ -80,7 +91,7 @@ fn batches_come_back_in_order_and_those_that_are_done_do_not() {
     } = reader.contents().unwrap();
     assert_eq!((batches, records), (3, 6));
     let first = reader.next(0).unwrap().unwrap();
-    assert_eq!((first.id, first.records.len()), (ids[1], 2));
+    assert_eq!((first.id, first.records.records()), (ids[1], 2));
     drop(reader);
     drop(queue);
     let (mut queue, found) = DiskQueue::open(&path, LogSync::Normal).unwrap();

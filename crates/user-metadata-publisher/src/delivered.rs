@@ -8,14 +8,14 @@ use user_metadata_events::EncodedEvent;
 const TARGET: &str = "user_metadata::delivered";
 
 /// Logs that the event got `offset` in `partition`.
-pub(crate) fn log(username: &str, event: &EncodedEvent, partition: u32, offset: u64) {
+pub(crate) fn log(event: &EncodedEvent, partition: u32, offset: u64) {
     info!(
         target: TARGET,
         event_id = %event.id(),
         partition,
         offset,
         "📊 Published user metadata for {} ({})",
-        Escaped(username),
+        Escaped(event.username()),
         Escaped(&String::from_utf8_lossy(event.key())),
     );
 }

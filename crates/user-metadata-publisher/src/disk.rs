@@ -4,14 +4,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info};
-use user_metadata_events::{EncodedEvent, Record, UnixMillis};
-use user_metadata_log::{
-    AppendError, DiskQueue, EncodedBatch, Found, LogRecord, QueuedBatch, ReadError,
-};
+use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Found, QueuedBatch, ReadError};
 
 use crate::DropReason;
 use crate::disk_outbox::{DiskOutbox, OpenedDisk};
-use crate::encode::kept;
+use crate::encode::{event, kept};
 use crate::health::Health;
 use crate::outbox::{Outbox, State};
 use crate::receipt::{Sizes, accepted_at};
@@ -251,19 +248,16 @@ impl DiskThread {
     }
 
     fn put_into_memory(&self, batch: QueuedBatch) {
-        let events = batch.records.len() as u64;
-        let (row, bytes) = (batch.id, batch.bytes);
+        let QueuedBatch { id: row, records } = batch;
+        let (events, bytes) = (records.records(), records.bytes() as u64);
         // Outside the lock: it takes its time.
-        let records = batch.records.into_iter();
-        let parcels: Vec<_> = records
-            .filter_map(|record| EncodedEvent::from_record(record_of(record)).ok())
-            .collect();
+        let parcels: Vec<_> = records.iter().filter_map(event).collect();
         let left = parcels.len() as u64;
         let mut state = self.outbox.lock();
-        for (record, event) in parcels {
+        for record in parcels {
             let sizes = Sizes::of(&record, &self.outbox.source);
             let at = accepted_at(record.timestamp());
-            state.insert(event.username.into(), &Arc::new(record), sizes, at, row);
+            state.insert(record, sizes, at, row);
         }
         if let Some(spool) = &mut state.spool {
             spool.read(row, events, left, bytes);
@@ -306,9 +300,9 @@ impl DiskThread {
         let mut state = self.outbox.lock();
         if let Some(mut spool) = state.spool.take() {
             spool.is_up = false;
-            spool.take_overflow(|username, event| {
+            spool.take_overflow(|event| {
                 let at = accepted_at(event.record.timestamp());
-                state.insert(username, &event.record, event.sizes, at, 0)
+                state.insert(event.record.clone(), event.sizes, at, 0)
             });
             state.spool = Some(spool);
         }
@@ -316,18 +310,6 @@ impl DiskThread {
         self.outbox.metrics.degraded(true);
         self.health.disk_refuses(reason);
         self.outbox.changed.notify_one();
-    }
-}
-
-fn record_of(record: LogRecord) -> Record {
-    Record {
-        key: record.key,
-        value: record.value,
-        headers: record.headers,
-        timestamp: u64::try_from(record.timestamp_ms)
-            .ok()
-            .and_then(UnixMillis::new)
-            .unwrap_or(UnixMillis::EPOCH),
     }
 }
 

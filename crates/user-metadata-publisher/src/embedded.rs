@@ -111,7 +111,7 @@ impl Transport for LogTransport {
     async fn send(
         &self,
         partition: u32,
-        records: Arc<Vec<Arc<EncodedEvent>>>,
+        records: Arc<Vec<EncodedEvent>>,
     ) -> Result<u64, SendError> {
         let gone = || SendError::Unavailable(Reason::new("the log's thread has ended"));
         let (done, offset) = oneshot::channel();

@@ -1,20 +1,16 @@
-use std::sync::Arc;
-
 use user_metadata_events::EncodedEvent;
-use user_metadata_log::{EncodedBatch, RecordRef};
+use user_metadata_log::EncodedBatch;
+#[cfg(feature = "disk")]
+use {user_metadata_events::UnixMillis, user_metadata_log::RecordRef};
 
 /// The events' records as the log stores them.
 #[cfg(feature = "embedded")]
-pub(crate) fn records(events: &[Arc<EncodedEvent>], source: &str) -> EncodedBatch {
+pub(crate) fn records(events: &[EncodedEvent], source: &str) -> EncodedBatch {
     let mut batch = EncodedBatch::default();
     for event in events {
-        let record = event.to_record(source);
-        batch.push(RecordRef {
-            key: record.key.as_deref(),
-            value: record.value.as_deref(),
-            headers: &record.headers,
-            timestamp_ms: record.timestamp.as_i64(),
-        });
+        let headers: Vec<_> = event.headers(source).collect();
+        let (key, value) = (Some(event.key()), Some(event.value()));
+        batch.push(key, value, headers, event.timestamp().as_i64());
     }
     batch
 }
@@ -22,27 +18,42 @@ pub(crate) fn records(events: &[Arc<EncodedEvent>], source: &str) -> EncodedBatc
 /// The events as the outbox keeps them: with the headers that can't be made anew.
 #[cfg(feature = "disk")]
 pub(crate) fn kept<'a>(
-    events: impl IntoIterator<Item = &'a Arc<EncodedEvent>>,
+    events: impl IntoIterator<Item = &'a EncodedEvent>,
     source: &str,
 ) -> EncodedBatch {
-    let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
-    let own = [header("ce_source", source)];
     let mut batch = EncodedBatch::default();
     for event in events {
-        let other = match (event.source(), event.traceparent()) {
-            (None, None) => None,
-            (other, traceparent) => {
-                let mut headers = vec![header("ce_source", other.unwrap_or(source))];
-                headers.extend(traceparent.map(|value| header("traceparent", value)));
-                Some(headers)
-            }
+        let headers = [
+            ("ce_source", event.source().unwrap_or(source)),
+            ("traceparent", event.traceparent().unwrap_or_default()),
+        ];
+        let headers = match event.traceparent() {
+            None => &headers[..1],
+            Some(_) => &headers,
         };
-        batch.push(RecordRef {
-            key: Some(event.key()),
-            value: Some(event.value()),
-            headers: other.as_deref().unwrap_or(&own),
-            timestamp_ms: event.timestamp().as_i64(),
-        });
+        let (key, value) = (Some(event.key()), Some(event.value()));
+        let headers = headers.iter().copied();
+        batch.push(key, value, headers, event.timestamp().as_i64());
     }
     batch
+}
+
+/// An event that the outbox kept; `None` for what is none.
+#[cfg(feature = "disk")]
+pub(crate) fn event(record: RecordRef<'_>) -> Option<EncodedEvent> {
+    let header = |name| {
+        let (_, value) = record.headers().find(|(header, _)| *header == name)?;
+        str::from_utf8(value).ok()
+    };
+    EncodedEvent::from_parts(
+        record.key.unwrap_or_default(),
+        record.value,
+        u64::try_from(record.timestamp_ms)
+            .ok()
+            .and_then(UnixMillis::new)
+            .unwrap_or(UnixMillis::EPOCH),
+        header("ce_source"),
+        header("traceparent"),
+    )
+    .ok()
 }

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 use tracing::warn;
-use user_metadata_events::{DEFAULT_PARTITIONS, EncodedEvent, Record, TOPIC};
+use user_metadata_events::{DEFAULT_PARTITIONS, EncodedEvent, TOPIC};
 use user_metadata_kafka::{
-    Compression, ConnectError, KafkaOptions, KafkaRecord, OptionsError, ProduceError, Producer,
+    Compression, ConnectError, KafkaOptions, OptionsError, ProduceError, Producer, RecordBatch,
     TopicSpec,
 };
 
@@ -127,9 +127,9 @@ impl Transport for KafkaTransport {
     async fn send(
         &self,
         partition: u32,
-        records: Arc<Vec<Arc<EncodedEvent>>>,
+        records: Arc<Vec<EncodedEvent>>,
     ) -> Result<u64, SendError> {
-        let size = |event: &Arc<EncodedEvent>| event.record_size(&self.source);
+        let size = |event: &EncodedEvent| event.record_size(&self.source);
         let bytes: usize = records.iter().map(size).sum();
         let compression = if bytes < Self::COMPRESS_FROM_BYTES {
             Compression::None
@@ -137,21 +137,21 @@ impl Transport for KafkaTransport {
             self.target.compression
         };
         let producer = self.producer().await?;
-        let made = |event: &Arc<EncodedEvent>| to_kafka(event.to_record(&self.source));
-        let records = || records.iter().map(made).collect();
-        Ok(producer
-            .produce_with(partition, records, compression)
-            .await?)
+        let batch = || batch(&records, &self.source);
+        Ok(producer.produce_with(partition, batch, compression).await?)
     }
 }
 
-fn to_kafka(record: Record) -> KafkaRecord {
-    KafkaRecord {
-        key: record.key,
-        value: record.value,
-        headers: record.headers,
-        timestamp_ms: record.timestamp.as_i64(),
+fn batch(events: &[EncodedEvent], source: &str) -> RecordBatch {
+    let mut batch = RecordBatch::with_capacity(events.len());
+    for event in events {
+        let headers = event.headers(source);
+        let headers = headers.map(|(name, value)| (name, value.into_owned()));
+        let (key, value) = (event.key().to_vec(), event.value().to_vec());
+        let timestamp = event.timestamp().as_i64();
+        batch.push(Some(key), Some(value), headers, timestamp);
     }
+    batch
 }
 
 impl From<ProduceError> for SendError {

@@ -12,10 +12,10 @@ pub(crate) struct Lane {
     pub(crate) busy: bool,
 }
 
-/// A record on its way, with its receipt. The disk's thread may hold the record, too.
+/// A record on its way, with its receipt.
 pub(crate) struct Parcel {
     pub(crate) receipt: Receipt,
-    pub(crate) record: Arc<EncodedEvent>,
+    pub(crate) record: EncodedEvent,
 }
 
 impl Parcel {
@@ -29,7 +29,7 @@ impl Parcel {
 pub(crate) struct Batch {
     pub(crate) partition: u32,
     pub(crate) receipts: Vec<Receipt>,
-    pub(crate) records: Arc<Vec<Arc<EncodedEvent>>>,
+    pub(crate) records: Arc<Vec<EncodedEvent>>,
     /// How often it has failed so far.
     pub(crate) failures: u32,
 }

@@ -15,7 +15,7 @@ use crate::transport::{Reason, SendError, in_words};
 /// A batch to append, and where the offset of its first record goes.
 pub(crate) struct Append {
     pub(crate) partition: u32,
-    pub(crate) records: Arc<Vec<Arc<EncodedEvent>>>,
+    pub(crate) records: Arc<Vec<EncodedEvent>>,
     pub(crate) done: oneshot::Sender<Result<u64, SendError>>,
 }
 

@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -78,14 +78,9 @@ impl Outbox {
         }
     }
 
-    /// Takes an event of the user of this name, or refuses it.
-    pub(crate) fn push(
-        &self,
-        username: Box<str>,
-        record: EncodedEvent,
-    ) -> Result<(), PublishError> {
+    /// Takes an event, or refuses it.
+    pub(crate) fn push(&self, record: EncodedEvent) -> Result<(), PublishError> {
         let sizes = Sizes::of(&record, &self.source);
-        let record = Arc::new(record);
         let mut state = self.lock();
         let place = match self.admit(&state, sizes) {
             Ok(place) => place,
@@ -95,27 +90,26 @@ impl Outbox {
             }
         };
         state.counts.accepted += 1;
-        let (sequence, username, wakes) = match place {
-            Place::Overflow => (None, Some(username), false),
+        let kept = state.spool.is_some().then(|| record.clone());
+        let (sequence, wakes) = match place {
+            Place::Overflow => (None, false),
             Place::Memory => {
                 let before = state.waiting_bytes;
-                let sequence = state.insert(username, &record, sizes, Instant::now(), 0);
+                let sequence = state.insert(record, sizes, Instant::now(), 0);
                 // The relay is woken for the first and when a batch is full, not for every event.
                 let is_full = |bytes| bytes >= Self::BATCH_BYTES;
                 let wakes = before == 0 || (!is_full(before) && is_full(state.waiting_bytes));
-                (Some(sequence), None, wakes)
+                (Some(sequence), wakes)
             }
         };
-        let unwritten = Unwritten {
-            sequence,
-            username,
-            record,
-            sizes,
+        let wakes_disk = match (&mut state.spool, kept) {
+            (Some(spool), Some(record)) => spool.push(Unwritten {
+                sequence,
+                record,
+                sizes,
+            }),
+            _ => false,
         };
-        let wakes_disk = state
-            .spool
-            .as_mut()
-            .is_some_and(|spool| spool.push(unwritten));
         self.metrics.accepted();
         self.show(&state);
         drop(state);
@@ -316,8 +310,7 @@ impl State {
     /// Puts an event where the relay finds it, and returns its place in the order.
     pub(crate) fn insert(
         &mut self,
-        username: Box<str>,
-        record: &Arc<EncodedEvent>,
+        record: EncodedEvent,
         sizes: Sizes,
         accepted_at: Instant,
         row: u64,
@@ -330,13 +323,9 @@ impl State {
         let receipt = Receipt {
             sequence,
             accepted_at,
-            username,
             sizes,
         };
-        self.waiting.push_back(Parcel {
-            receipt,
-            record: Arc::clone(record),
-        });
+        self.waiting.push_back(Parcel { receipt, record });
         sequence
     }
 

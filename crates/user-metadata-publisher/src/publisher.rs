@@ -68,6 +68,10 @@ impl Publisher {
     /// # Errors
     ///
     /// [`PublishError`]: the event is lost, and counted.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whether the event itself is kept may change, and no caller with it"
+    )]
     pub fn publish(
         &self,
         event: UserMetadataEvent,
@@ -75,7 +79,7 @@ impl Publisher {
     ) -> Result<(), PublishError> {
         let outbox = &self.0.outbox;
         match event.to_encoded(traceparent) {
-            Ok(record) => outbox.push(event.username.into(), record),
+            Ok(record) => outbox.push(record),
             Err(error) => {
                 outbox.refuse(match error {
                     EncodeError::TooLarge { .. } => DropReason::TooLarge,

@@ -4,12 +4,11 @@ use tokio::time::Instant;
 use user_metadata_events::{EncodedEvent, UnixMillis};
 
 /// What is needed of an event besides its record. Many may wait for long, so it is small.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Receipt {
     /// Its place in the order of all events.
     pub(crate) sequence: u64,
     pub(crate) accepted_at: Instant,
-    pub(crate) username: Box<str>,
     pub(crate) sizes: Sizes,
 }
 
@@ -26,7 +25,7 @@ impl Sizes {
 
     /// What an event takes in memory beyond key and value: receipt, allocations and indexes, and its
     /// share of what is being sent, as measured on a full outbox.
-    const OVERHEAD: usize = 800;
+    const OVERHEAD: usize = 900;
 
     pub(crate) fn of(event: &EncodedEvent, source: &str) -> Self {
         let bounded = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);

@@ -131,9 +131,8 @@ impl<T: Transport> Relay<T> {
 
     fn acknowledge(&mut self, batch: &Batch, offset: u64) {
         self.outbox.published(&batch.receipts);
-        for ((receipt, record), offset) in batch.receipts.iter().zip(&*batch.records).zip(offset..)
-        {
-            delivered::log(&receipt.username, record, batch.partition, offset);
+        for (record, offset) in batch.records.iter().zip(offset..) {
+            delivered::log(record, batch.partition, offset);
         }
         let larger = self.max_batch_bytes + self.max_batch_bytes / 16;
         self.max_batch_bytes = larger.min(Outbox::BATCH_BYTES);

@@ -1,5 +1,4 @@
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use user_metadata_events::EncodedEvent;
@@ -36,9 +35,7 @@ pub(crate) struct Spool {
 pub(crate) struct Unwritten {
     /// Of an event that is in memory, too.
     pub(crate) sequence: Option<u64>,
-    /// Of one that is not.
-    pub(crate) username: Option<Box<str>>,
-    pub(crate) record: Arc<EncodedEvent>,
+    pub(crate) record: EncodedEvent,
     pub(crate) sizes: Sizes,
 }
 
@@ -209,13 +206,13 @@ impl Spool {
 
     /// Where nothing lies on the disk only, puts the events that come next into memory, too: the
     /// disk does not take them now. `sequence` does so with each and says where it stands.
-    pub(crate) fn take_overflow(&mut self, mut sequence: impl FnMut(Box<str>, &Unwritten) -> u64) {
+    pub(crate) fn take_overflow(&mut self, mut sequence: impl FnMut(&Unwritten) -> u64) {
         if self.behind.events > 0 {
             return;
         }
         for event in &mut self.unwritten {
-            if let Some(username) = event.username.take() {
-                event.sequence = Some(sequence(username, event));
+            if event.sequence.is_none() {
+                event.sequence = Some(sequence(event));
             }
         }
         self.overflow = Overflow::default();

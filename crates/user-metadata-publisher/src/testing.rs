@@ -94,15 +94,15 @@ impl Memory {
 }
 
 impl Topic {
-    fn store(&mut self, partition: u32, records: &[Arc<EncodedEvent>]) {
+    fn store(&mut self, partition: u32, records: &[EncodedEvent]) {
         self.stored
             .entry(partition)
             .or_default()
-            .extend(records.iter().map(|record| number(record)));
+            .extend(records.iter().map(number));
     }
 
     /// Users called `poison…` are rejected, users called `huge…` are too large.
-    fn refusal(&self, records: &[Arc<EncodedEvent>]) -> Option<(DropReason, SendError)> {
+    fn refusal(&self, records: &[EncodedEvent]) -> Option<(DropReason, SendError)> {
         let is = |record: &EncodedEvent, name: &[u8]| record.key().starts_with(name);
         if records.len() > self.max_records || records.iter().any(|r| is(r, b"huge")) {
             Some((DropReason::TooLarge, SendError::TooLarge))
@@ -116,7 +116,7 @@ impl Topic {
         }
     }
 
-    fn answer(&mut self, partition: u32, records: &[Arc<EncodedEvent>]) -> Result<u64, SendError> {
+    fn answer(&mut self, partition: u32, records: &[EncodedEvent]) -> Result<u64, SendError> {
         if let Some((reason, error)) = self.refusal(records) {
             if let [record] = records {
                 self.refused.push((number(record), reason));
@@ -125,8 +125,7 @@ impl Topic {
         }
         let offset = self.stored.entry(partition).or_default().len() as u64;
         self.store(partition, records);
-        self.acknowledged
-            .extend(records.iter().map(|record| number(record)));
+        self.acknowledged.extend(records.iter().map(number));
         Ok(offset)
     }
 }
@@ -154,7 +153,7 @@ impl Transport for Memory {
     async fn send(
         &self,
         partition: u32,
-        records: Arc<Vec<Arc<EncodedEvent>>>,
+        records: Arc<Vec<EncodedEvent>>,
     ) -> Result<u64, SendError> {
         let fault = {
             let mut topic = self.topic();

@@ -21,7 +21,7 @@ pub(crate) trait Transport: Send + Sync + 'static {
     fn send(
         &self,
         partition: u32,
-        records: Arc<Vec<Arc<EncodedEvent>>>,
+        records: Arc<Vec<EncodedEvent>>,
     ) -> impl Future<Output = Result<u64, SendError>> + Send;
 
     /// Lets go of everything, so that another process can take over.

@@ -1,7 +1,7 @@
 //! How many events a second the SQLite sink stores:
 //! `cargo run --release --example sqlite_throughput [EVENTS] [EVENTS A BATCH] [USERS]`.
 //!
-//! The users come in a random order: the more there are, the more pages of the index a batch touches.
+//! The users come in a random order: the more there are, the more pages of `users` a batch touches.
 #![allow(clippy::print_stdout, reason = "it is what this is for")]
 
 use std::error::Error;
@@ -19,11 +19,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut number = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
     let (events, batch_size, users) = (number(400_000)?, number(1_000)?, number(50_000)?);
+    for options in ["users=off", "users=on", "users=on&sessions=on"] {
+        measure(options, events, batch_size, users).await?;
+    }
+    Ok(())
+}
+
+async fn measure(
+    options: &str,
+    events: u64,
+    batch_size: u64,
+    users: u64,
+) -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("users.sqlite");
-    let url: SinkUrl = format!("sqlite:{}", path.display()).parse()?;
+    let url: SinkUrl = format!("sqlite:{}?{options}", path.display()).parse()?;
     let mut sink = url.open()?;
-
     let template = UserMetadataEvent::decode(Some(TEMPLATE))?;
     let topic = Arc::from("user-metadata");
     let mut writing = Duration::ZERO;
@@ -38,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let bytes = path.metadata()?.len();
     println!(
-        "{:.0} events/s, {:.1} µs each; {} bytes each",
+        "{options}: {:.0} events/s, {:.1} µs each; {} bytes each",
         events as f64 / writing.as_secs_f64(),
         writing.as_secs_f64() * 1e6 / events as f64,
         bytes / events,

@@ -7,29 +7,10 @@ use crate::{IpFilter, IpPrivacy, OpenError};
 #[derive(Debug)]
 pub struct BuiltinSink(IpFilter<Opened>);
 
-#[derive(Debug)]
-enum Opened {
-    #[cfg(feature = "stdout")]
-    Stdout(crate::NdjsonSink),
-    #[cfg(feature = "sqlite")]
-    Sqlite(crate::SqliteSink),
-}
-
 impl BuiltinSink {
     pub(crate) fn open(target: &Target, ip: IpPrivacy) -> Result<Self, OpenError> {
-        let opened = match target {
-            #[cfg(feature = "stdout")]
-            Target::Stdout => crate::NdjsonSink::stdout()
-                .map(Opened::Stdout)
-                .map_err(OpenError::Start),
-            #[cfg(feature = "sqlite")]
-            Target::Sqlite(path) => crate::SqliteSink::open(path).map(Opened::Sqlite),
-            #[cfg(not(feature = "stdout"))]
-            Target::Stdout => Err(OpenError::NotBuiltIn { scheme: "stdout" }),
-            #[cfg(not(feature = "sqlite"))]
-            Target::Sqlite(_) => Err(OpenError::NotBuiltIn { scheme: "sqlite" }),
-        };
-        opened.map(|opened| Self(IpFilter::new(ip, opened)))
+        let opened = Opened::open(target)?;
+        Ok(Self(IpFilter::new(ip, opened)))
     }
 }
 
@@ -43,26 +24,64 @@ impl Sink for BuiltinSink {
     }
 }
 
-#[cfg_attr(
-    not(any(feature = "stdout", feature = "sqlite")),
-    allow(unused_variables, reason = "there is no sink to write to")
-)]
-impl Sink for Opened {
-    async fn prepare(&mut self) -> Result<(), SinkError> {
-        match *self {
-            #[cfg(feature = "stdout")]
-            Self::Stdout(ref mut sink) => sink.prepare().await,
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(ref mut sink) => sink.prepare().await,
+/// A line a sink: its feature, which has the scheme's name, its type, and how it is opened.
+macro_rules! sinks {
+    ($($feature:literal: $name:ident($sink:ty), $target:pat => $open:expr;)*) => {
+        #[derive(Debug)]
+        enum Opened {
+            $(#[cfg(feature = $feature)] $name(Box<$sink>),)*
         }
-    }
 
-    async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
-        match *self {
-            #[cfg(feature = "stdout")]
-            Self::Stdout(ref mut sink) => sink.write(batch).await,
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(ref mut sink) => sink.write(batch).await,
+        impl Opened {
+            fn open(target: &Target) -> Result<Self, OpenError> {
+                match target {
+                    $(
+                        #[cfg(feature = $feature)]
+                        $target => $open.map(|sink| Self::$name(Box::new(sink))),
+                        #[cfg(not(feature = $feature))]
+                        Target::$name { .. } => Err(OpenError::NotBuiltIn { scheme: $feature }),
+                    )*
+                }
+            }
         }
-    }
+
+        impl Sink for Opened {
+            async fn prepare(&mut self) -> Result<(), SinkError> {
+                match *self {
+                    $(#[cfg(feature = $feature)] Self::$name(ref mut sink) => sink.prepare().await,)*
+                }
+            }
+
+            #[allow(unused_variables, reason = "a build without sinks writes nothing")]
+            async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
+                match *self {
+                    $(#[cfg(feature = $feature)] Self::$name(ref mut sink) => sink.write(batch).await,)*
+                }
+            }
+        }
+    };
+}
+
+sinks! {
+    "stdout": Stdout(crate::NdjsonSink), Target::Stdout =>
+        crate::NdjsonSink::stdout().map_err(OpenError::Start);
+    "sqlite": Sqlite(crate::SqliteSink), Target::Sqlite(path, tables) =>
+        crate::SqliteSink::open_with(path, *tables);
+    "postgres": Postgres(crate::postgres::PostgresSink), Target::Postgres(url) =>
+        crate::postgres::PostgresSink::open(url);
+    "redis": Redis(crate::RedisSink), Target::Redis(config) => crate::RedisSink::open(config);
+    "mongodb": Mongo(crate::MongoSink), Target::Mongo(config) => crate::MongoSink::open(config);
+    "file": File(crate::FileSink), Target::File(target) => crate::FileSink::open_target(target);
+    "webhook": Webhook(crate::http::HttpSink<crate::webhook::Webhook>),
+        Target::Webhook(target) => crate::webhook::Webhook::open(target);
+    "segment": Segment(crate::http::HttpSink<crate::segment::Segment>),
+        Target::Segment(target) => crate::segment::Segment::open(target);
+    "mixpanel": Mixpanel(crate::http::HttpSink<crate::mixpanel::Mixpanel>),
+        Target::Mixpanel(target) => crate::mixpanel::Mixpanel::open(target);
+    "amplitude": Amplitude(crate::http::HttpSink<crate::amplitude::Amplitude>),
+        Target::Amplitude(target) => crate::amplitude::Amplitude::open(target);
+    "posthog": Posthog(crate::http::HttpSink<crate::posthog::Posthog>),
+        Target::Posthog(target) => crate::posthog::Posthog::open(target);
+    "ga4": Ga4(crate::http::HttpSink<crate::ga4::Ga4>),
+        Target::Ga4(target) => crate::ga4::Ga4::open(target);
 }

@@ -72,7 +72,7 @@ pub enum OpenError {
     },
     /// The file is something else.
     #[error(
-        "{} is not a database of this sink; move it away, or name another file",
+        "{} is not a file of this sink; move it away, or name another file",
         path.display()
     )]
     Foreign {
@@ -115,6 +115,44 @@ pub enum OpenError {
     /// The file holds no password or token.
     #[error("{} must hold one line, the secret", path.display())]
     SecretText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file with the certificates of whom to trust can't be read.
+    #[error("the certificates in {} can't be read", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: BoxError,
+    },
+    /// TLS can't be set up.
+    #[error("TLS can't be set up")]
+    Tls(#[source] BoxError),
+    /// The client of the database can't be made of what the URL and its files say.
+    #[error("the connection can't be set up; mend the URL, or the file of its certificates")]
+    Client(#[source] BoxError),
+    /// The address of a sink is no URL.
+    #[error("the address is no URL; write e.g. `https://host.example/path`")]
+    Address,
+    /// The operating system trusts nobody.
+    #[error(
+        "this system trusts no certificate authority: install its certificates (on Debian the \
+         package `ca-certificates`), or name a file with the option `ca` (PostgreSQL: `sslrootcert`)"
+    )]
+    NoSystemRoots,
+    /// The secret can't be used.
+    #[error("the secret in {} {problem}", path.display())]
+    SecretForm {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what would be right.
+        problem: &'static str,
+    },
+    /// Another process writes the file.
+    #[error("{} is written by another process; name another file", path.display())]
+    InUse {
         /// The file.
         path: PathBuf,
     },

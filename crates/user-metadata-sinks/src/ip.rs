@@ -69,7 +69,7 @@ impl FromStr for IpPrivacy {
 
 /// 32 hexadecimal digits, as the capturing side writes a hash. Anything else may be an address
 /// that does not parse, such as one with a port or a zone.
-fn is_keyed_hash(text: &str) -> bool {
+pub(crate) fn is_keyed_hash(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Worker<J, R> {
     /// `None` once no more are to come.
     jobs: Option<mpsc::Sender<(J, oneshot::Sender<R>)>>,
     #[cfg_attr(
-        not(feature = "sqlite"),
+        not(any(feature = "file", feature = "sqlite")),
         expect(dead_code, reason = "a pipe may stall for ever")
     )]
     thread: Option<thread::JoinHandle<()>>,
@@ -63,7 +63,7 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
 
     /// Waits until the thread has done its last job and dropped what it owns. Without this it ends
     /// by itself, at some time.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "file", feature = "sqlite"))]
     pub(crate) fn join(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {

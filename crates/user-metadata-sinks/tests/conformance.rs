@@ -1,6 +1,18 @@
 //! The built-in sinks keep what `Sink` promises.
-#![cfg(any(feature = "stdout", feature = "sqlite"))]
+#![cfg(all(
+    feature = "stdout",
+    feature = "sqlite",
+    feature = "file",
+    feature = "webhook",
+    feature = "segment",
+    feature = "mixpanel",
+    feature = "amplitude",
+    feature = "posthog",
+    feature = "ga4"
+))]
 #![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,7 +29,6 @@ fn wait_until(time: Instant) {
     }
 }
 
-#[cfg(feature = "sqlite")]
 mod sqlite {
     use rusqlite::{Connection, OpenFlags};
     use serde_json::{Map, Value, json};
@@ -121,7 +132,6 @@ mod sqlite {
     }
 }
 
-#[cfg(feature = "stdout")]
 mod ndjson {
     use std::fs::{self, OpenOptions};
     use std::io;
@@ -197,5 +207,133 @@ mod ndjson {
             stopped_until: Arc::new(Mutex::new(Instant::now())),
         };
         check(file).await.unwrap();
+    }
+}
+
+mod file {
+    use std::fs;
+
+    use user_metadata_sinks::{FileSink, Rotation};
+
+    use super::*;
+
+    struct Files {
+        dir: TempDir,
+        away: PathBuf,
+    }
+
+    impl Files {
+        fn folder(&self) -> PathBuf {
+            self.dir.path().join("events")
+        }
+    }
+
+    impl Subject for Files {
+        type Sink = FileSink;
+
+        async fn open(&mut self) -> Result<FileSink, BoxError> {
+            let rotation = Rotation {
+                max_bytes: 40_000,
+                keep: 100.try_into()?,
+            };
+            Ok(FileSink::open(
+                self.folder().join("x.ndjson"),
+                Some(rotation),
+            )?)
+        }
+
+        async fn stored(&mut self) -> Result<Vec<StoredEvent>, BoxError> {
+            let numbered = (1..=100).rev().map(|number| format!("x.ndjson.{number}"));
+            let mut stored = Vec::new();
+            for name in numbered.chain(["x.ndjson".to_owned()]) {
+                let Ok(lines) = fs::read_to_string(self.folder().join(name)) else {
+                    continue;
+                };
+                assert!(lines.is_empty() || lines.ends_with('\n'));
+                for line in lines.lines() {
+                    stored.push(UserMetadataEvent::decode(Some(line.as_bytes()))?.into());
+                }
+            }
+            Ok(stored)
+        }
+
+        async fn set_available(&mut self, available: bool) -> Result<bool, BoxError> {
+            match (available, self.away.exists()) {
+                (true, true) => fs::rename(&self.away, self.folder())?,
+                (false, false) => fs::rename(self.folder(), &self.away)?,
+                _ => {}
+            }
+            Ok(true)
+        }
+
+        fn deduplicates(&self) -> bool {
+            false
+        }
+    }
+
+    #[tokio::test]
+    async fn the_file_sink_keeps_its_promise() {
+        let dir = tempfile::tempdir().unwrap();
+        let away = dir.path().join("away");
+        check(Files { dir, away }).await.unwrap();
+    }
+}
+
+mod http {
+    use user_metadata_sinks::BuiltinSink;
+
+    use super::*;
+    use crate::support::vendor::page::is_placeholder;
+    use crate::support::vendor::{Fake, Vendor};
+
+    struct Platform(Fake);
+
+    impl Subject for Platform {
+        type Sink = BuiltinSink;
+
+        async fn open(&mut self) -> Result<BuiltinSink, BoxError> {
+            // All of the address, since the events are compared.
+            Ok(self.0.sink("&ip=full"))
+        }
+
+        async fn stored(&mut self) -> Result<Vec<StoredEvent>, BoxError> {
+            Ok(self.0.state().stored.clone())
+        }
+
+        async fn set_available(&mut self, available: bool) -> Result<bool, BoxError> {
+            self.0.state().is_away = !available;
+            Ok(true)
+        }
+
+        fn deduplicates(&self) -> bool {
+            self.0.vendor != Vendor::Ga4
+        }
+
+        fn is_ordered(&self) -> bool {
+            self.0.vendor != Vendor::Ga4
+        }
+
+        fn takes(&self, event: &UserMetadataEvent) -> bool {
+            self.0.vendor != Vendor::Mixpanel || !is_placeholder(&event.user_id)
+        }
+    }
+
+    macro_rules! vendors {
+        ($($test:ident: $vendor:ident),* $(,)?) => {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    check(Platform(Fake::start(Vendor::$vendor).await)).await.unwrap();
+                }
+            )*
+        };
+    }
+    vendors! {
+        the_webhook_keeps_its_promise: Webhook,
+        the_segment_sink_keeps_its_promise: Segment,
+        the_mixpanel_sink_keeps_its_promise: Mixpanel,
+        the_amplitude_sink_keeps_its_promise: Amplitude,
+        the_posthog_sink_keeps_its_promise: Posthog,
+        the_ga4_sink_keeps_its_promise: Ga4,
     }
 }

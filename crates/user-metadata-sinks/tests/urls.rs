@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use user_metadata_sinks::SinkUrl;
 
-const WRONG: [&str; 31] = [
+const WRONG: [&str; 76] = [
     "",
     "stdout",
     "./users.sqlite",
@@ -37,6 +37,51 @@ const WRONG: [&str; 31] = [
     "stdout:?rotate=64MiB",
     "sqlite:x?hunter2%21",
     "sqlite:who?hunter2@host/x",
+    "postgres:",
+    "postgres://",
+    "postgres:/u@h/d",
+    "postgres://h/d",
+    "postgres://u@h",
+    "postgres://u@h/",
+    "postgres://:hunter2@h/d",
+    "postgres://u:hunter2@/d",
+    "postgres://u:hunter2/x@h/d",
+    "postgres://u:hunter2%@h/d",
+    "postgres://u:hunter2@h:port/d",
+    "postgres://u:hunter2@[::1/d",
+    "postgresql://u:hunter2@h/d?password-file=x",
+    "postgres://u@h/d?sslmode=verify-ca&schema=",
+    "postgres://u@h/d?connections=0",
+    "postgres://u@h/d?keep=1y",
+    "postgres://u@h/d?users=yes",
+    "file:",
+    "file:./data/",
+    "file:x?rotate=0",
+    "file:x?rotate=64MB",
+    "file:x?rotate=",
+    "file:x?keep=0",
+    "file:x?keep=many",
+    "webhook:",
+    "webhook:example.com/hook?secret-file=x",
+    "webhook:https://example.com/hook",
+    "webhook:https://example.com/hook?secret-file=",
+    "webhook:https://user:hunter2@example.com/?secret-file=x",
+    "webhook:http://example.com/?secret-file=x",
+    "webhook:https://example.com/?a=hunter2&secret-file=x",
+    "webhook:https://example.com/%zz?secret-file=x",
+    "webhook:https://example.com/?secret-file=x&timeout=10",
+    "webhook:https://example.com/?secret-file=x&timeout=1h",
+    "webhook:https://example.com/?secret-file=x&plain=no",
+    "webhook:https://example.com/?secret-file=x&region=eu",
+    "segment:",
+    "segment:hunter2",
+    "segment:?token=hunter2",
+    "mixpanel:?token-file=x&region=mars",
+    "amplitude:?token-file=x&host=http://example.com",
+    "posthog:?token-file=x&host=https://u:hunter2@example.com",
+    "ga4:?token-file=x",
+    "ga4:UA-1?token-file=x",
+    "ga4:G-1A2B3C",
 ];
 
 #[test]
@@ -57,7 +102,24 @@ fn ways_to_write_the_same_sink_are_the_same() {
         ("stdout:", "stdout:?name=stdout&ip=full"),
         ("sqlite:/a/b", "sqlite:///a/b"),
         ("sqlite:/a/b", "sqlite:/a/%62?&"),
+        ("file:a?rotate=1MiB&keep=10", "file:a?rotate=1048576"),
+        (
+            "segment:?token-file=x",
+            "segment:?token-file=x&region=us&ip=truncate&timeout=30s",
+        ),
+        (
+            "posthog:?token-file=x&host=https://a/",
+            "posthog:?token-file=x&host=https://a",
+        ),
         ("sqlite:a?name=x&ip=none", "sqlite:a?ip=none&name=%78"),
+        (
+            "postgres://u@h/d",
+            "postgresql://u:@h:5432/d?sslmode=prefer&users=on&sessions=off",
+        ),
+        (
+            "postgres://%75:p%40@[::1]/d",
+            "postgres://u:p@@[::1]:5432/%64",
+        ),
     ] {
         let [one, other] = [one, other].map(|text| text.parse::<SinkUrl>().unwrap());
         assert_eq!(one, other);
@@ -65,10 +127,21 @@ fn ways_to_write_the_same_sink_are_the_same() {
 }
 
 #[test]
+fn a_password_is_not_shown() {
+    let url: SinkUrl = "postgres://u:hunter2@h/d".parse().unwrap();
+    let shown = format!("{url:?}");
+    assert!(
+        shown.contains("***") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn the_name_is_the_scheme_unless_it_is_given() {
     let name = |text: &str| text.parse::<SinkUrl>().unwrap().name().to_owned();
     assert_eq!(name("stdout:"), "stdout");
     assert_eq!(name("sqlite:./data/user-metadata.sqlite"), "sqlite");
+    assert_eq!(name("postgresql://u@h/d"), "postgres");
     assert_eq!(name("sqlite:x?name=archive-2"), "archive-2");
 }
 

@@ -13,13 +13,17 @@ mod readme {}
 pub mod browser;
 mod disk;
 pub mod http;
+mod jars;
 pub mod kafka;
 #[cfg(feature = "load")]
 pub mod load;
 mod memory;
 mod missing;
+pub mod mongo;
 mod port;
+pub mod postgres;
 pub mod process;
+pub mod redis;
 mod scratch;
 mod target;
 mod until;

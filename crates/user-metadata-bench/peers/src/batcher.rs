@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use user_metadata_events::{UserMetadataEvent, partition_for_key};
 
 use crate::rskafka::codec;
-use crate::{Failure, Meter, Run, events};
+use crate::{Failure, Meter, Run, SOURCE, events};
 
 /// The publisher's.
 const BATCH_BYTES: usize = 512 << 10;
@@ -21,7 +21,6 @@ const BATCH_BYTES: usize = 512 << 10;
 const WAITING: usize = 20_000;
 /// Events made at a time, as for the publisher.
 const CHUNK: u64 = 500;
-const SOURCE: &str = "/ws-server/bench";
 
 pub(crate) fn publish(run: Run) -> Result<(), Failure> {
     tokio::runtime::Runtime::new()?.block_on(publish_all(run))
@@ -78,12 +77,15 @@ async fn write(
 }
 
 fn record(event: &UserMetadataEvent) -> Result<Record, Failure> {
-    let record = event.to_record(SOURCE, None)?;
-    let timestamp = DateTime::<Utc>::from_timestamp_millis(record.timestamp.as_i64());
+    let event = event.to_encoded(None)?;
+    let headers = event.headers(SOURCE);
+    let timestamp = DateTime::<Utc>::from_timestamp_millis(event.timestamp().as_i64());
     Ok(Record {
-        key: record.key,
-        value: record.value,
-        headers: record.headers.into_iter().collect(),
+        key: Some(event.key().to_vec()),
+        value: Some(event.value().to_vec()),
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value.into_owned()))
+            .collect(),
         timestamp: timestamp.unwrap_or_default(),
     })
 }

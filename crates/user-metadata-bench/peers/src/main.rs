@@ -34,6 +34,9 @@ struct Run {
     limit: Duration,
 }
 
+/// The `ce_source` of all records.
+const SOURCE: &str = "/ws-server/bench";
+
 /// As the publisher has it, so that it is no difference.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -58,7 +61,8 @@ fn act(arguments: &[&str]) -> Result<(), Failure> {
         ["delete-topic", brokers, topic] => topic::delete(brokers, topic),
         ["batcher", ref run @ ..] => batcher::publish(Run::parse(run)?),
         ["rskafka", ref run @ ..] => rskafka::publish(Run::parse(run)?),
-        ["rdkafka", ref run @ ..] => rdkafka::publish(&Run::parse(run)?),
+        ["rdkafka", ref run @ ..] => rdkafka::publish_events(&Run::parse(run)?),
+        ["rdkafka-records", ref run @ ..] => rdkafka::publish_records(&Run::parse(run)?),
         _ => Err(format!("not understood: {arguments:?}").into()),
     }
 }

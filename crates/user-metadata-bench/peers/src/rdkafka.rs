@@ -10,8 +10,10 @@ use ::rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use ::rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use ::rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 
+use user_metadata_events::UserMetadataEvent;
+
 use crate::records::Record;
-use crate::{Failure, Meter, Records, Run};
+use crate::{Failure, Meter, Records, Run, SOURCE, events};
 
 /// Events made at a time.
 const CHUNK: usize = 500;
@@ -37,8 +39,29 @@ impl ProducerContext for Deliveries {
     }
 }
 
-/// With its own bounds of what waits, and the publisher's linger time, batches and partitions.
-pub(crate) fn publish(run: &Run) -> Result<(), Failure> {
+/// A record and its headers, which are made for each anew.
+type Made = (Record, OwnedHeaders);
+
+/// From events, as a service has them: their JSON and headers are part of what publishing costs.
+pub(crate) fn publish_events(run: &Run) -> Result<(), Failure> {
+    let templates = events::read(&run.path)?;
+    let next = AtomicU64::new(0);
+    let make = || events::made(&templates, next.fetch_add(1, Ordering::Relaxed));
+    publish(run, make, finish)
+}
+
+/// From finished records with finished headers.
+pub(crate) fn publish_records(run: &Run) -> Result<(), Failure> {
+    publish(run, || made(&run.records), Ok)
+}
+
+/// With its own bounds of what waits, and the publisher's linger time, batches and partitions. The
+/// time of `make` is not counted.
+fn publish<T>(
+    run: &Run,
+    make: impl Fn() -> T,
+    finish: impl Fn(T) -> Result<Made, Failure>,
+) -> Result<(), Failure> {
     let producer: ThreadedProducer<Deliveries> = ClientConfig::new()
         .set("bootstrap.servers", &run.brokers)
         .set("acks", "all")
@@ -48,15 +71,15 @@ pub(crate) fn publish(run: &Run) -> Result<(), Failure> {
         .set("partitioner", "murmur2_random")
         .create_with_context(Deliveries::default())?;
     let minute = Duration::from_secs(60);
-    send(&producer, run, made(&run.records))?;
+    send(&producer, run, finish(make())?)?;
     producer.flush(minute)?;
 
     let meter = Meter::start(run.limit);
     let mut events = 0;
     while !meter.is_over() {
-        let chunk: Vec<_> = meter.make(|| (0..CHUNK).map(|_| made(&run.records)).collect());
+        let chunk: Vec<_> = meter.make(|| (0..CHUNK).map(|_| make()).collect());
         for event in chunk {
-            send(&producer, run, event)?;
+            send(&producer, run, finish(event)?)?;
             events += 1;
         }
     }
@@ -70,21 +93,34 @@ pub(crate) fn publish(run: &Run) -> Result<(), Failure> {
     meter.report(events, events + 1)
 }
 
-fn made(records: &Records) -> (Record, OwnedHeaders) {
+fn made(records: &Records) -> Made {
     let record = records.make();
-    let headers = record.headers();
-    let mut owned = OwnedHeaders::new_with_capacity(headers.len());
+    let headers = owned(record.headers());
+    (record, headers)
+}
+
+/// Uses up the event, as the publisher does.
+fn finish(event: UserMetadataEvent) -> Result<Made, Failure> {
+    let encoded = event.to_encoded(None)?;
+    let headers = encoded.headers(SOURCE).collect::<Vec<_>>();
+    let headers = owned(headers.iter().map(|(name, value)| (*name, &**value)));
+    let (key, value) = (encoded.key().to_vec(), encoded.value().to_vec());
+    Ok((Record { key, value }, headers))
+}
+
+fn owned<'a>(headers: impl IntoIterator<Item = (&'static str, &'a [u8])>) -> OwnedHeaders {
+    let mut owned = OwnedHeaders::new_with_capacity(6);
     for (key, value) in headers {
         let value = Some(value);
         owned = owned.insert(Header { key, value });
     }
-    (record, owned)
+    owned
 }
 
 fn send(
     producer: &ThreadedProducer<Deliveries>,
     run: &Run,
-    (event, headers): (Record, OwnedHeaders),
+    (event, headers): Made,
 ) -> Result<(), Failure> {
     let mut record = BaseRecord::to(&run.topic)
         .key(&event.key)

@@ -15,6 +15,7 @@ pub(crate) enum Candidate {
     Batcher,
     Rskafka,
     Rdkafka,
+    RdkafkaRecords,
     KafkajsEach,
     KafkajsBatches,
 }
@@ -64,12 +65,13 @@ const PEERS: &str = "USER_METADATA_PEERS";
 const HEADERS: &str = "ce_id,ce_source,ce_specversion,ce_time,ce_type,content-type";
 
 impl Candidate {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Memory,
         Self::Disk,
         Self::Batcher,
         Self::Rskafka,
         Self::Rdkafka,
+        Self::RdkafkaRecords,
         Self::KafkajsEach,
         Self::KafkajsBatches,
     ];
@@ -78,9 +80,10 @@ impl Candidate {
         match self {
             Self::Memory => "publisher, outbox in memory",
             Self::Disk => "publisher, outbox on disk",
-            Self::Batcher => "bare rskafka loop",
+            Self::Batcher => "bare rskafka loop, from events",
             Self::Rskafka => "rskafka, finished batches",
-            Self::Rdkafka => "rdkafka ThreadedProducer",
+            Self::Rdkafka => "rdkafka, from events",
+            Self::RdkafkaRecords => "rdkafka, finished records",
             Self::KafkajsEach => "kafkajs, 64 await each send",
             Self::KafkajsBatches => "kafkajs, batches of 500",
         }
@@ -105,6 +108,7 @@ impl Candidate {
             Self::Batcher => rust("batcher"),
             Self::Rskafka => rust("rskafka"),
             Self::Rdkafka => rust("rdkafka"),
+            Self::RdkafkaRecords => rust("rdkafka-records"),
             Self::KafkajsEach => node("each"),
             Self::KafkajsBatches => node("batches"),
         }

@@ -2,7 +2,7 @@
 //! the same records, in turns.
 
 mod candidate;
-mod events;
+pub(crate) mod events;
 mod goal;
 mod meter;
 mod ours;
@@ -81,8 +81,7 @@ pub(crate) fn measure(brokers: &str, is_quick: bool, verdict: &mut Verdict) -> R
 
 const NOTES: &str = "\
 All wrote the same records, acks=all: key, 500 bytes of JSON, the six headers of CloudEvents. The
-processor time of making them is not counted, except where the publisher does so itself: from
-`publish(event)` on, its time has the JSON, the headers, the choice of the partition and the account
-in it. The bare loop does the same, without the account; the finished batches are what is left of
-it without JSON, headers and partitions. Rates are those of one machine
+processor time of making events is not counted; that of making records of them (JSON, headers,
+partition) is, except where it says `finished`, and for kafkajs: there it is the client alone, without
+what its caller does. Rates are those of one machine
 that runs the broker too: compare, don't quote.";

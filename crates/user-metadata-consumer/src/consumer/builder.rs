@@ -8,10 +8,11 @@ use user_metadata_events::{DEFAULT_PARTITIONS, TOPIC, UnixMillis};
 
 #[cfg(feature = "kafka")]
 use super::feed::Membership;
-use super::feed::{Carrier, Feed, Reading};
+use super::feed::{Carrier, Feed, Reading, dead_letter_topic};
 use super::start::{Start, start};
 use super::{BuildError, Consumer};
 use crate::pipeline::{BatchLimits, Monitor};
+use crate::replay::{self, Replay, ReplayCount, ReplayError, ReplayOf};
 use crate::{ConsumerStatus, Sink};
 
 /// Where a sink starts that its group has no position for.
@@ -32,11 +33,11 @@ const MAX_EVENTS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 /// What a [`Consumer`] reads, and the sinks that it writes to.
 #[must_use]
 pub struct ConsumerBuilder {
-    carrier: Option<Carrier>,
-    topic: String,
-    partitions: NonZeroU32,
-    replication_factor: NonZeroU16,
-    group: String,
+    pub(super) carrier: Option<Carrier>,
+    pub(super) topic: String,
+    pub(super) partitions: NonZeroU32,
+    pub(super) replication_factor: NonZeroU16,
+    pub(super) group: String,
     start_from: StartFrom,
     limits: BatchLimits,
     #[cfg(feature = "kafka")]
@@ -156,6 +157,50 @@ impl ConsumerBuilder {
     pub fn sink(mut self, name: impl Into<String>, sink: impl Sink) -> Self {
         self.sinks.push((name.into(), start(sink)));
         self
+    }
+
+    /// Finds out what is to be read again, into the same sinks, and where it ends: at what is there
+    /// now. Nothing is made or changed, but on the embedded log a replay of dead letters takes
+    /// their group `GROUP.NAME.replay`.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`] names the remedy; Kafka is not waited for.
+    pub async fn open_replay(self, what: &ReplayOf) -> Result<Replay, ReplayError> {
+        check_names(self.sinks.iter().map(|(name, _)| &**name))?;
+        let (setting, sinks) = self.setting()?;
+        replay::open(&setting, sinks, what).await
+    }
+
+    /// Counts what a replay would read, and changes nothing anywhere. Of the sinks, only the names
+    /// matter.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_replay`](Self::open_replay).
+    pub async fn count_replay(
+        self,
+        sinks: &[&str],
+        what: &ReplayOf,
+    ) -> Result<ReplayCount, ReplayError> {
+        let (setting, _) = self.setting()?;
+        replay::count(&setting, sinks, what).await
+    }
+
+    fn setting(self) -> Result<(replay::Setting, Vec<(String, Start)>), BuildError> {
+        let carrier = self.carrier.ok_or(BuildError::NoSource)?;
+        let setting = replay::Setting {
+            carrier,
+            dead_letters: dead_letter_topic(&self.topic),
+            topic: self.topic,
+            group: self.group,
+            limits: self.limits,
+        };
+        Ok((setting, self.sinks))
     }
 
     /// Checks everything that can be checked without reaching the topic. On the embedded log, each

@@ -7,10 +7,14 @@ use crate::pipeline::BatchLimits;
 use crate::embedded::LogSource;
 #[cfg(feature = "kafka")]
 use crate::kafka::KafkaFeed;
+#[cfg(feature = "kafka")]
+use crate::replay::KafkaReplay;
+#[cfg(feature = "embedded")]
+use crate::replay::LogReplay;
 
 /// What carries the topic.
 #[derive(Debug, Clone)]
-pub(super) enum Carrier {
+pub(crate) enum Carrier {
     #[cfg(feature = "kafka")]
     Kafka(user_metadata_kafka::KafkaOptions),
     #[cfg(feature = "embedded")]
@@ -62,15 +66,19 @@ impl Membership {
 }
 
 impl Reading {
-    /// The topic of the dead letters of every topic.
     #[cfg(feature = "kafka")]
     pub(crate) fn dead_letter_topic(&self) -> String {
-        format!("{}-dlq", self.topic)
+        dead_letter_topic(&self.topic)
     }
 }
 
+/// Where the dead letters of a topic go.
+pub(super) fn dead_letter_topic(topic: &str) -> String {
+    format!("{topic}-dlq")
+}
+
 /// What one sink reads from.
-pub(super) struct Feed {
+pub(crate) struct Feed {
     pub(super) topic: String,
     pub(super) limits: BatchLimits,
     pub(super) of: FeedOf,
@@ -81,9 +89,25 @@ pub(super) enum FeedOf {
     Kafka(Box<KafkaFeed>),
     #[cfg(feature = "embedded")]
     Log(LogSource),
+    #[cfg(feature = "kafka")]
+    KafkaReplay(Box<KafkaReplay>),
+    #[cfg(feature = "embedded")]
+    LogReplay(Box<LogReplay>),
 }
 
 impl Feed {
+    #[cfg(feature = "kafka")]
+    pub(crate) fn kafka_replay(topic: String, limits: BatchLimits, replay: KafkaReplay) -> Self {
+        let of = FeedOf::KafkaReplay(Box::new(replay));
+        Self { topic, limits, of }
+    }
+
+    #[cfg(feature = "embedded")]
+    pub(crate) fn log_replay(topic: String, limits: BatchLimits, replay: LogReplay) -> Self {
+        let of = FeedOf::LogReplay(Box::new(replay));
+        Self { topic, limits, of }
+    }
+
     pub(super) fn new(
         carrier: &Carrier,
         reading: &Reading,

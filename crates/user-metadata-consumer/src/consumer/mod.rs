@@ -1,6 +1,7 @@
 //! The consumer: which sinks run and what they read.
 
 mod builder;
+mod check;
 mod error;
 mod feed;
 mod start;
@@ -13,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 pub use builder::{ConsumerBuilder, StartFrom};
+pub use check::Check;
 pub use error::{BuildError, ConsumeError};
-pub(crate) use feed::Reading;
+pub(crate) use feed::{Carrier, Feed, Reading};
+pub(crate) use start::Start;
 
 use crate::ConsumerStatus;
 use crate::pipeline::{End, Monitor, in_words};
 use crate::status::{Shared, lock};
-use feed::Feed;
-use start::Start;
 
 /// Reads a topic into sinks. Each sink has its own task and its own consumer group.
 pub struct Consumer {
@@ -54,7 +55,10 @@ impl Consumer {
         ConsumerBuilder::default()
     }
 
-    const fn new(pipelines: Vec<(Monitor, Feed, Start)>, status: ConsumerStatus) -> Self {
+    pub(crate) const fn new(
+        pipelines: Vec<(Monitor, Feed, Start)>,
+        status: ConsumerStatus,
+    ) -> Self {
         Self { pipelines, status }
     }
 

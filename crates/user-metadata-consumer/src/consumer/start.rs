@@ -9,7 +9,7 @@ use crate::Sink;
 use crate::pipeline::{End, Intake, Monitor, Pipeline};
 
 /// Runs one sink to its end. One box per task, so that sinks can be chosen at run time.
-pub(super) type Start = Box<dyn FnOnce(Monitor, Feed, CancellationToken) -> Running + Send>;
+pub(crate) type Start = Box<dyn FnOnce(Monitor, Feed, CancellationToken) -> Running + Send>;
 
 type Running = Pin<Box<dyn Future<Output = End> + Send>>;
 
@@ -31,6 +31,16 @@ async fn run(sink: impl Sink, monitor: Monitor, feed: Feed, stop: CancellationTo
         #[cfg(feature = "embedded")]
         FeedOf::Log(source) => {
             let intake = Intake::new(source, monitor, topic, feed.limits);
+            Pipeline::new(intake, sink, stop).run().await
+        }
+        #[cfg(feature = "kafka")]
+        FeedOf::KafkaReplay(replay) => {
+            let intake = Intake::new(*replay, monitor, topic, feed.limits);
+            Pipeline::new(intake, sink, stop).run().await
+        }
+        #[cfg(feature = "embedded")]
+        FeedOf::LogReplay(replay) => {
+            let intake = Intake::new(*replay, monitor, topic, feed.limits);
             Pipeline::new(intake, sink, stop).run().await
         }
     }

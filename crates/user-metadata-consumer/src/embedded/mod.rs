@@ -6,4 +6,5 @@ mod topic;
 mod writer;
 
 pub(crate) use source::LogSource;
+pub(crate) use topic::Topic;
 pub use writer::LogTopicWriter;

@@ -5,7 +5,7 @@ use user_metadata_log::{LogReader, LogRecord, ReadError, Stored};
 use crate::pipeline::{Fetched, Input, LossCause, to_unix_millis};
 
 /// A log, and how far it was read.
-pub(super) struct Topic {
+pub(crate) struct Topic {
     reader: LogReader,
     /// Per partition the next offset to read.
     next: Vec<u64>,
@@ -20,7 +20,7 @@ impl Topic {
     /// Bounds what is read of one partition at a time.
     const MAX_BYTES: usize = 8 << 20;
 
-    pub(super) fn new(reader: LogReader, next: Vec<u64>) -> Self {
+    pub(crate) fn new(reader: LogReader, next: Vec<u64>) -> Self {
         Self {
             reader,
             next,
@@ -31,7 +31,7 @@ impl Topic {
     }
 
     /// Reads on, over all partitions: nothing if nothing is new.
-    pub(super) fn read(&mut self, max_records: usize) -> Result<Vec<Fetched>, ReadError> {
+    pub(crate) fn read(&mut self, max_records: usize) -> Result<Vec<Fetched>, ReadError> {
         let has_changed = self.reader.changed()?;
         if !has_changed && !self.has_more {
             return Ok(Vec::new());
@@ -109,11 +109,16 @@ impl Topic {
     }
 
     /// What was found to be lost since the last call.
-    pub(super) fn take_losses(&mut self) -> Vec<Input> {
+    pub(crate) fn take_losses(&mut self) -> Vec<Input> {
         std::mem::take(&mut self.losses)
     }
 
-    pub(super) fn end(&self, partition: u32) -> Result<u64, ReadError> {
+    /// Per partition the next offset to read.
+    pub(crate) fn next_offsets(&self) -> Vec<u64> {
+        self.next.clone()
+    }
+
+    pub(crate) fn end(&self, partition: u32) -> Result<u64, ReadError> {
         self.reader.end(partition)
     }
 }

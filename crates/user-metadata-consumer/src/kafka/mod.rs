@@ -5,4 +5,5 @@ mod source;
 mod writer;
 
 pub(crate) use feed::KafkaFeed;
+pub(crate) use source::to_fetched;
 pub use writer::KafkaTopicWriter;

@@ -99,7 +99,7 @@ impl Source for KafkaSource {
     }
 }
 
-fn to_fetched(fetched: GroupRecord) -> Fetched {
+pub(crate) fn to_fetched(fetched: GroupRecord) -> Fetched {
     let KafkaRecord {
         key,
         value,

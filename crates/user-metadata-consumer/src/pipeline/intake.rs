@@ -41,6 +41,8 @@ pub(crate) struct Intake<K: Source> {
     /// Partitions are to be handed over as soon as what is in hand is settled.
     revoking: bool,
     failure: Option<BoxError>,
+    /// Nothing more will come.
+    has_ended: bool,
     look: Interval,
     looked: bool,
 }
@@ -65,6 +67,7 @@ impl<K: Source> Intake<K> {
             kept: Vec::new(),
             revoking: false,
             failure: None,
+            has_ended: false,
             look,
             looked: false,
         }
@@ -126,6 +129,7 @@ impl<K: Source> Intake<K> {
             Input::Lost { records, cause } => self.monitor.lost(cause, records),
             Input::Unavailable { reason } => self.monitor.begin(Trouble::Source, &reason),
             Input::Recovered => self.monitor.end(Trouble::Source),
+            Input::End => self.has_ended = true,
         }
     }
 
@@ -177,7 +181,7 @@ impl<K: Source> Intake<K> {
     /// Takes the next batch if it is full, or due, or partitions are to be handed over.
     pub(crate) fn cut(&mut self) -> Option<Batch> {
         let is_due = self.due().is_some_and(|due| due <= Instant::now());
-        let is_ready = self.is_full() || is_due || self.revoking;
+        let is_ready = self.is_full() || is_due || self.revoking || self.has_ended;
         if !is_ready || self.next.records() == 0 {
             // Nothing is in hand: asking for more lets the partitions go.
             self.revoking &= self.next.records() > 0;
@@ -209,6 +213,11 @@ impl<K: Source> Intake<K> {
             Ok(()) => self.monitor.end(Trouble::Commit),
             Err(error) => self.monitor.begin(Trouble::Commit, &in_words(&*error)),
         }
+    }
+
+    /// Whether nothing more will come and all that came is settled.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended && self.next.records() == 0
     }
 
     /// Why the source can't go on, if it can't and all that it gave is settled.

@@ -20,6 +20,8 @@ pub(crate) struct Monitor {
     /// Dead letters that no line of the log has told of yet.
     untold_letters: u64,
     letters_told: Option<Instant>,
+    /// What is rejected becomes no dead letter.
+    is_replay: bool,
 }
 
 /// What can be wrong with a sink that runs, each by itself.
@@ -64,6 +66,15 @@ impl Monitor {
             metrics: SinkMetrics::new(sink),
             untold_letters: 0,
             letters_told: None,
+            is_replay: false,
+        }
+    }
+
+    /// Of a replay: whoever takes what is rejected tells the log of it.
+    pub(crate) fn of_replay(self) -> Self {
+        Self {
+            is_replay: true,
+            ..self
         }
     }
 
@@ -149,7 +160,7 @@ impl Monitor {
         let is_due = self
             .letters_told
             .is_none_or(|told| told.elapsed() >= Self::LETTERS_EVERY);
-        if self.untold_letters > 0 && is_due {
+        if self.untold_letters > 0 && is_due && !self.is_replay {
             warn!(
                 sink = &*self.sink,
                 records = self.untold_letters,

@@ -26,7 +26,7 @@ pub(crate) struct Pipeline<K: Source, S: Sink> {
 /// Why a pipeline has ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// It was told to.
+    /// It was told to, or nothing more will come.
     Stopped,
     /// The sink's target wants no more.
     Closed,
@@ -95,6 +95,9 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
             }
             if let Some(batch) = self.intake.cut() {
                 return Ok(batch);
+            }
+            if self.intake.has_ended() {
+                return Err(End::Stopped);
             }
             if let Some(failure) = self.intake.failure() {
                 return Err(End::Failed(failure));

@@ -48,6 +48,9 @@ pub(crate) enum Input {
     Unavailable { reason: String },
     /// It works again.
     Recovered,
+    /// Nothing more will come: the end of a replay. Only after it, the last batch is not waited for
+    /// to fill.
+    End,
 }
 
 /// Why records are lost to a group.

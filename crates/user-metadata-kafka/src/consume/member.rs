@@ -251,7 +251,7 @@ impl Member {
 }
 
 /// `None` for numbers that no Kafka sends.
-fn to_group_record(record: ConsumerRecord) -> Option<GroupRecord> {
+pub(super) fn to_group_record(record: ConsumerRecord) -> Option<GroupRecord> {
     Some(GroupRecord {
         partition: u32::try_from(record.partition).ok()?,
         offset: u64::try_from(record.offset).ok()?,

@@ -13,9 +13,11 @@ mod member;
 mod options;
 mod outlet;
 mod place;
+mod range;
 mod reach;
 
 pub use consumer::GroupConsumer;
 pub use error::ConsumeError;
 pub use event::{GroupEvent, GroupRecord, PartitionLag};
 pub use options::{ConsumeStart, GroupOptions, GroupProtocol};
+pub use range::{PartitionBounds, TopicReader};

@@ -10,7 +10,7 @@ use super::member::Member;
 use super::{ConsumeError, ConsumeStart, GroupEvent};
 
 /// The time that stands for a partition's start in a request for offsets.
-const EARLIEST: i64 = -2;
+pub(super) const EARLIEST: i64 = -2;
 
 impl Member {
     /// Gives each partition a position: the group's commit, else where the options say. One that

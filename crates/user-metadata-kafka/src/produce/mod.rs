@@ -1,11 +1,13 @@
 //! Topics and producing, on rskafka.
 
+mod batch;
 mod classify;
 mod compression;
 mod error;
 mod producer;
 mod session;
 
+pub use batch::RecordBatch;
 pub use compression::{Compression, UnknownCompression};
 pub use error::{ConnectError, ProduceError};
 pub use producer::{Producer, ensure_topic};

@@ -3,12 +3,9 @@
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rskafka::chrono::{DateTime, Utc};
-use rskafka::record::Record;
-
 use super::classify::Failure;
 use super::session::Session;
-use super::{Compression, ConnectError, ProduceError};
+use super::{Compression, ConnectError, ProduceError, RecordBatch};
 use crate::{KafkaOptions, KafkaRecord, TopicSpec, TopicState};
 
 /// Makes the topic if the cluster lacks it, and says what is there. Call it before anything else
@@ -99,11 +96,11 @@ impl Producer {
         records: &[KafkaRecord],
         compression: Compression,
     ) -> Result<u64, ProduceError> {
-        self.produce_with(partition, || records.to_vec(), compression)
-            .await
+        let batch = || records.iter().cloned().collect();
+        self.produce_with(partition, batch, compression).await
     }
 
-    /// [`produce`](Self::produce), with `records` made for each attempt: an attempt uses up its
+    /// [`produce`](Self::produce), with the batch made for each attempt: an attempt uses up its
     /// records, so whoever holds them in a form of its own need not hold a copy in this one.
     ///
     /// # Errors
@@ -116,15 +113,12 @@ impl Producer {
     pub async fn produce_with(
         &self,
         partition: u32,
-        records: impl Fn() -> Vec<KafkaRecord>,
+        batch: impl Fn() -> RecordBatch,
         compression: Compression,
     ) -> Result<u64, ProduceError> {
         let in_use = self.current().session.clone();
         if let Some(session) = in_use {
-            match self
-                .write(&session, partition, records(), compression)
-                .await
-            {
+            match self.write(&session, partition, batch(), compression).await {
                 Err(Failure::Session(ProduceError::Unavailable(error))) => {
                     tracing::debug!(error, partition, "the connection broke, making a new one");
                 }
@@ -133,7 +127,7 @@ impl Producer {
             }
         }
         let session = self.connect_again().await?;
-        self.write(&session, partition, records(), compression)
+        self.write(&session, partition, batch(), compression)
             .await
             .map_err(|(Failure::Session(error) | Failure::Batch(error))| error)
     }
@@ -142,12 +136,11 @@ impl Producer {
         &self,
         session: &Arc<Session>,
         partition: u32,
-        records: Vec<KafkaRecord>,
+        batch: RecordBatch,
         compression: Compression,
     ) -> Result<u64, Failure> {
-        let records = records.into_iter().map(to_rskafka).collect();
         let result = session
-            .write(partition, records, compression.to_rskafka())
+            .write(partition, batch.into_rskafka(), compression.to_rskafka())
             .await;
         let mut current = self.current();
         current.partitions = session.partitions();
@@ -182,22 +175,4 @@ impl Producer {
         // No code panics while it holds the lock.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn to_rskafka(record: KafkaRecord) -> Record {
-    Record {
-        key: record.key,
-        value: record.value,
-        headers: record.headers.into_iter().collect(),
-        timestamp: timestamp(record.timestamp_ms),
-    }
-}
-
-/// Times beyond chrono's range (the year ±262,000) become its bounds; Kafka refuses them anyway.
-fn timestamp(ms: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(ms).unwrap_or(if ms < 0 {
-        DateTime::<Utc>::MIN_UTC
-    } else {
-        DateTime::<Utc>::MAX_UTC
-    })
 }

@@ -1,9 +1,10 @@
+#[cfg(feature = "stdout")]
 use std::io::{self, ErrorKind, Write};
 
 use user_metadata_consumer::{Delivery, Rejection};
 
 /// A batch as lines, and what has no line.
-pub(super) fn encode(batch: &[Delivery]) -> (Vec<u8>, Vec<Rejection>) {
+pub(crate) fn encode(batch: &[Delivery]) -> (Vec<u8>, Vec<Rejection>) {
     let size = batch.iter().map(|delivery| delivery.record.size() + 1);
     let mut lines = Vec::with_capacity(size.sum());
     let mut rejections = Vec::new();
@@ -33,12 +34,14 @@ fn in_one_line(byte: &u8) -> u8 {
 }
 
 /// Writes lines, and knows whether a failure left one torn.
+#[cfg(feature = "stdout")]
 #[derive(Debug)]
 pub(super) struct LineWriter<W> {
     writer: W,
     is_torn: bool,
 }
 
+#[cfg(feature = "stdout")]
 impl<W: Write> LineWriter<W> {
     pub(super) const fn new(writer: W) -> Self {
         Self {

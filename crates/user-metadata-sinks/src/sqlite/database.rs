@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::WriteError;
-use super::file::{Identity, create_file, create_parent};
 use super::row::Row;
 use super::schema::{self, Kind};
+use super::totals;
 use crate::OpenError;
+use crate::files::{Identity, create_file, create_parent};
+use crate::tables::Tables;
 
 /// How long another process may hold the file before a batch is put off.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -18,11 +20,12 @@ pub(super) struct Database {
     pub(super) connection: Connection,
     path: PathBuf,
     identity: Identity,
+    tables: Tables,
 }
 
 impl Database {
     /// Opens the file, and makes it where it is missing.
-    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path, tables: Tables) -> Result<Self, OpenError> {
         let path = as_file(path);
         create_parent(&path)?;
         create_file(&path)?;
@@ -37,6 +40,7 @@ impl Database {
             connection,
             path,
             identity,
+            tables,
         };
         database.prepare()?;
         Ok(database)
@@ -48,13 +52,15 @@ impl Database {
             .busy_timeout(BUSY_TIMEOUT)
             .map_err(refused)?;
         // Before anything is written: a file that is not ours must stay untouched.
-        let is_new = self.check()? == Kind::Empty;
+        let kind = self.check()?;
         if self.connection.is_readonly(MAIN_DB).map_err(refused)? {
             let path = self.path.clone();
             return Err(OpenError::ReadOnly { path });
         }
-        if is_new {
-            self.create().map_err(refused)?;
+        let is_ready = kind == Kind::Current
+            && totals::is_complete(&self.connection, self.tables).map_err(refused)?;
+        if !is_ready {
+            self.upgrade().map_err(refused)?;
             // Whoever came first may have been another version.
             self.check()?;
         }
@@ -75,12 +81,16 @@ impl Database {
         }
     }
 
-    /// Fills the file, unless another process has by now.
-    fn create(&self) -> rusqlite::Result<()> {
+    /// Brings the file to this version, unless another process has by now.
+    fn upgrade(&self) -> rusqlite::Result<()> {
         let transaction = self.begin()?;
-        if Kind::of(&transaction)? == Kind::Empty {
-            schema::create(&transaction)?;
+        match Kind::of(&transaction)? {
+            Kind::Empty => schema::upgrade(&transaction, 0)?,
+            Kind::Older(version) => schema::upgrade(&transaction, version)?,
+            Kind::Current => {}
+            Kind::Newer(_) | Kind::Foreign => return Ok(()),
         }
+        totals::fill(&transaction, self.tables)?;
         transaction.commit()
     }
 
@@ -98,10 +108,14 @@ impl Database {
             return Err(WriteError::Schema { path });
         }
         let mut insert = transaction.prepare_cached(Row::INSERT).map_err(failed)?;
+        let mut stored = Vec::with_capacity(rows.len());
         for row in rows {
-            row.insert(&mut insert).map_err(failed)?;
+            if row.insert(&mut insert).map_err(failed)? {
+                stored.push(row);
+            }
         }
         drop(insert);
+        totals::add(&transaction, self.tables, &stored).map_err(failed)?;
         transaction.commit().map_err(failed)
     }
 

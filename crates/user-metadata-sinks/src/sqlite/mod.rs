@@ -2,11 +2,11 @@
 
 mod database;
 mod error;
-mod file;
 mod row;
 mod schema;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 pub use sink::SqliteSink;

@@ -1,27 +1,23 @@
-use std::collections::BTreeMap;
-
 use rusqlite::{CachedStatement, params};
-use serde::Serialize;
-use serde_json::{Map, Value};
-use user_metadata_events::{
-    Agent, ClientId, ClientIp, EventId, IpSource, Screen, UnixMillis, UserMetadataEvent,
-};
+use user_metadata_events::{ClientId, ClientIp, EventId, UnixMillis, UserMetadataEvent};
+
+use crate::details::{self, Details};
 
 /// A row of `events`, owned: it goes to another thread.
 pub(super) struct Row {
-    id: EventId,
-    user_id: String,
-    username: String,
-    session_id: String,
-    timestamp: UnixMillis,
+    pub(super) id: EventId,
+    pub(super) user_id: String,
+    pub(super) username: String,
+    pub(super) session_id: String,
+    pub(super) timestamp: UnixMillis,
     connection_time: UnixMillis,
     client_id: ClientId,
-    ip: Option<String>,
+    pub(super) ip: Option<String>,
     user_agent: Option<String>,
-    browser: Option<String>,
-    os: Option<String>,
-    device: Option<String>,
-    language: Option<String>,
+    pub(super) browser: Option<String>,
+    pub(super) os: Option<String>,
+    pub(super) device: Option<String>,
+    pub(super) language: Option<String>,
     details: Option<String>,
 }
 
@@ -44,7 +40,7 @@ impl Row {
             timestamp: event.timestamp,
             connection_time: connection.connection_time,
             client_id: connection.client_id,
-            ip: ip(event).map(ClientIp::to_string),
+            ip: details::ip(event).map(ClientIp::to_string),
             user_agent: metadata.user_agent.clone(),
             browser: metadata.browser.clone(),
             os: metadata.os.clone(),
@@ -54,8 +50,13 @@ impl Row {
         })
     }
 
-    /// Runs [`INSERT`](Self::INSERT).
-    pub(super) fn insert(&self, statement: &mut CachedStatement<'_>) -> rusqlite::Result<()> {
+    /// By time, and the same for everybody who has the same rows.
+    pub(super) fn key(&self) -> (UnixMillis, EventId) {
+        (self.timestamp, self.id)
+    }
+
+    /// Runs [`INSERT`](Self::INSERT); says whether the row was not there before.
+    pub(super) fn insert(&self, statement: &mut CachedStatement<'_>) -> rusqlite::Result<bool> {
         let inserted = statement.execute(params![
             self.id.to_string(),
             self.user_id,
@@ -72,84 +73,6 @@ impl Row {
             self.language,
             self.details,
         ]);
-        inserted.map(drop)
-    }
-}
-
-fn ip(event: &UserMetadataEvent) -> Option<&ClientIp> {
-    let address = event.connection_info.ip_address.as_ref();
-    event.metadata.ip.as_ref().or(address)
-}
-
-/// What of an event has no column.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Details<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<&'a Agent>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    screen: Option<&'a Screen>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timezone: Option<&'a str>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    claimed_hints: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip_source: Option<&'a IpSource>,
-    /// Only where it is not the same as `metadata.ip`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip_address: Option<&'a ClientIp>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    verified: bool,
-    /// Keys that this version does not know, where the event has them.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    metadata: &'a Map<String, Value>,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    connection_info: &'a Map<String, Value>,
-    #[serde(flatten)]
-    unknown: BTreeMap<&'a str, &'a Value>,
-    /// Unknown keys of the event itself that would be taken for one of the above.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    event: BTreeMap<&'a str, &'a Value>,
-}
-
-/// The keys of [`Details`] that an event may have as unknown ones.
-const TAKEN: [&str; 7] = [
-    "agent",
-    "screen",
-    "timezone",
-    "claimedHints",
-    "ipSource",
-    "ipAddress",
-    "event",
-];
-
-impl<'a> Details<'a> {
-    fn of(event: &'a UserMetadataEvent) -> Self {
-        let metadata = &event.metadata;
-        let connection = &event.connection_info;
-        let unknown = event.extra.iter().map(|(key, value)| (key.as_str(), value));
-        let (taken, unknown) = unknown.partition(|(key, _)| TAKEN.contains(key));
-        Self {
-            agent: metadata.agent.as_ref(),
-            screen: metadata.screen.as_ref(),
-            timezone: metadata.timezone.as_deref(),
-            claimed_hints: metadata.claimed_hints,
-            ip_source: connection.ip_source.as_ref(),
-            ip_address: connection
-                .ip_address
-                .as_ref()
-                .filter(|address| ip(event) != Some(address)),
-            verified: event.verified,
-            metadata: &metadata.extra,
-            connection_info: &connection.extra,
-            unknown,
-            event: taken,
-        }
-    }
-
-    /// JSON, or nothing where there is nothing in it.
-    fn to_json(&self) -> serde_json::Result<Option<String>> {
-        let json = serde_json::to_string(self)?;
-        Ok((json != "{}").then_some(json))
+        inserted.map(|rows| rows > 0)
     }
 }

@@ -3,15 +3,18 @@ use rusqlite::Connection;
 /// SQLite's `application_id`: `ums1`. No other database is taken for ours.
 pub(super) const APPLICATION_ID: i32 = 0x756d_7331;
 /// SQLite's `user_version`.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
-const CREATE: &str = include_str!("schema.sql");
+/// What each version has made in turn.
+const STEPS: [&str; 2] = [include_str!("version_1.sql"), include_str!("version_2.sql")];
 
 /// What a file is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// There is nothing in it yet.
     Empty,
+    /// An older version's.
+    Older(i32),
     /// This version's.
     Current,
     /// A newer version's.
@@ -32,14 +35,17 @@ impl Kind {
             (0, 0, 0) => Self::Empty,
             (APPLICATION_ID, VERSION, _) => Self::Current,
             (APPLICATION_ID, version, _) if version > VERSION => Self::Newer(version),
+            (APPLICATION_ID, version, _) if version > 0 => Self::Older(version),
             _ => Self::Foreign,
         })
     }
 }
 
-/// Fills an empty database; within a transaction.
-pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(CREATE)?;
+/// Makes what versions after `version` have made; within a transaction. 0: all.
+pub(super) fn upgrade(connection: &Connection, version: i32) -> rusqlite::Result<()> {
+    for step in STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+        connection.execute_batch(step)?;
+    }
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", VERSION)
 }

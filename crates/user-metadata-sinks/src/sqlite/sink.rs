@@ -6,6 +6,7 @@ use super::database::Database;
 use super::error::WriteError;
 use super::row::Row;
 use crate::OpenError;
+use crate::tables::Tables;
 use crate::worker::Worker;
 
 /// Writes events as rows into a SQLite file, each once, however often it comes.
@@ -25,7 +26,11 @@ impl SqliteSink {
     ///
     /// [`OpenError`]: another kind of file, one of a newer version, or one that can't be written.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::start(Database::open(path.as_ref())?)
+        Self::open_with(path.as_ref(), Tables::default())
+    }
+
+    pub(crate) fn open_with(path: &Path, tables: Tables) -> Result<Self, OpenError> {
+        Self::start(Database::open(path, tables)?)
     }
 
     pub(super) fn start(database: Database) -> Result<Self, OpenError> {

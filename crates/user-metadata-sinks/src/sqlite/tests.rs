@@ -12,6 +12,7 @@ use user_metadata_events::{EventId, UserMetadataEvent};
 
 use super::SqliteSink;
 use super::database::Database;
+use crate::tables::Tables;
 
 /// A file, and another connection to it.
 struct Scratch {
@@ -85,7 +86,7 @@ fn in_words(error: &(dyn Error + 'static)) -> String {
 #[tokio::test]
 async fn a_full_disk_is_unavailable_and_nothing_of_the_batch_is_stored() {
     let scratch = Scratch::new();
-    let database = Database::open(&scratch.path).unwrap();
+    let database = Database::open(&scratch.path, Tables::default()).unwrap();
     // SQLite answers as it does for a full disk once the file would have more pages.
     let pragma = "PRAGMA max_page_count = 60";
     let set = database
@@ -104,7 +105,7 @@ async fn a_full_disk_is_unavailable_and_nothing_of_the_batch_is_stored() {
 #[tokio::test]
 async fn a_file_that_another_process_holds_is_unavailable_until_it_lets_go() {
     let scratch = Scratch::new();
-    let database = Database::open(&scratch.path).unwrap();
+    let database = Database::open(&scratch.path, Tables::default()).unwrap();
     database.connection.busy_timeout(Duration::ZERO).unwrap();
     let mut sink = SqliteSink::start(database).unwrap();
     let other = scratch.other();
@@ -123,7 +124,7 @@ async fn a_schema_that_another_version_changed_meanwhile_is_fatal() {
     sink.write(&batch(0, 1)).await.unwrap();
     scratch
         .other()
-        .pragma_update(None, "user_version", 2)
+        .pragma_update(None, "user_version", 3)
         .unwrap();
     let error = sink.write(&batch(1, 1)).await.unwrap_err();
     assert!(fatal(&error).contains("another version"), "{error:?}");
@@ -148,7 +149,7 @@ async fn a_file_that_was_removed_or_replaced_takes_no_events_that_nobody_would_f
 #[tokio::test]
 async fn a_read_only_connection_is_fatal() {
     let scratch = Scratch::new();
-    let database = Database::open(&scratch.path).unwrap();
+    let database = Database::open(&scratch.path, Tables::default()).unwrap();
     let pragma = database.connection.pragma_update(None, "query_only", true);
     pragma.unwrap();
     let mut sink = SqliteSink::start(database).unwrap();
@@ -159,7 +160,7 @@ async fn a_read_only_connection_is_fatal() {
 #[test]
 fn what_is_stored_is_synced_before_it_counts_as_stored() {
     let scratch = Scratch::new();
-    let database = Database::open(&scratch.path).unwrap();
+    let database = Database::open(&scratch.path, Tables::default()).unwrap();
     let pragma = |name| {
         let value = database
             .connection

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::percent;
 use super::scheme::Scheme;
 use crate::ParseSinkError;
+use crate::tables::Tables;
 
 /// The options of a sink's URL. Each is taken once, by whoever knows what it means.
 #[derive(Debug)]
@@ -53,6 +54,24 @@ impl Options {
             problem,
         };
         read.ok_or_else(wrong).map(Some)
+    }
+
+    /// Takes `users` and `sessions`, which databases have.
+    pub(super) fn tables(&mut self) -> Result<Tables, ParseSinkError> {
+        let default = Tables::default();
+        let mut switch = |key| self.take(key, "must be `on` or `off`", on_or_off);
+        Ok(Tables {
+            users: switch("users")?.unwrap_or(default.users),
+            sessions: switch("sessions")?.unwrap_or(default.sessions),
+        })
+    }
+}
+
+fn on_or_off(text: &str) -> Option<bool> {
+    match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
     }
 }
 

@@ -1,9 +1,13 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::file_target::FileTarget;
+use super::http_target::HttpTarget;
 use super::options::Options;
 use super::percent;
+use super::postgres::PostgresUrl;
 use super::scheme::Scheme;
+use crate::tables::Tables;
 use crate::{BuiltinSink, IpPrivacy, OpenError, ParseSinkError};
 
 /// A sink as it is given on a command line: `SCHEME:REST?OPTION=VALUE&…`.
@@ -32,7 +36,23 @@ pub struct SinkUrl {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     Stdout,
-    Sqlite(PathBuf),
+    Sqlite(PathBuf, Tables),
+    Postgres(Box<PostgresUrl>),
+    #[cfg(feature = "redis")]
+    Redis(Box<crate::redis::RedisConfig>),
+    #[cfg(not(feature = "redis"))]
+    Redis,
+    #[cfg(feature = "mongodb")]
+    Mongo(Box<crate::mongodb::MongoConfig>),
+    #[cfg(not(feature = "mongodb"))]
+    Mongo,
+    File(FileTarget),
+    Webhook(HttpTarget),
+    Segment(HttpTarget),
+    Mixpanel(HttpTarget),
+    Amplitude(HttpTarget),
+    Posthog(HttpTarget),
+    Ga4(HttpTarget),
 }
 
 impl SinkUrl {
@@ -40,6 +60,15 @@ impl SinkUrl {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where Redis is, if it is that.
+    #[cfg(feature = "redis")]
+    pub(crate) fn redis(&self) -> Option<&crate::redis::RedisConfig> {
+        match &self.target {
+            Target::Redis(config) => Some(config),
+            _ => None,
+        }
     }
 
     /// Opens the sink, and makes what has to be there. Blocks for some milliseconds; seconds, where
@@ -68,10 +97,11 @@ impl FromStr for SinkUrl {
         let ip = options.take("ip", "must be `full`, `truncate` or `none`", |value| {
             value.parse().ok()
         })?;
+        let ip = ip.unwrap_or_else(|| scheme.ip());
         Ok(Self {
-            name: name.unwrap_or_else(|| scheme.name().to_owned()),
-            ip: ip.unwrap_or_else(|| scheme.ip()),
-            target: target(scheme, path)?,
+            name: name.unwrap_or_else(|| scheme.default_name().to_owned()),
+            ip,
+            target: target(scheme, path, ip, &mut options)?,
         })
     }
 }
@@ -81,18 +111,57 @@ fn name(text: &str) -> Option<String> {
     (!text.is_empty() && text.bytes().all(is_allowed)).then(|| text.to_owned())
 }
 
-fn target(scheme: Scheme, path: &str) -> Result<Target, ParseSinkError> {
+fn target(
+    scheme: Scheme,
+    path: &str,
+    ip: IpPrivacy,
+    options: &mut Options,
+) -> Result<Target, ParseSinkError> {
     let wrong = |problem| ParseSinkError::Path {
         scheme: scheme.name(),
         problem,
     };
-    match scheme {
-        Scheme::Stdout if path.is_empty() => Ok(Target::Stdout),
-        Scheme::Stdout => Err(wrong(
-            "takes no path; write `stdout:`, and options after a `?`",
-        )),
-        Scheme::Sqlite => file(path).map(Target::Sqlite).map_err(wrong),
-    }
+    let http = match scheme {
+        Scheme::Stdout if path.is_empty() => return Ok(Target::Stdout),
+        Scheme::Stdout => {
+            return Err(wrong(
+                "takes no path; write `stdout:`, and options after a `?`",
+            ));
+        }
+        Scheme::Sqlite => {
+            let path = file(path).map_err(wrong)?;
+            return Ok(Target::Sqlite(path, options.tables()?));
+        }
+        Scheme::File => {
+            let path = file(path).map_err(wrong)?;
+            return FileTarget::parse(path, options).map(Target::File);
+        }
+        Scheme::Postgres => {
+            let url = PostgresUrl::read(path, options)?;
+            return Ok(Target::Postgres(Box::new(url)));
+        }
+        #[cfg(feature = "redis")]
+        Scheme::Redis | Scheme::Rediss => {
+            let config = crate::redis::RedisConfig::parse(scheme.name(), path, options)?;
+            return Ok(Target::Redis(Box::new(config)));
+        }
+        #[cfg(not(feature = "redis"))]
+        Scheme::Redis | Scheme::Rediss => return Ok(Target::Redis),
+        #[cfg(feature = "mongodb")]
+        Scheme::Mongodb => {
+            let config = crate::mongodb::MongoConfig::parse(path, options)?;
+            return Ok(Target::Mongo(Box::new(config)));
+        }
+        #[cfg(not(feature = "mongodb"))]
+        Scheme::Mongodb => return Ok(Target::Mongo),
+        Scheme::Webhook => Target::Webhook,
+        Scheme::Segment => Target::Segment,
+        Scheme::Mixpanel => Target::Mixpanel,
+        Scheme::Amplitude => Target::Amplitude,
+        Scheme::Posthog => Target::Posthog,
+        Scheme::Ga4 => Target::Ga4,
+    };
+    HttpTarget::parse(scheme, path, ip, options).map(http)
 }
 
 /// `./relative`, `/absolute` or `///absolute`.
@@ -102,16 +171,16 @@ fn file(path: &str) -> Result<PathBuf, &'static str> {
         Some(rest) if rest.starts_with('/') || rest.is_empty() => rest,
         Some(_) => {
             return Err(
-                "takes a file of this host; write `sqlite:relative/path` or \
-                        `sqlite:///absolute/path`",
+                "takes a file of this host; write a relative path without slashes before it, or \
+                 `///absolute/path`",
             );
         }
         None => path,
     };
     match percent::decode(path) {
-        Some(path) if path.is_empty() => {
-            Err("needs the path of a file, e.g. `sqlite:./data/user-metadata.sqlite`")
-        }
+        Some(path) if path.is_empty() => Err(
+            "needs the path of a file, e.g. `./data/user-metadata.sqlite` or `./data/events.ndjson`",
+        ),
         Some(path) if path.ends_with('/') => Err("needs the path of a file, not of a directory"),
         Some(path) => Ok(path.into()),
         None => Err("has a malformed `%` in its path; write `%25` for a percent sign"),

@@ -2,6 +2,30 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 #![allow(missing_docs, clippy::unwrap_used, reason = "helpers of tests")]
 
+#[cfg(feature = "mongodb")]
+pub(crate) mod mongodb;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+#[cfg(all(
+    feature = "webhook",
+    feature = "segment",
+    feature = "mixpanel",
+    feature = "amplitude",
+    feature = "posthog",
+    feature = "ga4"
+))]
+pub(crate) mod posting;
+pub(crate) mod row;
+#[cfg(all(
+    feature = "webhook",
+    feature = "segment",
+    feature = "mixpanel",
+    feature = "amplitude",
+    feature = "posthog",
+    feature = "ga4"
+))]
+pub(crate) mod vendor;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -55,4 +79,10 @@ pub(crate) fn event(id: u32, change: impl FnOnce(&mut UserMetadataEvent)) -> Del
     event.id = EventId::from_parts(event.timestamp, id.into());
     change(&mut event);
     delivery(&event.encode().unwrap())
+}
+
+/// An error and its causes, one a line.
+pub(crate) fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(|cause| format!("{cause}\n")).collect()
 }

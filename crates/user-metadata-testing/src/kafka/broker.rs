@@ -1,10 +1,11 @@
 use std::net::SocketAddr;
 
 use super::Properties;
-use super::jars::Jars;
+use super::jars;
 use super::node::{Node, voters};
 use super::ready::wait_until_ready;
 use crate::disk::SmallDisk;
+use crate::jars::Jars;
 use crate::missing::Missing;
 use crate::process::{Program, Running};
 use crate::scratch::Scratch;
@@ -83,7 +84,7 @@ impl Broker {
 
     /// A node of a cluster, which is to be formatted.
     pub(super) fn new(node: Node, properties: &Properties) -> Result<Self, Missing> {
-        let jars = Jars::find()?;
+        let jars = jars::find()?;
         let scratch = Scratch::new("kafka");
         let file = scratch.file("server.properties");
         let written = std::fs::write(&file, properties.to_string());

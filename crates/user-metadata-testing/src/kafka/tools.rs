@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::jars::Jars;
+use super::jars;
 use super::topics::{create_topic, topic as topic_state};
 use crate::missing::{Missing, tool};
 use crate::process::{Program, Running};
@@ -12,7 +12,7 @@ use crate::process::{Program, Running};
 ///
 /// [`Missing`] without Java, or where Kafka's jars can't be had.
 pub fn console_consume(brokers: &str, topic: &str, count: usize) -> Result<Vec<String>, Missing> {
-    let jars = Jars::find()?;
+    let jars = jars::find()?;
     let count_text = count.to_string();
     let arguments = [
         "--bootstrap-server",
@@ -44,7 +44,7 @@ pub fn java_partitions(
     keys: &[String],
 ) -> Result<BTreeMap<String, u32>, Missing> {
     create_topic(brokers, topic, partitions)?;
-    let jars = Jars::find()?;
+    let jars = jars::find()?;
     let to = ["--bootstrap-server", brokers, "--topic", topic];
     let produce = jars.program("org.apache.kafka.tools.ConsoleProducer", &to);
     let lines: String = keys.iter().map(|key| format!("{key}\tx\n")).collect();
@@ -106,7 +106,7 @@ pub fn partitions(brokers: &str, topic: &str) -> Result<Option<u32>, Missing> {
 #[cfg(feature = "secure")]
 pub(super) fn configure(brokers: &str, arguments: &[&str]) -> Result<Vec<String>, Missing> {
     let class = "kafka.admin.ConfigCommand";
-    let program = Jars::find()?.program(class, &["--bootstrap-server", brokers]);
+    let program = jars::find()?.program(class, &["--bootstrap-server", brokers]);
     Ok(output(program.args(arguments)))
 }
 

@@ -1,4 +1,4 @@
-use super::jars::Jars;
+use super::jars;
 use super::tools::{kcat, output};
 use crate::missing::Missing;
 
@@ -81,7 +81,7 @@ pub fn move_leaders(brokers: &str, topic: &str, node: u32) -> Result<(), Missing
     });
     let moved = moved.collect::<Vec<_>>().join(",");
     let plan = format!(r#"{{"version":1,"partitions":[{moved}]}}"#);
-    let jars = Jars::find()?;
+    let jars = jars::find()?;
     let file = crate::scratch::Scratch::new("reassign");
     let path = file.file("plan.json");
     let written = std::fs::write(&path, plan);
@@ -146,7 +146,7 @@ fn partition_state(line: &str) -> Option<PartitionState> {
 }
 
 fn run(class: &str, brokers: &str, arguments: &[&str]) -> Result<(), Missing> {
-    let program = Jars::find()?.program(class, &["--bootstrap-server", brokers]);
+    let program = jars::find()?.program(class, &["--bootstrap-server", brokers]);
     output(program.args(arguments));
     Ok(())
 }

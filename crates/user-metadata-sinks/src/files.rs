@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::OpenError;
 
 /// Makes the directory of `path` for its owner alone; one that is there is left as it is.
-pub(super) fn create_parent(path: &Path) -> Result<(), OpenError> {
+pub(crate) fn create_parent(path: &Path) -> Result<(), OpenError> {
     let Some(parent) = path.parent() else {
         return Ok(());
     };
@@ -20,7 +20,7 @@ pub(super) fn create_parent(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Makes the file for its owner alone; SQLite gives its write-ahead log the same mode.
-pub(super) fn create_file(path: &Path) -> Result<(), OpenError> {
+pub(crate) fn create_file(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
     // Never opens one that is there: on closing it, POSIX would release every lock that this
     // process holds on it, also those of another connection.
@@ -38,7 +38,7 @@ pub(super) fn create_file(path: &Path) -> Result<(), OpenError> {
 
 /// Tells a file from another one that has taken its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     #[cfg(unix)]
     device: u64,
     #[cfg(unix)]
@@ -46,7 +46,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let metadata = path.metadata()?;
         #[cfg(unix)]
         {

@@ -1,0 +1,132 @@
+use std::collections::BTreeSet;
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use user_metadata_cli::Failure;
+use user_metadata_consumer::{Sink as _, SinkError};
+use user_metadata_sinks::SinkUrl;
+
+use crate::args::RunArgs;
+use crate::config::{Config, sink_urls};
+use crate::file::Problem;
+
+/// How long a sink may take to open, and again to reach its target.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Says of everything that the flags name whether it is there and can be used.
+pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
+    let mut lines = Lines::default();
+    let sinks = sink_urls(&args.read.sink);
+    let mut names = BTreeSet::new();
+    for sink in sinks {
+        match sink {
+            Ok(sink) if !names.insert(sink.name().to_owned()) => {
+                let name = sink.name();
+                let remedy = format!("two are named {name}; name one, e.g. ?name={name}-2");
+                lines.say(&format!("sink {name}"), Err(remedy))?;
+            }
+            Ok(sink) => {
+                let found = reach(&sink).await;
+                lines.say(&format!("sink {}", sink.name()), found)?;
+            }
+            Err(error) => lines.say("sink", Err(error.to_string()))?,
+        }
+    }
+    let mut others = args;
+    // Each has had its line.
+    others.read.sink.clear();
+    match Config::try_from(others) {
+        Ok(Config { reading, .. }) => {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            if let Some(warning) = reading.warning {
+                lines.say("note", Ok(warning.to_owned()))?;
+            }
+            for check in reading.builder.check(&names).await {
+                let found = check.found.map_err(|error| chain(&*error));
+                lines.say(&check.what, found)?;
+            }
+        }
+        Err(error) => lines.say("flags", Err(error.to_string()))?,
+    }
+    lines.end()
+}
+
+/// Says what is wrong in a file.
+pub(crate) fn file(problems: &[Problem], is_check: bool) -> Result<(), Failure> {
+    if !is_check {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        return Err(Failure::Configuration(problems.join("\n")));
+    }
+    let mut lines = Lines::default();
+    for problem in problems {
+        lines.say("config", Err(problem.to_string()))?;
+    }
+    lines.end()
+}
+
+/// Opens the sink and has it look at its target.
+async fn reach(sink: &SinkUrl) -> Result<String, String> {
+    let late = |_| format!("no answer within {} s; is it there?", DEADLINE.as_secs());
+    let spec = sink.clone();
+    let open = tokio::task::spawn_blocking(move || spec.open());
+    let opened = timeout(DEADLINE, open).await.map_err(late)?;
+    let opened = opened.map_err(|error| error.to_string())?;
+    let mut opened = opened.map_err(|error| chain(&error))?;
+    match timeout(DEADLINE, opened.prepare()).await.map_err(late)? {
+        Ok(()) => Ok("ready".to_owned()),
+        Err(SinkError::Closed) => Err("it wants no events".to_owned()),
+        Err(SinkError::Fatal(error) | SinkError::Unavailable { source: error, .. }) => {
+            Err(chain(&*error))
+        }
+        Err(error) => Err(chain(&error)),
+    }
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
+    // Some errors quote their cause.
+    words.dedup_by(|cause, error| error.ends_with(&**cause));
+    words.join(": ")
+}
+
+/// One line for each thing, on standard output.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    wrong: usize,
+}
+
+impl Lines {
+    /// `ok …` or `error …`.
+    pub(crate) fn say(&mut self, what: &str, found: Result<String, String>) -> Result<(), Failure> {
+        let (word, text) = match found {
+            Ok(text) => ("ok", text),
+            Err(text) => {
+                self.wrong += 1;
+                ("error", text)
+            }
+        };
+        // Some of it was said by others.
+        let text: String = text
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        let mut stdout = io::stdout().lock();
+        match writeln!(stdout, "{word} {what}: {text}") {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::runtime(&error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the program ends with.
+    pub(crate) fn end(self) -> Result<(), Failure> {
+        match self.wrong {
+            0 => Ok(()),
+            1 => Err(Failure::Configuration("1 thing is wrong".to_owned())),
+            wrong => Err(Failure::Configuration(format!("{wrong} things are wrong"))),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+
+use clap::{Arg, ArgAction, Args as _, Command};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use user_metadata_sinks::{ParseSinkError, SinkUrl};
+
+use crate::args::RunArgs;
+
+/// The settings of a file, as flags.
+#[derive(Debug, Default)]
+pub(crate) struct ConfigFile {
+    /// Per flag its values.
+    settings: Vec<(String, Vec<String>)>,
+}
+
+/// What is wrong in a file, with the line: `consumer.toml:3: …`.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    path: String,
+    line: Option<usize>,
+    what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.path)?;
+        if let Some(line) = self.line {
+            write!(f, "{line}:")?;
+        }
+        write!(f, " {}", self.what)
+    }
+}
+
+/// A file that is being read.
+struct Reading<'a> {
+    path: &'a Path,
+    text: &'a str,
+    flags: Command,
+    problems: Vec<Problem>,
+}
+
+type Entry<'a, 'i> = (
+    &'a Spanned<std::borrow::Cow<'i, str>>,
+    &'a Spanned<DeValue<'i>>,
+);
+
+impl ConfigFile {
+    /// Reads a file and checks every setting by itself.
+    pub(crate) fn read(path: &Path) -> Result<Self, Vec<Problem>> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            vec![Problem {
+                path: path.display().to_string(),
+                line: None,
+                what: format!("{error}; give a file that can be read with --config"),
+            }]
+        })?;
+        let mut reading = Reading {
+            path,
+            text: &text,
+            // What is wrong in the environment is none of the file's mistakes.
+            flags: RunArgs::augment_args(Command::new("file"))
+                .mut_args(|arg| arg.env(clap::builder::Resettable::Reset)),
+            problems: Vec::new(),
+        };
+        let file = match DeTable::parse(&text) {
+            Ok(table) => reading.settings(table.get_ref()),
+            Err(error) => {
+                let at = error.span().map_or(0, |span| span.start);
+                // Its own display quotes the line.
+                reading.refuse(at, error.message().to_owned());
+                Self::default()
+            }
+        };
+        if reading.problems.is_empty() {
+            return Ok(file);
+        }
+        reading.problems.sort_by_key(|problem| problem.line);
+        Err(reading.problems)
+    }
+
+    /// The flags of those settings that a command has and that are not given to it otherwise.
+    pub(crate) fn flags(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<OsString> {
+        let wanted = self.settings.iter().filter(|(flag, _)| is_wanted(flag));
+        let flags = wanted.flat_map(|(flag, values)| {
+            let with = values.iter().map(move |value| format!("--{flag}={value}"));
+            let alone = values.is_empty().then(|| format!("--{flag}"));
+            with.chain(alone)
+        });
+        flags.map(OsString::from).collect()
+    }
+}
+
+impl Reading<'_> {
+    fn refuse(&mut self, at: usize, what: String) {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        self.problems.push(Problem {
+            path: self.path.display().to_string(),
+            line: Some(before.matches('\n').count() + 1),
+            what,
+        });
+    }
+
+    fn settings(&mut self, table: &DeTable<'_>) -> ConfigFile {
+        let mut settings = Vec::new();
+        for entry in table {
+            let name = entry.0.get_ref();
+            if name == "sink" {
+                let sinks = self.sinks(entry.1);
+                settings.push(("sink".to_owned(), sinks));
+            } else if let Some(values) = self.setting(entry) {
+                settings.extend(values.map(|values| (name.to_string(), values)));
+            }
+        }
+        ConfigFile { settings }
+    }
+
+    /// `None` if it is wrong; an empty answer for one that says nothing.
+    fn setting(&mut self, (key, value): Entry<'_, '_>) -> Option<Option<Vec<String>>> {
+        let name: &str = key.get_ref();
+        let Some(arg) = settable(&self.flags).find(|arg| arg.get_long() == Some(name)) else {
+            let known = settable(&self.flags)
+                .filter_map(Arg::get_long)
+                .chain(["sink"]);
+            let what = format!(
+                "there is no setting `{}`{}",
+                name.escape_debug(),
+                near(name, known)
+            );
+            self.refuse(key.span().start, what);
+            return None;
+        };
+        let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
+        let is_list = arg.get_value_delimiter().is_some();
+        let values = match value.get_ref() {
+            DeValue::Boolean(on) if is_switch => return Some(on.then(Vec::new)),
+            _ if is_switch => Err("must be true or false"),
+            DeValue::Array(values) if is_list => {
+                let values = values.iter().map(|value| scalar(value.get_ref()));
+                values
+                    .collect::<Option<_>>()
+                    .ok_or("must be a list of texts")
+            }
+            value => scalar(value)
+                .map(|value| vec![value])
+                .ok_or("must be a text or a number"),
+        };
+        let values: Result<Vec<String>, String> = values
+            .map_err(|problem| format!("`{name}` {problem}"))
+            .and_then(|values| self.accepts(name, values));
+        match values {
+            Ok(values) => Some(Some(values)),
+            Err(what) => {
+                self.refuse(value.span().start, what);
+                None
+            }
+        }
+    }
+
+    /// Whether the flag of that name takes the values.
+    fn accepts(&self, name: &str, values: Vec<String>) -> Result<Vec<String>, String> {
+        let flags = values.iter().map(|value| format!("--{name}={value}"));
+        let words = std::iter::once("file".to_owned()).chain(flags);
+        match self.flags.clone().try_get_matches_from(words) {
+            Ok(_) => Ok(values),
+            Err(error) => {
+                let text = error.to_string();
+                let lines = text.lines().take_while(|line| !line.contains("--help"));
+                let lines: Vec<_> = lines
+                    .map(str::trim)
+                    .filter(|line| !line.is_empty())
+                    .collect();
+                Err(lines.join(" ").trim_start_matches("error: ").to_owned())
+            }
+        }
+    }
+
+    /// The URLs of the tables `[[sink]]`.
+    fn sinks(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<String> {
+        let DeValue::Array(tables) = value.get_ref() else {
+            let what = "`sink` must be tables: write [[sink]], and below it url = \"…\"";
+            self.refuse(value.span().start, what.to_owned());
+            return Vec::new();
+        };
+        let mut urls = Vec::new();
+        for table in tables {
+            let url = match table.get_ref() {
+                DeValue::Table(options) => self.sink(table.span().start, options),
+                _ => Err((table.span().start, "must be a table: [[sink]]".to_owned())),
+            };
+            match url {
+                Ok(url) => urls.push(url),
+                Err((at, what)) => self.refuse(at, what),
+            }
+        }
+        urls
+    }
+
+    fn sink(&self, at: usize, options: &DeTable<'_>) -> Result<String, (usize, String)> {
+        let Some(DeValue::String(url)) = options.get("url").map(Spanned::get_ref) else {
+            let what = "a sink needs its URL: url = \"sqlite:users.sqlite\"";
+            return Err((at, what.to_owned()));
+        };
+        // A list of sinks is separated by spaces.
+        let url = escaped(url, char::is_whitespace);
+        let mut joint = if url.contains('?') { '&' } else { '?' };
+        let mut whole = url.clone();
+        for (key, value) in options.iter().filter(|(key, _)| key.get_ref() != "url") {
+            let text = match value.get_ref() {
+                // As a URL says it.
+                DeValue::Boolean(on) => Some(if *on { "on" } else { "off" }.to_owned()),
+                value => scalar(value),
+            };
+            let Some(text) = text else {
+                let what = format!(
+                    "`{}` must be a text, a number, true or false",
+                    key.get_ref()
+                );
+                return Err((value.span().start, what));
+            };
+            let text = escaped(&text, |c| c.is_whitespace() || "%&#+".contains(c));
+            let option = format!("{joint}{}={text}", key.get_ref());
+            let alone = format!(
+                "{url}{}{}=",
+                if url.contains('?') { '&' } else { '?' },
+                key.get_ref()
+            );
+            if let Err(error @ ParseSinkError::UnknownOption { .. }) = alone.parse::<SinkUrl>() {
+                return Err((key.span().start, error.to_string()));
+            }
+            whole.push_str(&option);
+            joint = '&';
+        }
+        match whole.parse::<SinkUrl>() {
+            Ok(_) => Ok(whole),
+            Err(error) => Err((at, error.to_string())),
+        }
+    }
+}
+
+/// What a file can set: all flags but those that are about the file.
+fn settable(flags: &Command) -> impl Iterator<Item = &Arg> {
+    let not = BTreeSet::from(["config", "sink"]);
+    flags
+        .get_arguments()
+        .filter(move |arg| !not.contains(arg.get_id().as_str()))
+}
+
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => {
+            Some(number.as_str().to_owned()).filter(|_| number.radix() == 10)
+        }
+        DeValue::Datetime(time) => Some(time.to_string()),
+        _ => None,
+    }
+}
+
+/// `; did you mean `listen`?`, or nothing.
+fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let score = |known: &'a str| (strsim::jaro_winkler(name, known), known);
+    let best = known.map(score).max_by(|a, b| a.0.total_cmp(&b.0));
+    match best {
+        Some((score, known)) if score > 0.8 => format!("; did you mean `{known}`?"),
+        _ => "; metadata-consumer --help names them".to_owned(),
+    }
+}
+
+fn escaped(text: &str, is_special: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_special(character) {
+            let mut bytes = [0; 4];
+            for byte in character.encode_utf8(&mut bytes).bytes() {
+                escaped.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}

@@ -1,0 +1,114 @@
+use std::future::Future;
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::info;
+use user_metadata_consumer::ReplayProgress;
+
+/// How often a terminal and the log are told.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// Does `work` and shows on standard error how far it is: a bar on a terminal, lines of the log
+/// elsewhere.
+pub(crate) async fn shown<F: Future>(progress: &ReplayProgress, work: F) -> F::Output {
+    let begun = Instant::now();
+    let output = if std::io::stderr().is_terminal() {
+        let bar = bar(progress.total());
+        let output = meanwhile(DRAW_EVERY, || bar.set_position(progress.done()), work).await;
+        bar.set_position(progress.done());
+        bar.abandon();
+        output
+    } else {
+        let tell = || {
+            info!(
+                "{}",
+                line(progress.done(), progress.total(), begun.elapsed())
+            )
+        };
+        meanwhile(TELL_EVERY, tell, work).await
+    };
+    info!(
+        "{}",
+        line(progress.done(), progress.total(), begun.elapsed())
+    );
+    output
+}
+
+async fn meanwhile<F: Future>(every: Duration, mut look: impl FnMut(), work: F) -> F::Output {
+    let mut work = std::pin::pin!(work);
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first is at once, when there is nothing to tell.
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            biased;
+            output = &mut work => return output,
+            _ = ticks.tick() => look(),
+        }
+    }
+}
+
+fn bar(total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let template = "{wide_bar} {percent:>3} % {human_pos}/{human_len} {per_sec}, {eta} left";
+    // A template of our own: it has no mistake that a user could make.
+    bar.set_style(
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar
+}
+
+/// `25 %: 12000 of 48000 records, 3000/s, 12s left`.
+fn line(done: u64, total: u64, elapsed: Duration) -> String {
+    let percent = done.saturating_mul(100).checked_div(total).unwrap_or(100);
+    let per_second = done as f64 / elapsed.as_secs_f64().max(0.001);
+    let mut line = format!("{percent} %: {done} of {total} records, {per_second:.0}/s");
+    if done < total {
+        if done > 0 {
+            let left = Duration::from_secs(((total - done) as f64 / per_second).ceil() as u64);
+            line.push_str(&format!(", {} left", humantime::format_duration(left)));
+        }
+    } else {
+        let took = Duration::from_secs(elapsed.as_secs_f64().round() as u64);
+        line.push_str(&format!(", done in {}", humantime::format_duration(took)));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_count_share_rate_and_time_left() {
+        let seconds = Duration::from_secs;
+        for (done, total, elapsed, expected) in [
+            (0, 48_000, 5, "0 %: 0 of 48000 records, 0/s"),
+            (
+                12_000,
+                48_000,
+                4,
+                "25 %: 12000 of 48000 records, 3000/s, 12s left",
+            ),
+            (
+                1,
+                100_000,
+                1,
+                "0 %: 1 of 100000 records, 1/s, 1day 3h 46m 39s left",
+            ),
+            (
+                48_000,
+                48_000,
+                16,
+                "100 %: 48000 of 48000 records, 3000/s, done in 16s",
+            ),
+            (0, 0, 0, "100 %: 0 of 0 records, 0/s, done in 0s"),
+        ] {
+            assert_eq!(line(done, total, seconds(elapsed)), expected);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+use std::io::Write as _;
+
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use user_metadata_cli::{Failure, FlagError, ShutdownSignals};
+use user_metadata_consumer::{ReplayError, ReplayOf, ReplayProgress, SinkProgress, UnixMillis};
+
+use crate::LAST_BATCHES;
+use crate::args::ReplayArgs;
+use crate::config::Reading;
+use crate::count::in_words;
+use crate::from::From;
+use crate::offsets::Offsets;
+use crate::progress::shown;
+use crate::stop_at_signal;
+
+/// The flags of `replay`, checked.
+pub(crate) struct ReplayConfig {
+    reading: Reading,
+    what: ReplayOf,
+    is_dry: bool,
+}
+
+impl TryFrom<ReplayArgs> for ReplayConfig {
+    type Error = FlagError;
+
+    fn try_from(args: ReplayArgs) -> Result<Self, FlagError> {
+        let what = if args.dead_letters {
+            ReplayOf::DeadLetters
+        } else {
+            if args.from.is_none() && args.from_offset.is_none() {
+                let problem = "say what to replay: --dead-letters, --from WHEN (e.g. --from \
+                               earliest) or --from-offset PARTITION:OFFSET,…";
+                return Err(FlagError::new("from", problem));
+            }
+            ReplayOf::Events {
+                from: moment("from", args.from)?,
+                until: moment("until", args.until)?,
+                from_offsets: args.from_offset.map(|offsets| offsets.0),
+                until_offsets: args
+                    .until_offset
+                    .map(|offsets| offsets.0)
+                    .unwrap_or_default(),
+            }
+        };
+        Ok(Self {
+            reading: args.read.try_into()?,
+            what,
+            is_dry: args.dry_run,
+        })
+    }
+}
+
+fn moment(flag: &'static str, when: Option<From>) -> Result<Option<UnixMillis>, FlagError> {
+    match when {
+        None => Ok(None),
+        Some(From::Earliest) if flag == "from" => Ok(None),
+        Some(From::At(time)) => Ok(Some(time)),
+        Some(From::Earliest | From::Latest) => {
+            let problem = "a replay is of what is there; write a time, e.g. 2026-11-24T08:00:00Z";
+            Err(FlagError::new(flag, problem))
+        }
+    }
+}
+
+/// Does what the flags say, to the end or until a signal.
+pub(crate) async fn replay(config: ReplayConfig) -> Result<(), Failure> {
+    let signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
+    let ReplayConfig {
+        reading,
+        what,
+        is_dry,
+    } = config;
+    info!("replaying from {}", reading.topic);
+    if let Some(warning) = reading.warning {
+        warn!("{warning}");
+    }
+    if is_dry {
+        let names: Vec<String> = reading.names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        return match reading.builder.count_replay(&names, &what).await {
+            Ok(count) => print(&in_words(&count, &names)),
+            Err(error) => nothing_or(&what, &error),
+        };
+    }
+    let replay = match reading.open()?.open_replay(&what).await {
+        Ok(replay) => replay,
+        Err(error) => return nothing_or(&what, &error),
+    };
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_at_signal(signals, stop.clone()));
+    let progress = replay.progress();
+    let run = async {
+        let mut running = std::pin::pin!(replay.run(stop.clone()));
+        tokio::select! {
+            ended = &mut running => ended.map(drop),
+            // What the sink has in hand is finished, if that is soon.
+            () = stop.cancelled() => timeout(LAST_BATCHES, running).await.map_or(Ok(()), |it| it.map(drop)),
+        }
+    };
+    let ended = shown(&progress, run).await;
+    ended.map_err(|error| Failure::runtime(&error))?;
+    settle(&progress, &what)
+}
+
+/// A topic of dead letters that nobody has made holds none.
+fn nothing_or(what: &ReplayOf, error: &ReplayError) -> Result<(), Failure> {
+    match (what, error) {
+        (ReplayOf::DeadLetters, ReplayError::NoTopic { .. }) => {
+            info!("there are no dead letters");
+            Ok(())
+        }
+        (
+            _,
+            ReplayError::Build(_) | ReplayError::NoTopic { .. } | ReplayError::NoPartition { .. },
+        ) => Err(Failure::configuration(error)),
+        _ => Err(Failure::runtime(error)),
+    }
+}
+
+/// Says what was done, and what was not.
+fn settle(progress: &ReplayProgress, what: &ReplayOf) -> Result<(), Failure> {
+    let sinks = progress.sinks();
+    for sink in &sinks {
+        let (name, done, rejected) = (&*sink.name, sink.done, sink.rejected);
+        info!(sink = name, records = done, rejected, "replayed");
+        if !sink.is_done() {
+            warn!(sink = name, "{}", how_to_go_on(sink, what));
+        }
+    }
+    let rejected: u64 = sinks.iter().map(|sink| sink.rejected).sum();
+    if !sinks.iter().all(SinkProgress::is_done) {
+        let problem = "stopped before the end; the log says how to go on";
+        return Err(Failure::Runtime(problem.to_owned()));
+    }
+    if rejected > 0 {
+        let problem = format!(
+            "{rejected} rejected again; the log says where they lie, and with \
+             RUST_LOG=user_metadata_consumer=debug why"
+        );
+        return Err(Failure::Runtime(problem));
+    }
+    Ok(())
+}
+
+fn how_to_go_on(sink: &SinkProgress, what: &ReplayOf) -> String {
+    match what {
+        ReplayOf::DeadLetters => {
+            "not all letters are replayed; the same command goes on".to_owned()
+        }
+        _ => {
+            let (from, until) = Offsets::ahead(&sink.partitions);
+            format!(
+                "not all events are replayed; to go on, give the same flags with --from-offset \
+                 {from} --until-offset {until}"
+            )
+        }
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::runtime(&error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,263 @@
+//! `--config` and `check-config`, with the real program.
+#![cfg(all(feature = "kafka", feature = "sqlite", feature = "stdout"))]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use support::{PROGRAM, Topic, said};
+use user_metadata_testing::process::{Ended, Program};
+use user_metadata_testing::{Port, Scratch, kafka, require};
+
+/// Runs it in a folder with this file as `consumer.toml`.
+fn run(scratch: &Scratch, file: &str, words: &[&str], environment: &[(&str, &str)]) -> Ended {
+    std::fs::write(scratch.path().join("consumer.toml"), file).unwrap();
+    let program = Program::new(PROGRAM)
+        .args(words)
+        .args(["--config", "consumer.toml"])
+        .current_dir(scratch.path());
+    let program = environment
+        .iter()
+        .fold(program, |program, (name, value)| program.env(name, value));
+    program.start().unwrap().wait()
+}
+
+/// A file, the line that is named, and words of the remedy.
+const BAD: [(&str, usize, &str); 19] = [
+    (
+        "topic = \"t\"\nlisten = ",
+        2,
+        "string values must be quoted",
+    ),
+    (
+        "topci = \"t\"",
+        1,
+        "no setting `topci`; did you mean `topic`?",
+    ),
+    (
+        "kafka-password = \"x\"",
+        1,
+        "did you mean `kafka-password-file`?",
+    ),
+    ("sinks = \"stdout:\"", 1, "did you mean `sink`?"),
+    ("zzz = 1", 1, "--help"),
+    ("config = \"other.toml\"", 1, "no setting `config`"),
+    (
+        "\n\npartitions = \"many\"",
+        3,
+        "invalid value 'many' for '--partitions <N>'",
+    ),
+    (
+        "partitions = true",
+        1,
+        "`partitions` must be a text or a number",
+    ),
+    (
+        "partitions = [1]",
+        1,
+        "`partitions` must be a text or a number",
+    ),
+    (
+        "kafka-tls = \"yes\"",
+        1,
+        "`kafka-tls` must be true or false",
+    ),
+    (
+        "brokers = [[\"a:1\"]]",
+        1,
+        "`brokers` must be a list of texts",
+    ),
+    ("batch-max-wait = 200", 1, "500ms"),
+    ("log-format = \"xml\"", 1, "text, json"),
+    ("sink = \"stdout:\"", 1, "[[sink]]"),
+    ("[[sink]]\nname = \"a\"", 1, "url = "),
+    (
+        "[[sink]]\nurl = \"sqlite:a\"\nipp = \"none\"",
+        3,
+        "no option `ipp`; it takes `name`",
+    ),
+    (
+        "[[sink]]\nurl = \"sqlite:a\"\nip = \"half\"",
+        1,
+        "`truncate`",
+    ),
+    (
+        "[[sink]]\nurl = \"sqlite:a\"\nip = [1]",
+        3,
+        "must be a text",
+    ),
+    ("[[sink]]\nurl = \"mysql:a\"", 1, "`sqlite:PATH`"),
+];
+
+#[test]
+fn what_is_wrong_in_a_file_is_named_with_its_line() {
+    let scratch = Scratch::new("config");
+    for (file, line, words) in BAD {
+        let ended = run(&scratch, file, &["run"], &[]);
+        let told = said(&ended);
+        assert_eq!(ended.code, Some(2), "{file}: {told}");
+        assert!(
+            told.contains(&format!("consumer.toml:{line}: ")),
+            "{file}: {told}"
+        );
+        assert!(told.contains(words), "{file}: {told}");
+    }
+    let ended = run(
+        &scratch,
+        "topci = 1\n[[sink]]\nurl = \"x\"",
+        &["check-config"],
+        &[],
+    );
+    assert_eq!(ended.code, Some(2));
+    let wrong = ended
+        .stdout
+        .iter()
+        .filter(|line| line.starts_with("error config: consumer.toml:"));
+    assert_eq!(wrong.count(), 2, "{:?}", ended.stdout);
+
+    let missing = Program::new(PROGRAM)
+        .args(["--config", "/no/such/file"])
+        .start();
+    let missing = missing.unwrap().wait();
+    assert_eq!(missing.code, Some(2));
+    assert!(said(&missing).contains("--config"), "{}", said(&missing));
+}
+
+#[test]
+fn a_flag_comes_before_the_environment_and_that_before_the_file() {
+    let scratch = Scratch::new("config");
+    let file = "data-dir = \"of-file\"\ngroup = \"of-file\"\nfrom = 2026-11-24T08:00:00Z\n\
+                [[sink]]\nurl = \"sqlite:of file.sqlite\"\nname = \"kept\"\n\
+                sessions = true\nusers = false\n";
+    let checked = |words: &[&str], environment: &[(&str, &str)]| {
+        let ended = run(
+            &scratch,
+            file,
+            &[&["check-config"], words].concat(),
+            environment,
+        );
+        assert_eq!(ended.code, Some(0), "{:?} {}", ended.stdout, said(&ended));
+        ended.stdout.join("\n")
+    };
+    let told = checked(&[], &[]);
+    for line in [
+        "ok sink kept: ready",
+        "ok folder of-file: not there yet; it can be made",
+        "ok topic user-metadata: not there yet; it is waited for",
+        "ok group of-file.kept: new; it starts where --from says",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert!(scratch.path().join("of file.sqlite").exists());
+    let environment = [
+        ("METADATA_CONSUMER_GROUP", "of-env"),
+        ("METADATA_CONSUMER_SINK", "stdout:"),
+    ];
+    let told = checked(&["--data-dir", "of-flag"], &environment);
+    assert!(told.contains("ok folder of-flag:"), "{told}");
+    assert!(told.contains("ok group of-env.stdout:"), "{told}");
+    // A replay takes of it what it has.
+    let ended = run(&scratch, file, &["replay", "--dead-letters"], &[]);
+    assert_eq!(ended.code, Some(0), "{}", said(&ended));
+    assert!(
+        said(&ended).contains("the embedded log in of-file"),
+        "{}",
+        said(&ended)
+    );
+}
+
+#[test]
+fn all_that_is_wrong_is_told() {
+    let scratch = Scratch::new("config");
+    std::fs::write(scratch.path().join("taken"), "no folder").unwrap();
+    let port = Port::free().to_string();
+    let sinks = "stdout: sqlite:taken/a.sqlite sqlite:ok.sqlite?name=ok mysql:x stdout:";
+    let words = ["check-config", "--brokers", &port, "--sink", sinks];
+    let ended = run(&scratch, "", &words, &[]);
+    let told = ended.stdout.join("\n");
+    assert_eq!(ended.code, Some(2), "{told}");
+    for line in [
+        "ok sink stdout: ready",
+        "error sink sqlite: ",
+        "ok sink ok: ready",
+        "error sink: there is no sink `mysql:`",
+        "error sink stdout: two are named stdout",
+        &format!("error Kafka at {port}: "),
+        "check the brokers' names, and that they run",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert!(
+        said(&ended).contains("4 things are wrong"),
+        "{}",
+        said(&ended)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_is_asked_for_topics_and_groups_and_nothing_is_made() {
+    let brokers = require!(kafka::shared());
+    let topic = Topic::on_kafka(brokers.clone());
+    let check = |flags: &[&str]| topic.start(&["check-config"], flags).wait();
+    let letters = format!("{}-dlq", topic.name);
+    let ended = check(&[]);
+    let told = ended.stdout.join("\n");
+    assert_eq!(ended.code, Some(0), "{told}");
+    let line = format!("ok topic {}: not there yet; it can be made", topic.name);
+    assert!(told.contains(&line), "{told}");
+    assert_eq!(require!(kafka::partitions(&brokers, &topic.name)), None);
+
+    topic
+        .publish((0..40).map(|number| topic.record(number)))
+        .await;
+    topic.reject(38).await;
+    let ended = check(&["--sink", "sqlite:users.sqlite"]);
+    let told = ended.stdout.join("\n");
+    for line in [
+        format!("ok topic {}: there, with 3 partitions", topic.name),
+        format!("ok topic {letters}: there, with 3 partitions"),
+        format!(
+            "ok group {}.sqlite: has read on in 3 partitions",
+            topic.name
+        ),
+    ] {
+        assert!(told.contains(&line), "{line}: {told}");
+    }
+    // One broker can't hold two copies.
+    let words = ["check-config", "--brokers", &brokers, "--topic", "another"];
+    let words = [&words[..], &["--replication-factor", "2"]].concat();
+    let ended = run(&topic.scratch, "", &words, &[]);
+    let told = ended.stdout.join("\n");
+    assert_eq!(ended.code, Some(2), "{told}");
+    assert!(told.contains("error topic another: "), "{told}");
+}
+
+#[test]
+fn the_example_is_read_and_names_every_sort_of_setting() {
+    let example = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../deploy/metadata-consumer.toml"
+    );
+    let example = std::fs::read_to_string(example).unwrap();
+    // As it stands, and with all that is commented out.
+    let whole = example.lines().map(|line| match line.strip_prefix("# ") {
+        Some(setting)
+            if setting
+                .split_once(" = ")
+                .is_some_and(|(name, _)| !name.contains(' ')) =>
+        {
+            setting
+        }
+        _ => line,
+    });
+    let whole = whole.collect::<Vec<_>>().join("\n");
+    assert!(whole.contains("\nkafka-tls = true"));
+    let scratch = Scratch::new("config");
+    for file in [&example, &whole] {
+        // What it names is not there, but all of it is understood.
+        let words = ["run", "--brokers", "not-a-broker"];
+        let ended = run(&scratch, file, &words, &[]);
+        let told = said(&ended);
+        assert_eq!(ended.code, Some(2), "{told}");
+        assert!(told.contains("--brokers: `not-a-broker`"), "{told}");
+    }
+}

@@ -1,0 +1,152 @@
+//! Looking at what a consumer would use, without consuming.
+
+use std::collections::BTreeMap;
+
+use super::feed::{Carrier, dead_letter_topic};
+use super::{BuildError, ConsumerBuilder};
+use crate::BoxError;
+
+/// One thing that a consumer needs, and how it is.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Check {
+    /// What it is, e.g. `topic user-metadata`.
+    pub what: String,
+    /// How it was found, in words; or what is wrong, with the remedy.
+    pub found: Result<String, BoxError>,
+}
+
+impl Check {
+    fn new(what: impl Into<String>, found: Result<impl Into<String>, impl Into<BoxError>>) -> Self {
+        Self {
+            what: what.into(),
+            found: found.map(Into::into).map_err(Into::into),
+        }
+    }
+}
+
+impl ConsumerBuilder {
+    /// Looks at the topic, its dead letters and the positions of these sinks' groups, one after
+    /// the other. Makes and changes nothing.
+    ///
+    /// Must be called within a tokio runtime.
+    pub async fn check(&self, sinks: &[&str]) -> Vec<Check> {
+        let groups = sinks.iter().map(|sink| format!("{}.{sink}", self.group));
+        let groups: Vec<String> = groups.collect();
+        match &self.carrier {
+            None => vec![Check::new("source", Err::<String, _>(BuildError::NoSource))],
+            #[cfg(feature = "kafka")]
+            Some(Carrier::Kafka(options)) => kafka::check(self, options, &groups).await,
+            #[cfg(feature = "embedded")]
+            Some(Carrier::Log(dir)) => log::check(self, dir, &groups),
+        }
+    }
+}
+
+/// How far a group is.
+fn standing(positions: &BTreeMap<u32, u64>) -> String {
+    match positions.len() {
+        0 => "new; it starts where --from says".to_owned(),
+        partitions => format!("has read on in {partitions} partitions"),
+    }
+}
+
+#[cfg(feature = "kafka")]
+mod kafka {
+    use user_metadata_kafka::{ConsumeError, KafkaOptions, TopicReader, TopicSpec};
+
+    use super::{BoxError, Check, ConsumerBuilder, dead_letter_topic, standing};
+    use crate::pipeline::in_words;
+
+    pub(super) async fn check(
+        builder: &ConsumerBuilder,
+        options: &KafkaOptions,
+        groups: &[String],
+    ) -> Vec<Check> {
+        let brokers = format!("Kafka at {}", options.brokers().join(","));
+        let reader = match TopicReader::connect(options, &builder.topic, 1).await {
+            Ok(reader) => reader,
+            Err(error @ (ConsumeError::Unavailable(_) | ConsumeError::Timeout(_))) => {
+                let error = in_words(&error) + "; check the brokers' names, and that they run";
+                return vec![Check::new(brokers, Err::<String, _>(error))];
+            }
+            Err(error) => return vec![Check::new(brokers, Err::<String, _>(error))],
+        };
+        let mut checks = vec![Check::new(brokers, Ok::<_, BoxError>("reached"))];
+        for topic in [builder.topic.clone(), dead_letter_topic(&builder.topic)] {
+            let found = topic_found(builder, &reader, &topic).await;
+            checks.push(Check::new(format!("topic {topic}"), found));
+        }
+        for group in groups {
+            let positions = reader.committed(group).await;
+            let found = positions.map(|positions| standing(&positions));
+            checks.push(Check::new(format!("group {group}"), found));
+        }
+        reader.close().await;
+        checks
+    }
+
+    async fn topic_found(
+        builder: &ConsumerBuilder,
+        reader: &TopicReader,
+        topic: &str,
+    ) -> Result<String, BoxError> {
+        let spec = TopicSpec::new(topic, builder.partitions, builder.replication_factor)?;
+        Ok(match reader.find(&spec).await? {
+            Some(partitions) => format!("there, with {partitions} partitions"),
+            None => "not there yet; it can be made when it is needed".to_owned(),
+        })
+    }
+}
+
+#[cfg(feature = "embedded")]
+mod log {
+    use std::fs::OpenOptions;
+    use std::io;
+    use std::path::Path;
+
+    use user_metadata_log::{DataDir, GroupPositions, LogReader, OpenError};
+
+    use super::{Check, ConsumerBuilder, dead_letter_topic, standing};
+
+    pub(super) fn check(builder: &ConsumerBuilder, dir: &DataDir, groups: &[String]) -> Vec<Check> {
+        let path = dir.path();
+        let mut checks = vec![Check::new(
+            format!("folder {}", path.display()),
+            writable(path),
+        )];
+        for (topic, path) in [
+            (builder.topic.clone(), dir.topic_path()),
+            (dead_letter_topic(&builder.topic), dir.dead_letters_path()),
+        ] {
+            let found = match LogReader::open(&path) {
+                Ok(log) => Ok(format!("there, with {} partitions", log.partitions())),
+                Err(OpenError::Missing { .. }) => Ok("not there yet; it is waited for".to_owned()),
+                Err(error) => Err(error),
+            };
+            checks.push(Check::new(format!("topic {topic}"), found));
+        }
+        for group in groups {
+            let positions = GroupPositions::peek(dir, group);
+            let found = positions.map(|positions| standing(&positions));
+            checks.push(Check::new(format!("group {group}"), found));
+        }
+        checks
+    }
+
+    /// Whether a file can be made there; in a folder that is not there yet, whether it can.
+    fn writable(path: &Path) -> io::Result<String> {
+        let is_there = path.is_dir();
+        let existing = path.ancestors().find(|path| path.is_dir());
+        let probe = existing.unwrap_or(Path::new("."));
+        let probe = probe.join(format!(".check-config-{}", std::process::id()));
+        let file = OpenOptions::new().write(true).create_new(true).open(&probe);
+        drop(file?);
+        std::fs::remove_file(&probe)?;
+        Ok(if is_there {
+            "can be written".to_owned()
+        } else {
+            "not there yet; it can be made".to_owned()
+        })
+    }
+}

@@ -1,0 +1,197 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::Instant;
+use user_metadata_log::{DataDir, GroupPositions, LogReader, OpenError, ReadError};
+
+use super::course::Course;
+use super::error::ReplayError;
+use super::replayer::Ask;
+use super::report::Report;
+use crate::BoxError;
+use crate::embedded::Topic;
+use crate::pipeline::{Fetched, Input, Reach, Source, delay, in_words};
+
+/// Reads a part of an embedded log, while its writer and the groups are at work.
+pub(crate) struct LogReplay {
+    /// `None` while the log is read.
+    topic: Option<Topic>,
+    reading: Option<Reading>,
+    max_events: usize,
+    course: Course,
+    /// Those of the group whose positions are kept.
+    positions: Option<GroupPositions>,
+    uncommitted: BTreeMap<u32, u64>,
+    report: Report,
+    told: VecDeque<Input>,
+    /// How often in a row the log could not be read.
+    failures: u32,
+    /// When it is tried again.
+    retry_at: Option<Instant>,
+    has_ended: bool,
+}
+
+type Reading = JoinHandle<(Topic, Result<Vec<Fetched>, ReadError>)>;
+
+impl LogReplay {
+    /// Blocks for some milliseconds.
+    pub(crate) fn open(dir: &DataDir, path: &Path, ask: Ask) -> Result<Self, ReplayError> {
+        let mut reader = match LogReader::open(path) {
+            Err(OpenError::Missing { .. }) => {
+                return Err(ReplayError::NoTopic { topic: ask.topic });
+            }
+            opened => opened?,
+        };
+        let mut bounds = BTreeMap::new();
+        let mut starts = BTreeMap::new();
+        for partition in 0..reader.partitions() {
+            bounds.insert(
+                partition,
+                reader.earliest(partition)?..reader.end(partition)?,
+            );
+            if let Some(time) = ask.time() {
+                starts.insert(partition, reader.offset_at(partition, time.as_i64())?);
+            }
+        }
+        let group = ask.group.as_deref();
+        let positions = group.map(|group| GroupPositions::open(&dir.of_dead_letters(), group));
+        let positions = positions.transpose()?;
+        if let Some(positions) = &positions {
+            for partition in bounds.keys() {
+                let position = positions.position(*partition).map_err(ReadError::from)?;
+                starts.extend(position.map(|position| (*partition, position)));
+            }
+        }
+        let course = ask.course(&bounds, &starts)?;
+        // What no sink gets is not read.
+        let mut next: Vec<u64> = bounds.values().map(|range| range.end).collect();
+        for (partition, start) in course.starts() {
+            next[partition as usize] = start;
+        }
+        Ok(Self {
+            topic: Some(Topic::new(reader, next)),
+            reading: None,
+            max_events: ask.max_events,
+            told: VecDeque::from([Input::Assigned(bounds.into_keys().collect())]),
+            course,
+            positions,
+            uncommitted: BTreeMap::new(),
+            report: Report::new(ask.progress),
+            failures: 0,
+            retry_at: None,
+            has_ended: false,
+        })
+    }
+
+    /// Cancel safe: what is being read is kept.
+    async fn read(&mut self) -> Result<(), BoxError> {
+        if let Some(mut topic) = self.topic.take() {
+            let max = self.max_events;
+            self.reading = Some(spawn_blocking(move || {
+                let read = topic.read(max);
+                (topic, read)
+            }));
+        }
+        let Some(reading) = &mut self.reading else {
+            return Err("the log is gone".into());
+        };
+        let read = reading.await;
+        self.reading = None;
+        let (mut topic, read) = read?;
+        let next = topic.next_offsets();
+        self.told.extend(topic.take_losses());
+        self.topic = Some(topic);
+        match read {
+            Ok(records) => {
+                let records = self.course.take(records);
+                for (partition, next) in (0..).zip(next) {
+                    self.course.passed(partition, next);
+                }
+                if std::mem::take(&mut self.failures) > 0 {
+                    tracing::info!("reading the log again");
+                    self.told.push_back(Input::Recovered);
+                }
+                if !records.is_empty() {
+                    self.told.push_back(Input::Records(records));
+                }
+            }
+            Err(error) => self.note(&error),
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, error: &ReadError) {
+        self.failures += 1;
+        self.retry_at = Some(Instant::now() + delay(self.failures, None));
+        if self.failures == 1 {
+            let reason = in_words(error);
+            tracing::warn!(reason, "the log can't be read; waiting for it");
+            self.told.push_back(Input::Unavailable { reason });
+        }
+    }
+}
+
+impl Source for LogReplay {
+    type DeadLetters = Report;
+
+    async fn next(&mut self) -> Result<Input, BoxError> {
+        loop {
+            if let Some(input) = self.told.pop_front() {
+                return Ok(input);
+            }
+            if self.has_ended {
+                return std::future::pending().await;
+            }
+            if self.course.is_done() {
+                self.has_ended = true;
+                return Ok(Input::End);
+            }
+            // Whoever waits here does other things every second, and comes back.
+            if let Some(at) = self.retry_at {
+                tokio::time::sleep_until(at).await;
+                self.retry_at = None;
+            }
+            self.read().await?;
+        }
+    }
+
+    async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
+        self.uncommitted.extend(positions.iter().copied());
+        let positions: Vec<_> = self.uncommitted.clone().into_iter().collect();
+        if positions.is_empty() {
+            return Ok(());
+        }
+        if let Some(mut group) = self.positions.take() {
+            let to_commit = positions.clone();
+            let commit = spawn_blocking(move || {
+                let committed = group.commit(&to_commit);
+                (group, committed)
+            });
+            let (group, committed) = commit.await?;
+            self.positions = Some(group);
+            committed?;
+        }
+        self.uncommitted.clear();
+        self.course.settled(&positions);
+        Ok(())
+    }
+
+    fn reach(&self) -> Vec<Reach> {
+        self.course.reach()
+    }
+
+    fn dead_letters(&self) -> Report {
+        self.report.clone()
+    }
+
+    async fn close(mut self) {
+        if let Err(error) = self.commit(&[]).await {
+            tracing::warn!(
+                error,
+                "the last positions are not kept; they are read again"
+            );
+        }
+        self.course.finish();
+    }
+}

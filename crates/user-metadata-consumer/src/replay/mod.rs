@@ -1,0 +1,24 @@
+//! Reading again what is there: events from a time or an offset on, or dead letters.
+
+mod count;
+mod course;
+mod error;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "embedded")]
+mod log;
+mod progress;
+mod replayer;
+mod report;
+mod what;
+
+pub use count::{LetterCount, PartitionCount, ReplayCount};
+pub use error::ReplayError;
+#[cfg(feature = "kafka")]
+pub(crate) use kafka::KafkaReplay;
+#[cfg(feature = "embedded")]
+pub(crate) use log::LogReplay;
+pub use progress::{ReplayProgress, SinkProgress};
+pub use replayer::Replay;
+pub(crate) use replayer::{Setting, count, open};
+pub use what::ReplayOf;

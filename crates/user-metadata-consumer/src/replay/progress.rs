@@ -1,0 +1,155 @@
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::pipeline::Reach;
+
+/// How far a replay is, at any time and from any task.
+#[derive(Debug, Clone)]
+pub struct ReplayProgress {
+    sinks: Vec<Shared>,
+}
+
+/// How far one sink is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkProgress {
+    /// The sink's name.
+    pub name: Arc<str>,
+    /// The records to read, those that the sink does not get among them.
+    pub total: u64,
+    /// Those that are dealt with: stored, rejected, or left out.
+    pub done: u64,
+    /// Events that the sink has rejected.
+    pub rejected: u64,
+    /// Per partition the next offset to deal with, and the end.
+    pub partitions: BTreeMap<u32, Range<u64>>,
+}
+
+pub(super) type Shared = Arc<Mutex<Track>>;
+
+/// What a source notes and the progress reads.
+#[derive(Debug)]
+pub(super) struct Track {
+    name: Arc<str>,
+    begun: BTreeMap<u32, Range<u64>>,
+    /// Per partition the offset after the last record that was read.
+    read: BTreeMap<u32, u64>,
+    settled: BTreeMap<u32, u64>,
+    rejected: u64,
+}
+
+pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, Track> {
+    // Nothing panics while it is held.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Track {
+    pub(super) fn shared(name: &Arc<str>) -> Shared {
+        Arc::new(Mutex::new(Self {
+            name: Arc::clone(name),
+            begun: BTreeMap::new(),
+            read: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            rejected: 0,
+        }))
+    }
+
+    pub(super) fn begin(&mut self, ranges: &BTreeMap<u32, Range<u64>>) {
+        self.begun.clone_from(ranges);
+    }
+
+    pub(super) fn read(&mut self, partition: u32, next: u64) {
+        self.read.insert(partition, next);
+    }
+
+    pub(super) fn settled(&mut self, positions: &[(u32, u64)]) {
+        self.settled.extend(positions.iter().copied());
+    }
+
+    /// All is read; what is read and not settled stays to be done.
+    pub(super) fn finish(&mut self) {
+        for (partition, range) in &self.begun {
+            if self.settled.get(partition) >= self.read.get(partition) {
+                self.settled.insert(*partition, range.end);
+            }
+        }
+    }
+
+    /// Counts an event that the sink has rejected; how many there are now.
+    pub(super) const fn rejected(&mut self) -> u64 {
+        self.rejected += 1;
+        self.rejected
+    }
+
+    fn partitions(&self) -> BTreeMap<u32, Range<u64>> {
+        let begun = self.begun.iter();
+        let ahead = begun.map(|(partition, range)| {
+            let settled = self.settled.get(partition).copied();
+            let next = settled.unwrap_or(range.start).min(range.end);
+            (*partition, next..range.end)
+        });
+        ahead.collect()
+    }
+
+    pub(super) fn reach(&self) -> Vec<Reach> {
+        let ahead = self.partitions().into_iter();
+        let reach = ahead.map(|(partition, range)| Reach {
+            partition,
+            position: range.start,
+            end: range.end,
+        });
+        reach.collect()
+    }
+
+    fn progress(&self) -> SinkProgress {
+        let count = |ranges: &BTreeMap<u32, Range<u64>>| {
+            let records = ranges.values().map(|range| range.end - range.start);
+            records.sum::<u64>()
+        };
+        let partitions = self.partitions();
+        let total = count(&self.begun);
+        SinkProgress {
+            name: Arc::clone(&self.name),
+            total,
+            done: total - count(&partitions),
+            rejected: self.rejected,
+            partitions,
+        }
+    }
+}
+
+impl ReplayProgress {
+    pub(super) fn new(sinks: Vec<Shared>) -> Self {
+        Self { sinks }
+    }
+
+    /// Every sink, in the order in which they were given.
+    #[must_use]
+    pub fn sinks(&self) -> Vec<SinkProgress> {
+        self.sinks
+            .iter()
+            .map(|shared| lock(shared).progress())
+            .collect()
+    }
+
+    /// The records that all sinks together have to deal with.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.sinks().iter().map(|sink| sink.total).sum()
+    }
+
+    /// Those that are dealt with.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.sinks().iter().map(|sink| sink.done).sum()
+    }
+}
+
+impl SinkProgress {
+    /// Whether all is dealt with.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        self.done == self.total
+    }
+}

@@ -1,0 +1,342 @@
+//! Reading a topic without being a member of a group: what was there, not what comes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use krafka::admin::{
+    AdminClient, AlterConsumerGroupOffsetsOptions, CreateTopicsOptions,
+    ListConsumerGroupOffsetsOptions, ListTopicsOptions, NewTopic, TopicPartition,
+};
+use krafka::consumer::{AutoOffsetReset, Consumer};
+use krafka::error::KrafkaError;
+
+use super::classify::{classify, classify_poll, deadline};
+use super::login::log_in;
+use super::member::to_group_record;
+use super::place::EARLIEST;
+use super::{ConsumeError, GroupRecord, care::LATEST};
+use crate::topic::checked_topic;
+use crate::{KafkaOptions, TopicSpec};
+
+/// How long one poll may wait for records.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long Kafka may take to tell that it is there, when nothing comes.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Reads a topic from any offset, as a member of no group.
+///
+/// It can tell and set the positions of a group that has no members, which a group that others
+/// read as is not: Kafka refuses.
+pub struct TopicReader {
+    consumer: Consumer,
+    admin: AdminClient,
+    topic: String,
+    request_timeout: Duration,
+    partitions: Vec<i32>,
+    /// Kafka has not answered.
+    in_trouble: AtomicBool,
+}
+
+/// What a partition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionBounds {
+    /// The partition.
+    pub partition: u32,
+    /// The offset of the oldest record that is kept; the end where there is none.
+    pub start: u64,
+    /// The offset that the next record will get.
+    pub end: u64,
+}
+
+impl TopicReader {
+    /// Connects. Nothing is read before [`start_at`](Self::start_at).
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`], within the connect timeout.
+    pub async fn connect(
+        kafka: &KafkaOptions,
+        topic: &str,
+        max_batch: u32,
+    ) -> Result<Self, ConsumeError> {
+        let topic = checked_topic(topic.to_owned());
+        let topic = topic.map_err(|error| ConsumeError::Refused(error.into()))?;
+        let client = log_in(kafka).await?;
+        let max_batch = i32::try_from(max_batch.max(1)).unwrap_or(i32::MAX);
+        let consumer = client
+            .consumer_without_group()
+            // An offset that is no longer kept is told of in `next`.
+            .auto_offset_reset(AutoOffsetReset::None)
+            .max_poll_records(max_batch)
+            .max_buffered_records(max_batch)
+            .idle_poll_backoff(Duration::from_millis(100))
+            .metrics_push(false)
+            .build()
+            .await
+            .map_err(classify)?;
+        Ok(Self {
+            consumer,
+            admin: client.admin(),
+            topic,
+            request_timeout: kafka.request_timeout(),
+            partitions: Vec::new(),
+            in_trouble: AtomicBool::new(false),
+        })
+    }
+
+    /// What each partition holds now, sorted; `None` where there is no such topic, which asking
+    /// does not make.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`], within two request timeouts for each question.
+    pub async fn bounds(&mut self) -> Result<Option<Vec<PartitionBounds>>, ConsumeError> {
+        let options = ListTopicsOptions::default();
+        let topics = deadline(self.request_timeout, self.admin.list_topics(options)).await?;
+        if !topics.contains(&self.topic) {
+            return Ok(None);
+        }
+        let metadata = self.consumer.fetch_metadata(Some(&self.topic));
+        let metadata = deadline(self.request_timeout, metadata).await?;
+        let listed = metadata.topics.first();
+        let count = listed.map_or(0, |listed| listed.partition_count());
+        self.partitions = (0..i32::try_from(count).unwrap_or(i32::MAX)).collect();
+        let starts = self.offsets(EARLIEST).await?;
+        let ends = self.offsets(LATEST).await?;
+        let bounds = starts.into_iter().map(|(partition, start)| {
+            let end = ends.get(&partition).copied().unwrap_or(start);
+            PartitionBounds {
+                partition,
+                start,
+                end,
+            }
+        });
+        Ok(Some(bounds.collect()))
+    }
+
+    /// The partitions of a topic, whichever; `None` where it is not there and could be made so, which
+    /// asking does not do.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`], within the request timeout for each question;
+    /// [`Refused`](ConsumeError::Refused) where it could not be made.
+    pub async fn find(&self, topic: &TopicSpec) -> Result<Option<u32>, ConsumeError> {
+        let options = ListTopicsOptions::default();
+        let topics = deadline(self.request_timeout, self.admin.list_topics(options)).await?;
+        if topics.iter().any(|name| name == topic.name()) {
+            let metadata = self.consumer.fetch_metadata(Some(topic.name()));
+            let metadata = deadline(self.request_timeout, metadata).await?;
+            let listed = metadata.topics.first();
+            let count = listed.map_or(0, |listed| listed.partition_count());
+            return Ok(u32::try_from(count).ok());
+        }
+        let partitions = i32::try_from(topic.partitions().get()).unwrap_or(i32::MAX);
+        let copies = i16::try_from(topic.replication_factor().get()).unwrap_or(i16::MAX);
+        let topic = NewTopic::new(topic.name(), partitions, copies).map_err(classify)?;
+        let options = CreateTopicsOptions::default().validate_only(true);
+        let answers = self.admin.create_topics([topic], options);
+        let answers = deadline(self.request_timeout, answers).await?;
+        for answer in answers.into_values() {
+            answer.map_err(|error| ConsumeError::Refused(error.into()))?;
+        }
+        Ok(None)
+    }
+
+    /// The offset of the first record of `time` (ms since the Unix epoch) or later in each
+    /// partition that [`bounds`](Self::bounds) has found; one without any is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`], within the request timeout.
+    pub async fn offsets_at(&self, time: i64) -> Result<BTreeMap<u32, u64>, ConsumeError> {
+        self.offsets(time.max(0)).await
+    }
+
+    /// Two negative times stand for the ends of a partition.
+    async fn offsets(&self, time: i64) -> Result<BTreeMap<u32, u64>, ConsumeError> {
+        let topic = self.topic.as_str();
+        let asked: Vec<_> = self
+            .partitions
+            .iter()
+            .map(|number| (topic, *number))
+            .collect();
+        let answers = async { Ok(self.consumer.offsets_for_times(&asked, time).await) };
+        let answers = deadline(self.request_timeout, answers).await?;
+        let mut offsets = BTreeMap::new();
+        for ((_, partition), offset) in answers {
+            // -1: no record is that new.
+            if let (Ok(partition), Ok(offset)) = (
+                u32::try_from(partition),
+                u64::try_from(offset.map_err(classify)?),
+            ) {
+                offsets.insert(partition, offset);
+            }
+        }
+        Ok(offsets)
+    }
+
+    /// The positions that `group` has committed in this topic.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`], within the request timeout.
+    pub async fn committed(&self, group: &str) -> Result<BTreeMap<u32, u64>, ConsumeError> {
+        let options = ListConsumerGroupOffsetsOptions::default();
+        let asked = self.admin.list_consumer_group_offsets(group, options);
+        let found = deadline(self.request_timeout, asked).await?;
+        let mut positions = BTreeMap::new();
+        for (of, position) in found {
+            let position = position.map_err(classify)?.offset;
+            if let (Ok(partition), Some(Ok(offset))) =
+                (u32::try_from(of.partition), position.map(u64::try_from))
+                && of.topic == self.topic
+            {
+                positions.insert(partition, offset);
+            }
+        }
+        Ok(positions)
+    }
+
+    /// Sets the positions of `group` in this topic: per partition the offset after the last record
+    /// that is dealt with.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`], within the request timeout; [`Refused`](ConsumeError::Refused) while the
+    /// group has members.
+    pub async fn commit(&self, group: &str, positions: &[(u32, u64)]) -> Result<(), ConsumeError> {
+        let positions = positions.iter().filter_map(|(partition, offset)| {
+            let partition = i32::try_from(*partition).ok()?;
+            let offset = i64::try_from(*offset).ok()?;
+            Some((TopicPartition::new(self.topic.clone(), partition), offset))
+        });
+        let options = AlterConsumerGroupOffsetsOptions::default();
+        let set = self
+            .admin
+            .alter_consumer_group_offsets(group, positions, options);
+        let set = deadline(self.request_timeout, set).await?;
+        set.into_values()
+            .try_for_each(|answer| answer.map_err(classify))
+    }
+
+    /// Reads these partitions from these offsets on.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`], within the request timeout.
+    pub async fn start_at(&mut self, offsets: &[(u32, u64)]) -> Result<(), ConsumeError> {
+        let offsets = offsets.iter().filter_map(|(partition, offset)| {
+            Some((
+                i32::try_from(*partition).ok()?,
+                i64::try_from(*offset).ok()?,
+            ))
+        });
+        let offsets: Vec<(i32, i64)> = offsets.collect();
+        self.partitions = offsets.iter().map(|(partition, _)| *partition).collect();
+        let assign = self.consumer.assign(&self.topic, self.partitions.clone());
+        deadline(self.request_timeout, assign).await?;
+        for (partition, offset) in offsets {
+            let sought = self.consumer.seek(&self.topic, partition, offset).await;
+            sought.map_err(classify)?;
+        }
+        Ok(())
+    }
+
+    /// Waits up to a second for the next records, in the order of their offsets within a partition.
+    /// None: nothing has come, and Kafka answers.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`]; after one that [may pass](ConsumeError::is_retriable) call it again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a dropped call loses no record.
+    pub async fn next(&self) -> Result<Vec<GroupRecord>, ConsumeError> {
+        // With its broker away, a poll waits for longer than it is told; it may be dropped.
+        let polled = tokio::time::timeout(2 * POLL, self.consumer.poll(POLL)).await;
+        let records = match polled.unwrap_or_else(|_| Ok(Vec::new())) {
+            Ok(records) => records,
+            Err(KrafkaError::NoOffset { partitions }) => {
+                for (_, partition) in partitions {
+                    self.start_at_the_oldest(partition).await?;
+                }
+                Vec::new()
+            }
+            Err(error) => return Err(classify_poll(error)),
+        };
+        if records.is_empty() {
+            // krafka keeps failed fetches to itself.
+            let limit = LOOK.min(self.request_timeout);
+            let answer = tokio::time::timeout(limit, self.offsets(LATEST)).await;
+            let answer = answer.unwrap_or(Err(ConsumeError::Timeout(limit)));
+            self.in_trouble.fetch_or(answer.is_err(), Ordering::Relaxed);
+            answer?;
+            if self.in_trouble.swap(false, Ordering::Relaxed) {
+                self.forget_back_offs().await;
+            }
+        }
+        Ok(records.into_iter().filter_map(to_group_record).collect())
+    }
+
+    /// After an outage krafka would look again only within 30 s. Seeking to where a partition
+    /// stands makes it look now.
+    async fn forget_back_offs(&self) {
+        for partition in &self.partitions {
+            if let Some(position) = self.consumer.position(&self.topic, *partition).await {
+                let sought = self.consumer.seek(&self.topic, *partition, position).await;
+                if let Err(error) = sought {
+                    tracing::debug!(%error, partition, "not sought");
+                }
+            }
+        }
+    }
+
+    /// Retention has passed the offset meanwhile.
+    async fn start_at_the_oldest(&self, partition: i32) -> Result<(), ConsumeError> {
+        let starts = self.offsets(EARLIEST).await?;
+        let start = u32::try_from(partition).ok().and_then(|it| starts.get(&it));
+        if let Some(offset) = start.and_then(|start| i64::try_from(*start).ok()) {
+            tracing::warn!(
+                topic = self.topic,
+                partition,
+                offset,
+                "older records are not kept any more, reading on at the oldest"
+            );
+            let sought = self.consumer.seek(&self.topic, partition, offset).await;
+            sought.map_err(classify)?;
+        }
+        Ok(())
+    }
+
+    /// The offset that the next fetch starts at: beyond the last record that [`next`](Self::next)
+    /// has returned where what follows is no record, as the end of a transaction.
+    pub async fn position(&self, partition: u32) -> Option<u64> {
+        let partition = i32::try_from(partition).ok()?;
+        let position = self.consumer.fetch_position(&self.topic, partition).await?;
+        u64::try_from(position).ok()
+    }
+
+    /// Ends it. One that is dropped instead does the same in the background.
+    pub async fn close(self) {
+        let closed = tokio::time::timeout(POLL, self.consumer.close()).await;
+        if let Ok(Err(error)) = closed {
+            tracing::debug!(%error, "not closed");
+        }
+    }
+}
+
+impl fmt::Debug for TopicReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopicReader")
+            .field("topic", &self.topic)
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+//! Lines of JSON in a file, and a new file when it is full.
+
+mod lines;
+mod sink;
+
+pub use sink::{FileSink, Rotation};

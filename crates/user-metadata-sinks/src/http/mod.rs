@@ -1,0 +1,32 @@
+//! What all sinks share that post JSON over HTTP. A vendor is a [`Platform`]: how an event looks,
+//! how much fits into a request, and what an answer means.
+#![cfg_attr(
+    not(all(
+        feature = "segment",
+        feature = "mixpanel",
+        feature = "amplitude",
+        feature = "posthog",
+        feature = "ga4"
+    )),
+    allow(dead_code, unused_imports, reason = "each vendor takes what it needs")
+)]
+
+mod answer;
+#[cfg(any(feature = "segment", feature = "mixpanel"))]
+mod basic;
+mod client;
+mod endpoint;
+mod event;
+mod json;
+mod platform;
+mod sink;
+mod trust;
+
+pub(crate) use answer::{Answer, in_one_line};
+#[cfg(any(feature = "segment", feature = "mixpanel"))]
+pub(crate) use basic::basic;
+pub(crate) use endpoint::Endpoint;
+pub(crate) use event::{JOINED, Uuid, address, locatable, network, parts};
+pub(crate) use json::{compact, cut};
+pub(crate) use platform::{Entry, Limits, Platform, Verdict};
+pub(crate) use sink::HttpSink;

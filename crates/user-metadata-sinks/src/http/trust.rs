@@ -1,0 +1,33 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::OpenError;
+use crate::trust::roots;
+
+/// Whom a client trusts.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Trust<'a> {
+    /// Whom the operating system trusts.
+    System,
+    /// The certificates of a file in PEM, and nobody else.
+    File(&'a Path),
+    /// Nobody: its connections are not encrypted.
+    Nobody,
+}
+
+impl Trust<'_> {
+    pub(super) fn to_tls(self) -> Result<ClientConfig, OpenError> {
+        let roots = match self {
+            Self::System => roots(None)?,
+            Self::File(path) => roots(Some(path))?,
+            Self::Nobody => RootCertStore::empty(),
+        };
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| OpenError::Tls(error.into()))?;
+        Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    }
+}

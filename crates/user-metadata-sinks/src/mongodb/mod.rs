@@ -1,0 +1,11 @@
+//! Documents in MongoDB: one per event, and one per user.
+
+mod config;
+mod document;
+mod error;
+mod sink;
+mod store;
+mod user;
+
+pub(crate) use config::MongoConfig;
+pub use sink::MongoSink;

@@ -1,0 +1,239 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::future::{Future, IntoFuture};
+use std::time::{Duration, SystemTime};
+
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc, serialize_to_bson};
+use mongodb::error::{Error, ErrorKind};
+use mongodb::options::IndexOptions;
+use mongodb::{Collection, Database, IndexModel};
+use user_metadata_consumer::Delivery;
+use user_metadata_events::UnixMillis;
+
+use super::document::{RECORD, record};
+use super::error::{DUPLICATE, StoreError, is_of_a_document};
+use super::user::{Stored, User};
+
+/// How long one command may take; the driver knows no limit.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often another process may come between.
+const ATTEMPTS: usize = 5;
+
+/// The collections.
+#[derive(Debug)]
+pub(super) struct Store {
+    database: Database,
+    events: Collection<RawDocumentBuf>,
+    users: Collection<Stored>,
+}
+
+/// What became of documents, by their number.
+#[derive(Debug, Default)]
+pub(super) struct Inserted {
+    /// An event of this id is there.
+    pub(super) duplicates: HashSet<usize>,
+    pub(super) rejected: BTreeMap<usize, String>,
+}
+
+impl Store {
+    pub(super) fn new(database: Database) -> Self {
+        Self {
+            events: database.collection("events"),
+            users: database.collection("users"),
+            database,
+        }
+    }
+
+    /// Makes the indexes, where they are not there.
+    pub(super) async fn prepare(&self, keep: Option<Duration>) -> Result<(), StoreError> {
+        let of_user = doc! { "userId": 1, "timestamp": -1 };
+        let of_time = doc! { "timestamp": 1 };
+        let options = IndexOptions::builder().expire_after(keep).build();
+        let index = IndexModel::builder().keys(of_user).build();
+        within(self.events.create_index(index).into_future()).await?;
+        let index = IndexModel::builder().keys(of_time.clone());
+        let index = index.options(options).build();
+        let Err(error) = within(self.events.create_index(index).into_future()).await else {
+            return Ok(());
+        };
+        match (&error, keep) {
+            // It is there, with another time or none.
+            (StoreError::Ever(_), Some(keep)) => {
+                let seconds = i64::try_from(keep.as_secs()).unwrap_or(i64::MAX);
+                let index = doc! { "keyPattern": of_time, "expireAfterSeconds": seconds };
+                let change = doc! { "collMod": "events", "index": index };
+                within(self.database.run_command(change).into_future()).await?;
+                Ok(())
+            }
+            // Whoever wants events to be kept removes the index: not a thing to be done unasked.
+            _ => Err(error),
+        }
+    }
+
+    /// Inserts what is not there.
+    pub(super) async fn insert(
+        &self,
+        documents: &[RawDocumentBuf],
+    ) -> Result<Inserted, StoreError> {
+        let mut inserted = Inserted::default();
+        let insert = self.events.insert_many(documents).ordered(false);
+        let Err(error) = within_driver(insert.into_future()).await? else {
+            return Ok(inserted);
+        };
+        let ErrorKind::InsertMany(failed) = &*error.kind else {
+            return Err(error.into());
+        };
+        if let Some(concern) = &failed.write_concern_error {
+            return Err(StoreError::Refused(concern.message.clone()));
+        }
+        for failed in failed.write_errors.iter().flatten() {
+            if failed.code == DUPLICATE {
+                inserted.duplicates.insert(failed.index);
+            } else if is_of_a_document(failed.code) {
+                let reason = format!("MongoDB refuses it (code {})", failed.code);
+                inserted.rejected.insert(failed.index, reason);
+            } else {
+                return Err(StoreError::Refused(format!("code {}", failed.code)));
+            }
+        }
+        Ok(inserted)
+    }
+
+    /// Of events that were there already, those that lie where they did when they were stored.
+    pub(super) async fn same<'a>(
+        &self,
+        deliveries: impl Iterator<Item = &'a Delivery>,
+    ) -> Result<HashSet<String>, StoreError> {
+        let places: HashMap<String, Vec<Document>> =
+            deliveries.fold(HashMap::new(), |mut map, d| {
+                let places: &mut Vec<_> = map.entry(d.event.id.to_string()).or_default();
+                places.push(record(&d.position));
+                map
+            });
+        if places.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let ids: Vec<&String> = places.keys().collect();
+        let events: Collection<Document> = self.events.clone_with_type();
+        let find = events.find(doc! { "_id": { "$in": ids } });
+        let find = find.projection(doc! { RECORD: 1 });
+        let stored = collect(find.into_future()).await?;
+        let places_of = |document: &Document| {
+            let id = document.get_str("_id").ok()?;
+            let place = document.get_document(RECORD).ok()?;
+            places.get(id)?.contains(place).then(|| position(id, place))
+        };
+        Ok(stored.iter().filter_map(places_of).collect())
+    }
+
+    /// Counts events in the documents of their users.
+    pub(super) async fn count(&self, rows: &[(&Delivery, bool)]) -> Result<(), StoreError> {
+        for _ in 0..ATTEMPTS {
+            let mut users = self.users(rows).await?;
+            let now = UnixMillis::from(SystemTime::now()).as_u64();
+            for (delivery, is_first) in rows {
+                let Delivery {
+                    event, position, ..
+                } = delivery;
+                if let Some(user) = users.get_mut(&*event.user_id) {
+                    let place = (position.into(), position.offset);
+                    user.add(event, place, *is_first, now);
+                }
+            }
+            if self.update(&users).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
+    /// The users of events, as they are stored.
+    async fn users<'a>(
+        &self,
+        rows: &[(&'a Delivery, bool)],
+    ) -> Result<BTreeMap<&'a str, User<'a>>, StoreError> {
+        let ids: HashSet<&str> = rows.iter().map(|(d, _)| &*d.event.user_id).collect();
+        let listed: Vec<&str> = ids.iter().copied().collect();
+        let find = self.users.find(doc! { "_id": { "$in": listed } });
+        let stored = collect(find.into_future()).await?;
+        let mut stored: HashMap<String, Stored> = stored
+            .into_iter()
+            .map(|user| (user.id.clone(), user))
+            .collect();
+        let users = ids.into_iter();
+        Ok(users
+            .map(|id| (id, User::new(id, stored.remove(id))))
+            .collect())
+    }
+
+    /// Whether all of it could be written; if not, somebody else has written some of the users.
+    async fn update(&self, users: &BTreeMap<&str, User<'_>>) -> Result<bool, StoreError> {
+        let updates: Vec<_> = users.values().filter_map(User::update).collect();
+        if updates.is_empty() {
+            return Ok(true);
+        }
+        let expected = updates.len();
+        let is_new = |user: &&User<'_>| user.is_new() && user.update().is_some();
+        let new = users.values().filter(is_new).count();
+        let concern = self.database.write_concern().map(serialize_to_bson);
+        let mut command = doc! { "update": "users", "ordered": false, "updates": updates };
+        if let Some(Ok(concern)) = concern {
+            command.insert("writeConcern", concern);
+        }
+        let answer = within(self.database.run_command(command).into_future()).await?;
+        for error in answer.get_array("writeErrors").into_iter().flatten() {
+            let code = error.as_document().and_then(|error| number(error, "code"));
+            if code != Some(i64::from(DUPLICATE)) {
+                return Err(StoreError::Refused(format!(
+                    "code {}",
+                    code.unwrap_or_default()
+                )));
+            }
+        }
+        if let Ok(concern) = answer.get_document("writeConcernError") {
+            let code = number(concern, "code").unwrap_or_default();
+            return Err(StoreError::Refused(format!("write concern, code {code}")));
+        }
+        let upserted = answer.get_array("upserted").map_or(0, Vec::len);
+        let matched = number(&answer, "n").and_then(|n| usize::try_from(n).ok());
+        Ok(matched == Some(expected) && upserted == new)
+    }
+}
+
+/// What tells a copy of an event from another.
+pub(super) fn position(id: &str, record: &Document) -> String {
+    format!("{id} {record}")
+}
+
+fn number(document: &Document, key: &str) -> Option<i64> {
+    match document.get(key)? {
+        Bson::Int32(number) => Some(i64::from(*number)),
+        Bson::Int64(number) => Some(*number),
+        Bson::Double(number) => Some(*number as i64),
+        _ => None,
+    }
+}
+
+async fn within<T>(command: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
+    Ok(within_driver(command).await??)
+}
+
+async fn within_driver<T>(
+    command: impl Future<Output = Result<T, Error>>,
+) -> Result<Result<T, Error>, StoreError> {
+    let answer = tokio::time::timeout(PATIENCE, command).await;
+    answer.map_err(|_| StoreError::Late)
+}
+
+async fn collect<T: for<'de> serde::Deserialize<'de>>(
+    find: impl Future<Output = Result<mongodb::Cursor<T>, Error>>,
+) -> Result<Vec<T>, StoreError> {
+    within(async {
+        let mut cursor = find.await?;
+        let mut found = Vec::new();
+        while cursor.advance().await? {
+            found.push(cursor.deserialize_current()?);
+        }
+        Ok(found)
+    })
+    .await
+}

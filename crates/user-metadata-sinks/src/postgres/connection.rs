@@ -1,0 +1,160 @@
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::pin::pin;
+
+use bytes::Bytes;
+use futures_util::SinkExt as _;
+use tokio_postgres::{Client, Error, Statement, Transaction};
+use user_metadata_consumer::SinkError;
+
+use super::connect::{Connected, Connector};
+use super::copy::encode;
+use super::error::bounded;
+use super::row::{COLUMNS, Row};
+use super::schema::{self, Wanted, Window};
+use super::totals::{SESSIONS, USERS, add_sessions, add_users};
+use super::values::{Json, Micros, Uuid};
+use crate::tables::Tables;
+
+/// A connection with its statements.
+pub(super) struct Connection {
+    connected: Connected,
+    tables: Tables,
+    pub(super) window: Window,
+    ensure: Statement,
+    copy: Statement,
+    insert: Statement,
+    users: Statement,
+    sessions: Statement,
+}
+
+impl Connection {
+    /// Connects, and makes the tables where they are missing.
+    pub(super) async fn open(
+        connector: &Connector,
+        wanted: &Wanted,
+        tables: Tables,
+    ) -> Result<Self, SinkError> {
+        let mut connected = connector.connect().await?;
+        let limit = connector.limit();
+        let window = schema::prepare(&mut connected.client, wanted, limit).await?;
+        bounded("preparing", limit, Self::with(connected, window, tables)).await
+    }
+
+    async fn with(connected: Connected, window: Window, tables: Tables) -> Result<Self, Error> {
+        let client = &connected.client;
+        let ensure = "select at, ensure_partition(at) from unnest($1::timestamptz[]) at";
+        let copy = format!("copy events ({COLUMNS}) from stdin (format binary)");
+        let insert = format!(
+            "insert into events ({COLUMNS})
+            select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
+                $6::timestamptz[], $7::uuid[], $8::inet[], $9::text[], $10::text[], $11::text[],
+                $12::text[], $13::text[], $14::jsonb[])
+            on conflict do nothing returning timestamp, id"
+        );
+        Ok(Self {
+            ensure: client.prepare(ensure).await?,
+            copy: client.prepare(&copy).await?,
+            insert: client.prepare(&insert).await?,
+            users: client.prepare(USERS).await?,
+            sessions: client.prepare(SESSIONS).await?,
+            connected,
+            tables,
+            window,
+        })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.client().is_closed()
+    }
+
+    const fn client(&self) -> &Client {
+        &self.connected.client
+    }
+
+    /// Has a partition made for each moment; returns those that are refused.
+    pub(super) async fn ensure(&self, moments: &[Micros]) -> Result<Vec<Micros>, Error> {
+        let rows = self.client().query(&self.ensure, &[&moments]).await?;
+        let refused = rows.iter().filter(|row| !row.get::<_, bool>(1));
+        Ok(refused.map(|row| row.get(0)).collect())
+    }
+
+    /// Stores rows of which none is there yet, or fails.
+    pub(super) async fn copy(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
+        let transaction = self.connected.client.transaction().await?;
+        {
+            let sink = transaction.copy_in::<_, Bytes>(&self.copy).await?;
+            let mut sink = pin!(sink);
+            sink.send(encode(rows)).await?;
+            sink.finish().await?;
+        }
+        let rows: Vec<_> = rows.iter().collect();
+        let statements = (&self.users, &self.sessions);
+        add_totals(&transaction, self.tables, statements, &rows).await?;
+        transaction.commit().await
+    }
+
+    /// Stores those of the rows that are not there yet.
+    pub(super) async fn insert(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
+        let transaction = self.connected.client.transaction().await?;
+        let stored = insert(&transaction, &self.insert, rows).await?;
+        let mut stored: HashSet<(Micros, Uuid)> = stored.into_iter().collect();
+        // Of two with the same key, one is stored.
+        let rows: Vec<_> = rows
+            .iter()
+            .filter(|row| stored.remove(&row.key()))
+            .collect();
+        let statements = (&self.users, &self.sessions);
+        add_totals(&transaction, self.tables, statements, &rows).await?;
+        transaction.commit().await
+    }
+}
+
+async fn add_totals<'a>(
+    transaction: &Transaction<'_>,
+    tables: Tables,
+    (users, sessions): (&Statement, &Statement),
+    rows: &[&'a Row<'a>],
+) -> Result<(), Error> {
+    if tables.users {
+        add_users(transaction, users, rows).await?;
+    }
+    if tables.sessions {
+        add_sessions(transaction, sessions, rows).await?;
+    }
+    Ok(())
+}
+
+/// Returns the keys of the rows that were not there.
+async fn insert(
+    transaction: &Transaction<'_>,
+    statement: &Statement,
+    rows: &[Row<'_>],
+) -> Result<Vec<(Micros, Uuid)>, Error> {
+    fn column<'a, T>(rows: &'a [Row<'a>], value: impl Fn(&'a Row<'a>) -> T) -> Vec<T> {
+        rows.iter().map(value).collect()
+    }
+    let ips: Vec<Option<IpAddr>> = column(rows, |row| row.ip);
+    let stored = transaction
+        .query(
+            statement,
+            &[
+                &column(rows, |row| row.id),
+                &column(rows, |row| &*row.user_id),
+                &column(rows, |row| &*row.username),
+                &column(rows, |row| &*row.session_id),
+                &column(rows, |row| row.timestamp),
+                &column(rows, |row| row.connection_time),
+                &column(rows, |row| row.client_id),
+                &ips,
+                &column(rows, |row| row.user_agent.as_deref()),
+                &column(rows, |row| row.browser.as_deref()),
+                &column(rows, |row| row.os.as_deref()),
+                &column(rows, |row| row.device.as_deref()),
+                &column(rows, |row| row.language.as_deref()),
+                &column(rows, |row| row.details.as_deref().map(Json)),
+            ],
+        )
+        .await?;
+    Ok(stored.iter().map(|row| (row.get(0), row.get(1))).collect())
+}

@@ -1,0 +1,16 @@
+//! Rows in a PostgreSQL database.
+
+mod connect;
+mod connection;
+mod copy;
+mod error;
+mod keeper;
+mod row;
+mod schema;
+mod sink;
+mod tls;
+mod totals;
+mod values;
+mod writer;
+
+pub(crate) use sink::PostgresSink;

@@ -1,0 +1,145 @@
+-- One row: what is made here, and what may be changed by hand.
+create table settings (
+    only_row boolean primary key default true check (only_row),
+    schema_version integer not null,
+    partition_by text not null default 'month' check (partition_by in ('month', 'day')),
+    -- Partitions that are older are dropped; null keeps them.
+    keep interval,
+    -- Events of another time are refused.
+    accept_past interval not null default '400 days',
+    accept_future interval not null default '1 day'
+);
+insert into settings (schema_version) values (1);
+
+-- One row per join.
+create table events (
+    id uuid not null, -- the 128 bits of the ULID
+    user_id text not null,
+    username text not null,
+    session_id text not null,
+    timestamp timestamptz not null,
+    connection_time timestamptz not null,
+    client_id uuid not null,
+    ip inet,
+    user_agent text,
+    browser text,
+    os text,
+    device text,
+    language text,
+    details jsonb, -- what has no column, or null
+    primary key (timestamp, id)
+) partition by range (timestamp);
+create index events_user on events (user_id, timestamp);
+
+-- What is known of each user from the newest of the events.
+create table users (
+    user_id text primary key,
+    username text not null,
+    first_seen timestamptz not null,
+    last_seen timestamptz not null,
+    events bigint not null,
+    browser text,
+    os text,
+    device text,
+    language text,
+    ip inet
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+
+create table sessions (
+    user_id text,
+    session_id text,
+    started_at timestamptz not null,
+    last_seen timestamptz not null,
+    events bigint not null,
+    browser text,
+    os text,
+    device text,
+    ip inet,
+    primary key (user_id, session_id)
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+
+-- Per day (UTC); the name is null where it is unknown.
+create view browser_share (day, name, events, users) as
+    select (timestamp at time zone 'UTC')::date, browser, count(*), count(distinct user_id)
+    from events group by 1, 2;
+create view os_share (day, name, events, users) as
+    select (timestamp at time zone 'UTC')::date, os, count(*), count(distinct user_id)
+    from events group by 1, 2;
+create view device_share (day, name, events, users) as
+    select (timestamp at time zone 'UTC')::date, device, count(*), count(distinct user_id)
+    from events group by 1, 2;
+
+create function has_partition(at timestamptz) returns boolean
+    language sql stable set search_path from current set timezone = 'UTC' as $$
+    select exists (
+        select from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        where i.inhparent = 'events'::regclass and not i.inhdetachpending
+            and c.relname in (to_char(at, '"events_"YYYYMM'), to_char(at, '"events_"YYYYMMDD')))
+$$;
+
+-- A partition for this moment, whenever it is. Attached, not made as one: that would wait for
+-- whoever reads, and have everybody else wait behind it.
+create function make_partition(at timestamptz) returns void
+    language plpgsql set search_path from current set timezone = 'UTC' as $$
+declare
+    unit text;
+    name text;
+    first timestamptz;
+begin
+    perform pg_advisory_xact_lock(1970106221, 2);
+    -- Somebody else may have made it meanwhile.
+    if has_partition(at) then
+        return;
+    end if;
+    select case
+        -- A month that has begun in days goes on in days.
+        when exists (
+            select from pg_inherits i join pg_class c on c.oid = i.inhrelid
+            where i.inhparent = 'events'::regclass
+                and c.relname like to_char(at, '"events_"YYYYMM') || '__') then 'day'
+        else partition_by
+    end into unit from settings;
+    name := to_char(at, case unit when 'month' then '"events_"YYYYMM' else '"events_"YYYYMMDD' end);
+    first := date_trunc(unit, at);
+    execute format(
+        'create table %I (like events including defaults including constraints including storage)', name);
+    execute format(
+        'alter table events attach partition %I for values from (%L) to (%L)',
+        name, first, first + ('1 ' || unit)::interval);
+end
+$$;
+
+-- False where an event of this moment is refused.
+create function ensure_partition(at timestamptz) returns boolean
+    language plpgsql set search_path from current as $$
+begin
+    if not (select at between now() - least(accept_past, keep) and now() + accept_future from settings) then
+        return false;
+    end if;
+    if not has_partition(at) then
+        perform make_partition(at);
+    end if;
+    return true;
+end
+$$;
+
+-- What retention may drop. A partition is marked before it is detached, so that one that somebody
+-- else has detached is not taken for one of these.
+create function expired_partitions() returns table (partition text, state text)
+    language sql stable set search_path from current set timezone = 'UTC' as $$
+    select c.relname, case
+            when i.inhrelid is null then 'detached'
+            when i.inhdetachpending then 'pending'
+            else 'attached'
+        end
+    from pg_class c left join pg_inherits i on i.inhrelid = c.oid, settings
+    where c.relnamespace = (select relnamespace from pg_class where oid = 'events'::regclass)
+        and c.relkind = 'r' and c.relname ~ '^events_[0-9]{6}([0-9]{2})?$'
+        and (i.inhparent = 'events'::regclass
+            or i.inhrelid is null and obj_description(c.oid, 'pg_class') = 'expired')
+        and now() - keep >= case length(c.relname)
+            when 13 then to_date(substr(c.relname, 8), 'YYYYMM') + interval '1 month'
+            else to_date(substr(c.relname, 8), 'YYYYMMDD') + interval '1 day'
+        end
+    order by 1
+$$;

@@ -1,0 +1,89 @@
+use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
+use user_metadata_consumer::SinkError;
+
+/// Why Redis did not take something. The message names the remedy where there is one.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    #[error("Redis does not answer")]
+    Away(#[source] RedisError),
+    #[error("Redis is not ready")]
+    NotReady(#[source] RedisError),
+    #[error("Redis is a replica, or became one; name the primary, or wait for the failover")]
+    Replica(#[source] RedisError),
+    #[error("Redis has no memory left; raise its `maxmemory`, or lower `ttl` and `window`")]
+    Full(#[source] RedisError),
+    #[error("another process writes the same partition")]
+    Contended,
+    #[error("Redis refuses the login; mend user name and password")]
+    Login(#[source] RedisError),
+    #[error("the user of Redis may not do this; allow it what the README names")]
+    Permission(#[source] RedisError),
+    #[error("Redis has another kind of value under a key of ours; use another `prefix`")]
+    Foreign(#[source] RedisError),
+    #[error("Redis Cluster spreads what is written together; use a Redis that is none")]
+    Cluster(#[source] RedisError),
+    #[error("Redis refuses; it must be Redis 6.2 or later, or one that knows its commands")]
+    Refused(#[source] RedisError),
+}
+
+/// What Redis says while it starts, fails over, or can't write to its disk.
+const PASSING: [&str; 7] = [
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "TRYAGAIN",
+    "BUSY",
+    "NOREPLICAS",
+    "CLUSTERDOWN",
+];
+
+impl From<RedisError> for WriteError {
+    fn from(error: RedisError) -> Self {
+        let kind = error.kind();
+        // The code of the command that failed, of several in a transaction of the first.
+        let servers = error.clone().into_server_errors();
+        let first = servers.as_ref().and_then(|errors| errors.first());
+        let code = first.map_or("", |(_, error)| error.code());
+        match (kind, code) {
+            (_, "READONLY") => Self::Replica(error),
+            (_, "OOM") => Self::Full(error),
+            (_, "NOAUTH" | "WRONGPASS") | (ErrorKind::AuthenticationFailed, _) => {
+                Self::Login(error)
+            }
+            (_, "NOPERM") => Self::Permission(error),
+            (_, "WRONGTYPE") | (ErrorKind::UnexpectedReturnType, _) => Self::Foreign(error),
+            (_, "CROSSSLOT" | "MOVED" | "ASK") => Self::Cluster(error),
+            (_, code) if PASSING.contains(&code) => Self::NotReady(error),
+            (ErrorKind::Server(ServerErrorKind::ResponseError), _) if is_limit(first) => {
+                Self::NotReady(error)
+            }
+            (ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::InvalidClientConfig, _) => {
+                Self::Refused(error)
+            }
+            _ => Self::Away(error),
+        }
+    }
+}
+
+/// Redis says `ERR` of this, too, though it passes.
+fn is_limit(error: Option<&(usize, ServerError)>) -> bool {
+    let details = error.and_then(|(_, error)| error.details());
+    details.is_some_and(|text| text.contains("max number of clients"))
+}
+
+impl From<WriteError> for SinkError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Away(_)
+            | WriteError::NotReady(_)
+            | WriteError::Replica(_)
+            | WriteError::Full(_)
+            | WriteError::Contended => Self::unavailable(error),
+            WriteError::Login(_)
+            | WriteError::Permission(_)
+            | WriteError::Foreign(_)
+            | WriteError::Cluster(_)
+            | WriteError::Refused(_) => Self::fatal(error),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+use user_metadata_consumer::Delivery;
+use user_metadata_events::ClientIp;
+
+use crate::fence::Place;
+
+/// The texts of a row, in this order; behind the user's id they are fields of the user's hash.
+const TEXTS: usize = 9;
+
+/// What Redis gets of an event. One allocation holds all its text: the last seconds of these are
+/// kept in memory.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) place: Place,
+    pub(super) offset: u64,
+    /// When the user joined, in ms since the epoch.
+    pub(super) time: u64,
+    text: Box<str>,
+    ends: [u32; TEXTS],
+}
+
+impl Row {
+    /// The fields of a user's hash. Empty is unknown, so that nothing of an older event stays.
+    pub(super) const FIELDS: [&str; TEXTS] = [
+        "timestamp",
+        "event",
+        "username",
+        "session",
+        "browser",
+        "os",
+        "device",
+        "language",
+        "ip",
+    ];
+
+    pub(super) fn new(delivery: &Delivery) -> Self {
+        let Delivery {
+            event, position, ..
+        } = delivery;
+        let metadata = &event.metadata;
+        let address = event.connection_info.ip_address.as_ref();
+        let ip = metadata.ip.as_ref().or(address).map(ClientIp::to_string);
+        let optional = |text: &'_ Option<String>| text.clone().unwrap_or_default();
+        let texts: [&str; TEXTS] = [
+            &event.user_id,
+            &event.id.to_string(),
+            &event.username,
+            &event.session_id,
+            &optional(&metadata.browser),
+            &optional(&metadata.os),
+            &optional(&metadata.device),
+            &optional(&metadata.language),
+            &ip.unwrap_or_default(),
+        ];
+        let mut end = 0;
+        let ends = texts.map(|text| {
+            end += text.len();
+            // A record of 4 GiB does not exist.
+            u32::try_from(end).unwrap_or(u32::MAX)
+        });
+        Self {
+            place: position.into(),
+            offset: position.offset,
+            time: event.timestamp.as_u64(),
+            text: texts.concat().into(),
+            ends,
+        }
+    }
+
+    fn text(&self, index: usize) -> &str {
+        let end = |index: usize| self.ends.get(index).map_or(0, |end| *end as usize);
+        let start = index.checked_sub(1).map_or(0, end);
+        self.text.get(start..end(index)).unwrap_or_default()
+    }
+
+    pub(super) fn user(&self) -> &str {
+        self.text(0)
+    }
+
+    pub(super) fn browser(&self) -> &str {
+        self.text(4)
+    }
+
+    pub(super) fn os(&self) -> &str {
+        self.text(5)
+    }
+
+    pub(super) fn device(&self) -> &str {
+        self.text(6)
+    }
+
+    /// The fields of the user's hash that are text.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let fields = Self::FIELDS.into_iter().enumerate().skip(1);
+        fields.map(|(index, name)| (name, self.text(index)))
+    }
+}

@@ -1,0 +1,58 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest as _, Sha256};
+use user_metadata_events::{MAX_EVENT_BYTES, UnixMillis, UserMetadataEvent};
+
+use super::sign::{ID, Key, SIGNATURE, TIMESTAMP};
+use crate::OpenError;
+use crate::http::{HttpSink, Limits, Platform};
+use crate::secret::Secret;
+use crate::url::HttpTarget;
+
+/// A service of one's own: `{"type":"user-metadata.joined.v1","data":[EVENT,…]}`, signed.
+#[derive(Debug)]
+pub(crate) struct Webhook {
+    key: Key,
+}
+
+impl Webhook {
+    pub(crate) fn open(target: &HttpTarget) -> Result<HttpSink<Self>, OpenError> {
+        let secret = Secret::read(&target.secret)?;
+        let key = Key::parse(secret.reveal()).ok_or_else(|| OpenError::SecretForm {
+            path: target.secret.clone(),
+            problem: "must be `whsec_` and the base64 of 24 to 64 bytes; make one with \
+                      `echo whsec_$(openssl rand -base64 32)`",
+        })?;
+        HttpSink::open(target, "", Self { key })
+    }
+}
+
+impl Platform for Webhook {
+    const LIMITS: Limits = Limits {
+        events: 1_000,
+        bytes: 1 << 20,
+        event_bytes: MAX_EVENT_BYTES,
+    };
+
+    fn encode(&self, event: &UserMetadataEvent, _now: UnixMillis) -> Result<Vec<u8>, String> {
+        event.encode().map_err(|error| error.to_string())
+    }
+
+    fn envelope(&self) -> (&[u8], &[u8]) {
+        (br#"{"type":"user-metadata.joined.v1","data":["#, b"]}")
+    }
+
+    fn authorize(&self, body: &[u8], now: UnixMillis, headers: &mut HeaderMap) {
+        // Of the body, so that the same events have the same id when they come again.
+        let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(body)[..16]);
+        let id = format!("msg_{id}");
+        let timestamp = (now.as_u64() / 1000).to_string();
+        let signature = self.key.sign(&id, &timestamp, body);
+        for (name, value) in [(ID, id), (TIMESTAMP, timestamp), (SIGNATURE, signature)] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The partitions of `events`: made, refused, made anew, dropped.
+#![cfg(feature = "postgres")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::thread;
+use std::time::Duration;
+
+use support::postgres::{at, join, now, open, ready, write};
+use user_metadata_consumer::{Rejection, Sink};
+use user_metadata_testing::postgres::{Database, database};
+use user_metadata_testing::{require, until};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_that_need_the_same_partition_get_one() {
+    let database = require!(database());
+    drop(ready(&database, "").await);
+    let past = now() - 200 * 86_400_000;
+    let database = &database;
+    let writing = (0..8).map(|id| async move {
+        let mut sink = open(database, "connections=1");
+        write(&mut sink, &[at(id, "a", past)]).await;
+    });
+    futures_util::future::join_all(writing).await;
+    assert_eq!(database.query("SELECT count(*) FROM events"), ["8"]);
+    assert_eq!(database.query("SELECT events FROM users"), ["8"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exactly_the_event_that_the_database_never_takes_is_rejected() {
+    let database = require!(database());
+    let mut sink = ready(&database, "").await;
+    let now = now();
+    let day = 86_400_000;
+    let batch = [
+        at(1, "a", now - 1),
+        at(2, "b", 0),
+        at(3, "c", 4_102_444_800_000),
+        at(4, "d", now - 401 * day),
+        at(5, "e", now + 2 * day),
+        at(6, "f", now - 300 * day),
+        at(7, "g", now + day / 24),
+        join(8, |_| {}),
+    ];
+    let mut rejected = sink.write(&batch).await.unwrap();
+    rejected.sort_by_key(|rejection| rejection.index);
+    let expected: Vec<_> = (1..5)
+        .map(|index| Rejection::new(index, "timestamp_out_of_range"))
+        .collect();
+    assert_eq!(rejected, expected);
+    let users = "SELECT string_agg(user_id, ' ' ORDER BY user_id), sum(events) FROM users";
+    assert_eq!(database.query(users), ["a f g user-123|4"]);
+    assert_eq!(database.query("SELECT count(*) FROM events"), ["4"]);
+    let made = "SELECT count(*) < 5 FROM pg_inherits WHERE inhparent = 'events'::regclass";
+    assert_eq!(
+        database.query(made),
+        ["t"],
+        "no partition for what is refused"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_somebody_drops_is_made_anew() {
+    let database = require!(database());
+    let mut sink = ready(&database, "").await;
+    write(&mut sink, &[join(1, |_| {})]).await;
+    // The keeper is done with this month and the next.
+    let partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass";
+    until("the partitions", LIMIT, || {
+        (database.query(partitions) == ["2"]).then_some(())
+    });
+    database.execute(
+        "DO $$ BEGIN EXECUTE 'DROP TABLE ' || to_char(now() at time zone 'UTC', '\"events_\"YYYYMM'); END $$;
+        TRUNCATE users",
+    );
+    write(&mut sink, &[join(2, |_| {})]).await;
+    let counts = "SELECT count(*), (SELECT sum(events) FROM users) FROM events";
+    assert_eq!(database.query(counts), ["1|1"]);
+}
+
+/// Begins to detach a partition and is cut off, for somebody reads.
+fn detach_in_part(database: &Database, partition: &str) {
+    let session = |setting: &str| {
+        database.execute(&format!(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {setting}', current_database()); END $$"
+        ));
+    };
+    thread::scope(|scope| {
+        let read = "BEGIN; SELECT count(*) FROM events; SELECT pg_sleep(60); COMMIT";
+        let reader = scope.spawn(|| database.try_query(read));
+        let reading = "SELECT count(*) > 0 FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        until("the reader", LIMIT, || {
+            (database.query(reading) == ["t"]).then_some(())
+        });
+        session("SET lock_timeout = 100");
+        let detach = format!("ALTER TABLE events DETACH PARTITION {partition} CONCURRENTLY");
+        let error = database.try_query(&detach).unwrap_err();
+        assert!(error.contains("lock timeout"), "{error}");
+        session("RESET lock_timeout");
+        database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event = 'PgSleep'",
+        );
+        assert!(reader.join().unwrap().is_err());
+    });
+    let is_pending = "SELECT count(*) FROM pg_inherits WHERE inhdetachpending";
+    assert_eq!(database.query(is_pending), ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_past_their_time_are_dropped_and_no_others() {
+    let database = require!(database());
+    let day = 86_400_000;
+    let mut sink = ready(&database, "").await;
+    let ages = [0, 110, 200, 250, 300].map(|days| now() - days * day);
+    let joins: Vec<_> = (0..)
+        .zip(ages)
+        .map(|(id, time)| at(id, "ann", time))
+        .collect();
+    write(&mut sink, &joins).await;
+    drop(sink);
+    let partition = |time: u64| {
+        let name = format!(
+            "SELECT to_char(to_timestamp({}), '\"events_\"YYYYMM')",
+            time / 1_000
+        );
+        database.query(&name).remove(0)
+    };
+    let [_, _, _, pending, kept] = ages.map(partition);
+    // Somebody has taken one out to keep it, and an earlier run was cut off while it detached.
+    database.execute(&format!("ALTER TABLE events DETACH PARTITION {kept}"));
+    detach_in_part(&database, &pending);
+    let mut sink = ready(&database, "keep=150d").await;
+    until("the end of what is old", LIMIT, || {
+        let left = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^events_'";
+        // This month, the next, that of 110 days ago, and the one that somebody keeps.
+        (database.query(left) == ["4"]).then_some(())
+    });
+    assert_eq!(database.query("SELECT count(*) FROM events"), ["2"]);
+    assert_eq!(
+        database.query(&format!("SELECT count(*) FROM {kept}")),
+        ["1"]
+    );
+    let late = sink
+        .write(&[at(9, "ann", now() - 151 * day)])
+        .await
+        .unwrap();
+    assert_eq!(late[0].reason, "timestamp_out_of_range");
+}

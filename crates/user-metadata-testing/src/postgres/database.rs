@@ -1,0 +1,119 @@
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// An empty database, dropped with this.
+#[derive(Debug)]
+pub struct Database {
+    psql: PathBuf,
+    url: String,
+    /// The database from which it was made, and the name of the new one.
+    made_from: (String, String),
+}
+
+impl Database {
+    /// Makes one on the server of `url`.
+    pub(super) fn create(psql: &Path, url: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.as_nanos());
+        let name = format!("test_{}_{count}_{now}", std::process::id());
+        let made = run(psql, url, &format!("CREATE DATABASE {name}"));
+        assert!(made.is_ok(), "no database could be made: {made:?}");
+        Self {
+            psql: psql.to_owned(),
+            url: with_database(url, &name),
+            made_from: (url.to_owned(), name),
+        }
+    }
+
+    /// As `--sink` takes it: `postgres://USER:PASSWORD@HOST:PORT/NAME`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Runs statements with `psql` and returns the rows of all of them: their fields with `|` in
+    /// between.
+    #[must_use]
+    pub fn query(&self, sql: &str) -> Vec<String> {
+        match run(&self.psql, &self.url, sql) {
+            Ok(rows) => rows,
+            Err(error) => panic!("{sql}: {error}"),
+        }
+    }
+
+    /// [`query`](Self::query) while the server may be away.
+    ///
+    /// # Errors
+    ///
+    /// What `psql` says.
+    pub fn try_query(&self, sql: &str) -> Result<Vec<String>, String> {
+        run(&self.psql, &self.url, sql)
+    }
+
+    /// Runs statements of which no row is wanted.
+    pub fn execute(&self, sql: &str) {
+        drop(self.query(sql));
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (url, name) = &self.made_from;
+        // Where the server is gone, so is the database.
+        drop(run(
+            &self.psql,
+            url,
+            &format!("DROP DATABASE {name} WITH (FORCE)"),
+        ));
+    }
+}
+
+/// `url` with another database.
+fn with_database(url: &str, name: &str) -> String {
+    let (url, options) = match url.split_once('?') {
+        Some((url, options)) => (url, format!("?{options}")),
+        None => (url, String::new()),
+    };
+    let authority = url.find("://").map_or(0, |scheme| scheme + 3);
+    let end = url[authority..].find('/').map(|slash| authority + slash);
+    format!("{}/{name}{options}", &url[..end.unwrap_or(url.len())])
+}
+
+fn run(psql: &Path, url: &str, sql: &str) -> Result<Vec<String>, String> {
+    let output = Command::new(psql)
+        .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+        .args(["--set", "ON_ERROR_STOP=1", "--command", sql, url])
+        .env("PGCONNECT_TIMEOUT", "2")
+        .env("PGTZ", "UTC")
+        .output()
+        .map_err(|error| error.to_string())?;
+    if output.status.success() {
+        let rows = String::from_utf8_lossy(&output.stdout);
+        Ok(rows.lines().map(str::to_owned).collect())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_is_what_changes_in_a_url() {
+        for (url, expected) in [
+            ("postgres://u:p@h:5432/db", "postgres://u:p@h:5432/x"),
+            ("postgres://u@h", "postgres://u@h/x"),
+            (
+                "postgres://u@h/db?sslmode=require",
+                "postgres://u@h/x?sslmode=require",
+            ),
+        ] {
+            assert_eq!(with_database(url, "x"), expected);
+        }
+    }
+}

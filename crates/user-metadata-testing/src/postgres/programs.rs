@@ -1,0 +1,82 @@
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::missing::{Missing, tool};
+use crate::process::Program;
+
+const REMEDY: &str = "install postgresql";
+/// Where Debian puts them, by version: not on the `PATH`.
+const DEBIAN: &str = "/usr/lib/postgresql";
+/// What runs a program as nobody in particular: PostgreSQL refuses root. To the rest of the system
+/// it is root still, so it may write where root may.
+const NOT_ROOT: [&str; 4] = ["--user", "--map-user=1000", "--map-group=1000", "--"];
+
+/// PostgreSQL's programs on this machine.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    folder: PathBuf,
+    /// `unshare`, where this is root.
+    unshare: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Finds those of the newest version.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where there is no server, or root may not run it as another user.
+    pub fn find() -> Result<Self, Missing> {
+        let server = tool("postgres", REMEDY).or_else(|missing| newest().ok_or(missing))?;
+        // Somebody may have put a link to the one program on the `PATH`.
+        let server = server.canonicalize().unwrap_or(server);
+        let folder = server.parent().map_or_else(PathBuf::new, Path::to_owned);
+        let unshare = is_root().then(unshare).transpose()?;
+        Ok(Self { folder, unshare })
+    }
+
+    /// Finds the client `psql`.
+    pub(super) fn find_psql() -> Result<PathBuf, Missing> {
+        tool("psql", "install postgresql-client")
+    }
+
+    pub(super) fn psql(&self) -> PathBuf {
+        self.folder.join("psql")
+    }
+
+    /// One of them, to be run as a user that it accepts.
+    pub(super) fn program(&self, name: &str) -> Program {
+        let path = self.folder.join(name);
+        match &self.unshare {
+            Some(unshare) => Program::new(unshare).args(NOT_ROOT).arg(path),
+            None => Program::new(path),
+        }
+    }
+}
+
+fn newest() -> Option<PathBuf> {
+    let versions = std::fs::read_dir(DEBIAN).ok()?.flatten();
+    let programs = versions.map(|version| version.path().join("bin/postgres"));
+    let version = |path: &PathBuf| {
+        let name = path.ancestors().nth(2)?.file_name()?;
+        name.to_str()?.parse::<u32>().ok()
+    };
+    programs.filter(|path| path.is_file()).max_by_key(version)
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|id| id.stdout == b"0\n")
+}
+
+fn unshare() -> Result<PathBuf, Missing> {
+    let unshare = tool("unshare", "install util-linux")?;
+    let mut works = Command::new(&unshare);
+    works.args(NOT_ROOT).arg("true").stderr(Stdio::null());
+    if works.status().is_ok_and(|status| status.success()) {
+        return Ok(unshare);
+    }
+    Err(Missing::new(
+        "PostgreSQL, which refuses root",
+        "allow user namespaces, or run the tests as another user",
+    ))
+}

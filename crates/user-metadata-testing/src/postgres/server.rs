@@ -1,0 +1,243 @@
+use std::process::Command;
+use std::time::Duration;
+
+use super::{Database, Programs};
+use crate::disk::SmallDisk;
+use crate::missing::Missing;
+use crate::port::Port;
+use crate::process::{Program, Running};
+use crate::scratch::Scratch;
+use crate::until::until;
+
+const USER: &str = "tester";
+const PASSWORD: &str = "correct-horse";
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A PostgreSQL server of its own, on a free port of the loopback address, with its own data; gone
+/// when this is dropped. It asks for a password and, for speed, syncs nothing to disk.
+#[derive(Debug)]
+pub struct Server {
+    running: Option<Running>,
+    programs: Programs,
+    settings: Vec<String>,
+    port: Port,
+    disk: Option<SmallDisk>,
+    scratch: Scratch,
+}
+
+impl Server {
+    /// Starts one and waits until it answers: 2 s.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] without PostgreSQL.
+    pub fn start() -> Result<Self, Missing> {
+        Self::with(None, &[])
+    }
+
+    /// Starts one whose data is on a small disk, of 128 MiB at least.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_on(disk: SmallDisk) -> Result<Self, Missing> {
+        Self::with(Some(disk), &["max_wal_size=32MB", "wal_recycle=off"])
+    }
+
+    /// Starts one with these settings (`name=value`) besides those it has by default.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with(settings: &[&str]) -> Result<Self, Missing> {
+        Self::with(None, settings)
+    }
+
+    fn with(disk: Option<SmallDisk>, settings: &[&str]) -> Result<Self, Missing> {
+        let mut server = Self {
+            running: None,
+            programs: Programs::find()?,
+            settings: settings.iter().copied().map(str::to_owned).collect(),
+            port: Port::free(),
+            disk,
+            scratch: Scratch::new("postgres"),
+        };
+        server.initialise();
+        server.restart();
+        Ok(server)
+    }
+
+    fn initialise(&self) {
+        let password = self.scratch.file("password");
+        let written = std::fs::write(&password, PASSWORD);
+        assert!(written.is_ok(), "{password}: {written:?}");
+        let initdb = self.programs.program("initdb").args([
+            "--no-sync",
+            "--encoding=UTF8",
+            "--locale=C",
+            // What SCRAM asks of the client takes a debug build 0.2 s.
+            "--auth=password",
+            &format!("--username={USER}"),
+            &format!("--pwfile={password}"),
+            &format!("--pgdata={}", self.data()),
+        ]);
+        match self.begin(initdb).wait() {
+            ended if ended.code == Some(0) => {}
+            ended => panic!("initdb: {ended:?}"),
+        }
+    }
+
+    /// A new database on it.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        Database::create(&self.programs.psql(), &self.url())
+    }
+
+    /// Where it is: `postgres://USER:PASSWORD@HOST:PORT/postgres`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("postgres://{USER}:{PASSWORD}@{}/postgres", self.port)
+    }
+
+    /// Ends it as `pg_ctl stop -m immediate` does: no transaction is finished, no page is written.
+    /// Port and data stay.
+    pub fn crash(&mut self) {
+        if let Some(running) = self.running.take() {
+            signal("QUIT", running.pid());
+            drop(running.wait());
+        }
+    }
+
+    /// Ends it as `pg_ctl stop -m fast` does: connections are closed, what is committed is on disk.
+    pub fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            signal("INT", running.pid());
+            drop(running.wait());
+        }
+    }
+
+    /// Starts it again on the same port with the same data, and waits until it answers.
+    pub fn restart(&mut self) {
+        self.crash();
+        let mut server = self.programs.program("postgres").args([
+            "-D",
+            &self.data(),
+            "-p",
+            &self.port.number().to_string(),
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories=",
+            "-c",
+            "fsync=off",
+        ]);
+        for setting in &self.settings {
+            server = server.args(["-c", setting]);
+        }
+        let mut running = self.begin(server);
+        until("PostgreSQL", LIMIT, || {
+            let lines = running.stderr().so_far();
+            assert!(!running.has_ended(), "ended at once: {}", lines.join("\n"));
+            let ready = self.programs.program("pg_isready").args([
+                "--quiet",
+                "--host=127.0.0.1",
+                &format!("--port={}", self.port.number()),
+            ]);
+            (started(ready).wait().code == Some(0)).then_some(())
+        });
+        self.running = Some(running);
+    }
+
+    /// Stops all its processes where they are (SIGSTOP): connections stay open, nothing answers.
+    pub fn freeze(&self) {
+        let running = self.running();
+        running.freeze();
+        for backend in children(running.pid()) {
+            signal("STOP", backend);
+        }
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        let running = self.running();
+        for backend in children(running.pid()) {
+            signal("CONT", backend);
+        }
+        running.thaw();
+    }
+
+    /// Whether it runs: one whose disk is full may end by itself.
+    pub fn is_running(&mut self) -> bool {
+        self.running
+            .as_mut()
+            .is_some_and(|running| !running.has_ended())
+    }
+
+    /// The small disk that its data is on, if it has one.
+    #[must_use]
+    pub fn disk(&self) -> Option<&SmallDisk> {
+        self.disk.as_ref()
+    }
+
+    fn data(&self) -> String {
+        match &self.disk {
+            Some(disk) => disk.file("data"),
+            None => self.scratch.file("data"),
+        }
+    }
+
+    fn running(&self) -> &Running {
+        match &self.running {
+            Some(running) => running,
+            None => panic!("the server does not run"),
+        }
+    }
+
+    fn begin(&self, program: Program) -> Running {
+        started(match &self.disk {
+            Some(disk) => program.on(disk),
+            None => program,
+        })
+    }
+}
+
+/// A process of it that hangs must not hang the end of a test.
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            let backends = children(running.pid());
+            drop(running.kill());
+            for backend in backends {
+                // One that was frozen has not seen that its parent is gone.
+                kill("CONT", backend);
+            }
+        }
+    }
+}
+
+fn started(program: Program) -> Running {
+    match program.start() {
+        Ok(running) => running,
+        Err(error) => panic!("a program of PostgreSQL could not be started: {error}"),
+    }
+}
+
+/// Each backend has a session of its own, so that no signal to a group reaches it.
+fn children(parent: u32) -> Vec<u32> {
+    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+    let children = children.unwrap_or_default();
+    let ids = children.split_whitespace().map(str::parse);
+    ids.filter_map(Result::ok).collect()
+}
+
+fn signal(name: &str, pid: u32) {
+    assert!(kill(name, pid), "{pid} got no SIG{name}");
+}
+
+fn kill(name: &str, pid: u32) -> bool {
+    let sent = Command::new("sh")
+        .args(["-c", "kill -\"$0\" \"$1\" 2> /dev/null", name])
+        .arg(pid.to_string())
+        .status();
+    sent.is_ok_and(|status| status.success())
+}

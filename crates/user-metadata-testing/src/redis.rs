@@ -1,0 +1,186 @@
+//! A Redis server of its own, and its own client to look at it with.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::missing::{Missing, tool};
+use crate::port::Port;
+use crate::process::{Program, Running};
+use crate::scratch::Scratch;
+use crate::until::until;
+
+const REMEDY: &str = "install redis-server";
+
+/// A server of its own, on a free port, with its own append-only file that is synced every second,
+/// as most have it; gone when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    running: Option<Running>,
+    arguments: Vec<String>,
+    port: Port,
+    data: Scratch,
+}
+
+impl Server {
+    /// Starts one and waits until it answers.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] without `redis-server`.
+    pub fn start() -> Result<Self, Missing> {
+        Self::with(&[])
+    }
+
+    /// Starts one with these arguments besides those that it has by default, such as
+    /// `--requirepass`.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] without `redis-server`.
+    pub fn with(arguments: &[&str]) -> Result<Self, Missing> {
+        tool("redis-server", REMEDY)?;
+        let mut server = Self {
+            running: None,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            port: Port::free(),
+            data: Scratch::new("redis"),
+        };
+        server.restart();
+        Ok(server)
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.port)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> &Port {
+        &self.port
+    }
+
+    /// Stops it where it is (SIGSTOP): connections stay open, nothing answers.
+    pub fn freeze(&self) {
+        self.running().freeze();
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.running().thaw();
+    }
+
+    /// Kills it (SIGKILL): what it had not written to its file yet is gone. Port and file stay.
+    pub fn kill(&mut self) {
+        if let Some(running) = self.running.take() {
+            drop(running.kill());
+        }
+    }
+
+    /// Asks it to stop (SIGTERM), and waits until it has. Port and file stay.
+    pub fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            drop(running.stop());
+        }
+    }
+
+    /// Cuts the end off its file, as a power cut does that comes before a sync: so many bytes of
+    /// what came last. It must not run.
+    pub fn lose(&self, bytes: u64) {
+        assert!(self.running.is_none(), "the server runs");
+        let folder = self.data.path().join("appendonlydir");
+        let files = std::fs::read_dir(&folder).map(|files| {
+            let paths = files.flatten().map(|file| file.path());
+            paths
+                .filter(|path| path.to_string_lossy().ends_with(".incr.aof"))
+                .max()
+        });
+        let cut = files.and_then(|last| {
+            let path = last.ok_or(io::ErrorKind::NotFound)?;
+            let file = std::fs::OpenOptions::new().write(true).open(path)?;
+            file.set_len(file.metadata()?.len().saturating_sub(bytes))
+        });
+        assert!(cut.is_ok(), "{}: {cut:?}", folder.display());
+    }
+
+    /// Starts it again on the same port with the same file, and waits until it answers.
+    pub fn restart(&mut self) {
+        self.stop();
+        let program = Program::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--save", ""])
+            .args(["--port", &self.port.number().to_string()])
+            .args(["--dir", &self.data.path().to_string_lossy()])
+            .args(["--appendonly", "yes", "--appendfsync", "everysec"])
+            .args(&self.arguments);
+        match Program::start(program) {
+            Ok(mut running) => {
+                until("Redis's start", Duration::from_secs(60), || {
+                    let lines = running.stdout().so_far();
+                    assert!(!running.has_ended(), "it ended:\n{}", lines.join("\n"));
+                    is_ready(&self.port).ok()?.then_some(())
+                });
+                self.running = Some(running);
+            }
+            Err(error) => panic!("Redis could not be started: {error}"),
+        }
+    }
+
+    fn running(&self) -> &Running {
+        match &self.running {
+            Some(running) => running,
+            None => panic!("Redis does not run"),
+        }
+    }
+}
+
+/// Whether it answers, and not only that it is loading. One that wants a password answers, too.
+fn is_ready(port: &Port) -> io::Result<bool> {
+    let limit = Duration::from_secs(2);
+    let mut stream = TcpStream::connect_timeout(&port.address(), limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.write_all(b"PING\r\n")?;
+    let mut start = [0; 5];
+    stream.read_exact(&mut start)?;
+    Ok(matches!(&start, b"+PONG" | b"-NOAU"))
+}
+
+/// A server for tests that only need keys of their own: that of `REDIS_URL`, else one that all
+/// tests of this process share. Nobody may stop it.
+///
+/// # Errors
+///
+/// As [`Server::start`].
+pub fn shared() -> Result<String, Missing> {
+    static OWN: OnceLock<Result<Server, Missing>> = OnceLock::new();
+    match std::env::var("REDIS_URL") {
+        Ok(url) if !url.is_empty() => Ok(url),
+        _ => {
+            let own = OWN.get_or_init(Server::start);
+            own.as_ref().map(Server::url).map_err(Clone::clone)
+        }
+    }
+}
+
+/// The lines that Redis's own client prints for a command.
+///
+/// # Errors
+///
+/// [`Missing`] without `redis-cli`.
+pub fn cli(url: &str, command: &[&str]) -> Result<Vec<String>, Missing> {
+    let program = tool("redis-cli", "install redis-tools")?;
+    let output = Command::new(program)
+        .args(["--raw", "--no-auth-warning", "-u", url])
+        .args(command)
+        .output();
+    match output {
+        Ok(output) if output.status.success() => {
+            let printed = String::from_utf8_lossy(&output.stdout);
+            Ok(printed.lines().map(str::to_owned).collect())
+        }
+        other => panic!("redis-cli {command:?}: {other:?}"),
+    }
+}
