@@ -217,3 +217,16 @@ pub(crate) struct MemberArgs {
     #[arg(long, env = "METADATA_CONSUMER_SESSION_TIMEOUT", value_name = "TIME")]
     pub(crate) session_timeout: Option<HumanDuration>,
 }
+
+impl MemberArgs {
+    /// The first that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        [
+            ("group-protocol", self.group_protocol.is_some()),
+            ("group-instance-id", self.group_instance_id.is_some()),
+            ("session-timeout", self.session_timeout.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+}

@@ -88,39 +88,40 @@ fn read_from(builder: ConsumerBuilder, topic: &Topic) -> Result<ConsumerBuilder,
     }
 }
 
-/// The flags that are about groups of several processes.
+/// Passes on the flags that are about groups of several processes, if there are any.
 fn join_as(
-    mut builder: ConsumerBuilder,
+    builder: ConsumerBuilder,
     is_embedded: bool,
     args: &MemberArgs,
 ) -> Result<ConsumerBuilder, FlagError> {
-    let given = [
-        ("group-protocol", args.group_protocol.is_some()),
-        ("group-instance-id", args.group_instance_id.is_some()),
-        ("session-timeout", args.session_timeout.is_some()),
-    ];
-    let given = given.into_iter().find(|(_, is_given)| *is_given);
-    if let (true, Some((flag, _))) = (is_embedded, given) {
-        let problem = "the embedded log has one process per group, only Kafka has more; name its \
-                       brokers, e.g. --brokers kafka-1:9092";
-        return Err(FlagError::new(flag, problem));
+    match args.given() {
+        Some(flag) if is_embedded => {
+            let problem = "the embedded log has one process per group, only Kafka has more; name \
+                           its brokers, e.g. --brokers kafka-1:9092";
+            Err(FlagError::new(flag, problem))
+        }
+        #[cfg(feature = "kafka")]
+        _ => Ok(member(builder, args)),
+        #[cfg(not(feature = "kafka"))]
+        _ => Ok(builder),
     }
-    #[cfg(feature = "kafka")]
-    {
-        if let Some(protocol) = args.group_protocol {
-            builder = builder.group_protocol(match protocol {
-                Protocol::Classic => GroupProtocol::Classic,
-                Protocol::Consumer => GroupProtocol::Consumer,
-            });
-        }
-        if let Some(id) = &args.group_instance_id {
-            builder = builder.group_instance_id(id);
-        }
-        if let Some(timeout) = args.session_timeout {
-            builder = builder.session_timeout(timeout.get());
-        }
+}
+
+#[cfg(feature = "kafka")]
+fn member(mut builder: ConsumerBuilder, args: &MemberArgs) -> ConsumerBuilder {
+    if let Some(protocol) = args.group_protocol {
+        builder = builder.group_protocol(match protocol {
+            Protocol::Classic => GroupProtocol::Classic,
+            Protocol::Consumer => GroupProtocol::Consumer,
+        });
     }
-    Ok(builder)
+    if let Some(id) = &args.group_instance_id {
+        builder = builder.group_instance_id(id);
+    }
+    if let Some(timeout) = args.session_timeout {
+        builder = builder.session_timeout(timeout.get());
+    }
+    builder
 }
 
 impl Reading {
