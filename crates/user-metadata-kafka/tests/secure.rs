@@ -338,7 +338,7 @@ async fn told_of_the_refusal(consumer: &mut GroupConsumer) -> String {
     loop {
         match consumer.next().await.unwrap() {
             GroupEvent::Unavailable { reason } => told = reason,
-            GroupEvent::Assigned(partitions) if partitions.is_empty() => return told,
+            GroupEvent::Left => return told,
             GroupEvent::Records(records) => panic!("{records:?}"),
             _ => {}
         }
