@@ -1,4 +1,5 @@
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -15,11 +16,12 @@ use crate::url::PostgresUrl;
 
 /// Writes events as rows into a PostgreSQL database, each once, however often it comes.
 ///
-/// A batch is split by partition of the topic over the connections, and stored by one transaction
-/// on each.
+/// A batch is split by user over the connections, and stored by one transaction on each.
 pub(crate) struct PostgresSink {
     connector: Arc<Connector>,
     writers: Vec<Writer>,
+    /// Shares out the users.
+    hasher: RandomState,
     /// Looks after the partitions.
     keeper: Option<AbortOnDropHandle<()>>,
 }
@@ -33,6 +35,7 @@ impl PostgresSink {
         Ok(Self {
             connector,
             writers,
+            hasher: RandomState::new(),
             keeper: None,
         })
     }
@@ -60,13 +63,13 @@ impl Sink for PostgresSink {
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         let mut rejections = Vec::new();
         let mut shares: Vec<_> = self.writers.iter().map(|_| Vec::new()).collect();
-        let count = shares.len();
+        let count = shares.len() as u64;
         for (index, delivery) in batch.iter().enumerate() {
-            // Not at random: the events of a user come in one partition, so no two transactions
-            // wait for the same row of `users`.
-            let partition = usize::try_from(delivery.position.partition).unwrap_or(0);
+            // By user, so that no two transactions wait for the same row of `users`. Not by
+            // partition: a topic may have one.
+            let user = self.hasher.hash_one(&delivery.event.user_id);
             match Row::new(index, &delivery.event) {
-                Ok(row) => shares[partition % count].push(row),
+                Ok(row) => shares[(user % count) as usize].push(row),
                 Err(reason) => rejections.push(Rejection::new(index, reason)),
             }
         }
