@@ -15,9 +15,9 @@ use crate::storing::written;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Candidate {
     Raw,
-    /// The consumer with so many partitions and connections, and with or without the table `users`.
+    /// The consumer from a topic with so many partitions, with or without the table `users`.
     Ours {
-        connections: u32,
+        partitions: u32,
         users: bool,
     },
     Benthos,
@@ -65,17 +65,17 @@ impl Candidate {
     pub(crate) const USERS: Self = Self::ours(1, true);
     pub(crate) const USERS_TWICE: Self = Self::ours(2, true);
 
-    const fn ours(connections: u32, users: bool) -> Self {
-        Self::Ours { connections, users }
+    const fn ours(partitions: u32, users: bool) -> Self {
+        Self::Ours { partitions, users }
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Raw => "binary COPY out of memory",
             Self::EVENTS => "metadata-consumer, events",
-            Self::EVENTS_TWICE => "  2 partitions, 2 connections",
-            Self::Ours { connections: 1, .. } => "  with the table of users",
-            Self::Ours { .. } => "  the same, 2 and 2",
+            Self::EVENTS_TWICE => "  from two partitions",
+            Self::Ours { partitions: 1, .. } => "  with the table of users",
+            Self::Ours { .. } => "  the same, from two partitions",
             Self::Benthos => "Benthos, sql_insert",
             Self::Node => "Node.js, an insert per event",
         }
@@ -98,6 +98,8 @@ pub(crate) struct Stage<'a> {
 
 /// Names the environment variable with the folder of what `cargo xtask bench consumer` has built.
 const PEERS: &str = "USER_METADATA_PEERS";
+/// 2,000 for each of the sink's two connections.
+const BATCH: &str = "4000";
 const PATIENCE: Duration = Duration::from_secs(180);
 /// How long the slow ones are watched.
 const WATCHED: Duration = Duration::from_secs(15);
@@ -126,7 +128,7 @@ impl<'a> Stage<'a> {
         let database = self.server.database();
         let sample = match candidate {
             Candidate::Raw => self.raw(&database).await?,
-            Candidate::Ours { connections, users } => self.ours(&database, connections, users)?,
+            Candidate::Ours { partitions, users } => self.ours(&database, partitions, users)?,
             Candidate::Benthos => {
                 let config = self.peers.join("benthos.yaml");
                 let program = Program::new(self.peers.join("benthos")).args(["-c".into(), config]);
@@ -155,9 +157,9 @@ impl<'a> Stage<'a> {
         raw::copy(database.url(), &self.templates, self.events).await
     }
 
-    fn ours(&self, database: &Database, connections: u32, users: bool) -> Result<Sample, Failure> {
+    fn ours(&self, database: &Database, partitions: u32, users: bool) -> Result<Sample, Failure> {
         let users = if users { "users=on" } else { "users=off" };
-        let consumer = self.consumer(database, connections, users, "--from=earliest");
+        let consumer = self.consumer(database, partitions, users, "--from=earliest");
         let wait_for = |events: u64| {
             until("the consumer", PATIENCE, || {
                 let written = written(&consumer.get("/metrics").body);
@@ -177,7 +179,7 @@ impl<'a> Stage<'a> {
     fn consumer(
         &self,
         database: &Database,
-        connections: u32,
+        partitions: u32,
         users: &str,
         from: &str,
     ) -> MetadataConsumer {
@@ -186,19 +188,16 @@ impl<'a> Stage<'a> {
         } else {
             '?'
         };
-        let sink = format!(
-            "{}{separator}connections={connections}&{users}",
-            database.url()
-        );
+        let sink = format!("{}{separator}{users}", database.url());
         MetadataConsumer::start(&[
             "--brokers",
             &self.brokers,
             "--topic",
-            &topic::name(connections),
+            &topic::name(partitions),
             "--group",
             &format!("bench-{}", self.runs),
             "--batch-max-events",
-            &(2_000 * connections).to_string(),
+            BATCH,
             "--sink",
             &sink,
             from,
