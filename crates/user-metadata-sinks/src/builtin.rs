@@ -45,17 +45,18 @@ macro_rules! sinks {
             }
         }
 
+        // On the heap: the future of one is not to have the size of the largest.
         impl Sink for Opened {
             async fn prepare(&mut self) -> Result<(), SinkError> {
                 match *self {
-                    $(#[cfg(feature = $feature)] Self::$name(ref mut sink) => sink.prepare().await,)*
+                    $(#[cfg(feature = $feature)] Self::$name(ref mut sink) => Box::pin(sink.prepare()).await,)*
                 }
             }
 
             #[allow(unused_variables, reason = "a build without sinks writes nothing")]
             async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
                 match *self {
-                    $(#[cfg(feature = $feature)] Self::$name(ref mut sink) => sink.write(batch).await,)*
+                    $(#[cfg(feature = $feature)] Self::$name(ref mut sink) => Box::pin(sink.write(batch)).await,)*
                 }
             }
         }

@@ -69,7 +69,7 @@ impl Stage {
             ends: ends.collect(),
             stop,
         };
-        Ok((stage, pipeline.run()))
+        Ok((stage, Box::pin(pipeline.run())))
     }
 
     /// Waits until everything is committed.
