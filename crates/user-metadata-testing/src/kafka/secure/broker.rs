@@ -1,9 +1,13 @@
+use std::net::TcpStream;
+use std::time::Duration;
+
 use super::Authority;
 use crate::kafka::Cluster;
 use crate::kafka::broker::{Broker, Extra};
 use crate::kafka::tools::configure;
 use crate::missing::Missing;
 use crate::port::Port;
+use crate::until::until;
 
 /// A port of a [`SecureBroker`] and what it asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +87,11 @@ impl SecureBroker {
         })?;
         let mut cluster = Cluster::from(broker);
         cluster.restart_dead();
+        // It knows itself as soon as its first port is open.
+        let is_open = |(_, port): &(Listener, Port)| TcpStream::connect(port.to_string()).is_ok();
+        until("the ports of the broker", Duration::from_secs(60), || {
+            ports.iter().all(is_open).then_some(())
+        });
         Ok(Self {
             cluster,
             ports,
