@@ -31,10 +31,10 @@ fn wait_until(time: Instant) {
 
 mod sqlite {
     use rusqlite::{Connection, OpenFlags};
-    use serde_json::{Map, Value, json};
     use user_metadata_sinks::SqliteSink;
 
     use super::*;
+    use crate::support::row::event_of;
 
     struct Database {
         _dir: TempDir,
@@ -57,7 +57,7 @@ mod sqlite {
             let rows = query.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
             let events = rows.map(|row| {
                 let (columns, details): (String, Option<String>) = row?;
-                Ok(event(&columns, details.as_deref())?.into())
+                Ok(event_of(&columns, details.as_deref().unwrap_or("{}"))?.into())
             });
             events.collect()
         }
@@ -91,33 +91,6 @@ mod sqlite {
             'connectionInfo', json_object('clientId', client_id, 'ipAddress', ip,
                 'connectionTime', connection_time)),
         details FROM events ORDER BY rowid";
-
-    /// Puts a row together again, so that what is lost shows.
-    fn event(columns: &str, details: Option<&str>) -> Result<UserMetadataEvent, BoxError> {
-        let mut event: Map<String, Value> = serde_json::from_str(columns)?;
-        let details: Map<String, Value> = serde_json::from_str(details.unwrap_or("{}"))?;
-        for (key, value) in details {
-            let in_part = |part: &str| (part.to_owned(), json!({ key.as_str(): value.clone() }));
-            let (part, values) = match key.as_str() {
-                "agent" | "screen" | "timezone" | "claimedHints" => in_part("metadata"),
-                "ipSource" | "ipAddress" => in_part("connectionInfo"),
-                "metadata" | "connectionInfo" => (key, value),
-                "event" => {
-                    event.extend(value.as_object().cloned().unwrap_or_default());
-                    continue;
-                }
-                _ => {
-                    event.insert(key, value);
-                    continue;
-                }
-            };
-            let part = event.get_mut(&part).and_then(Value::as_object_mut);
-            let values = values.as_object().cloned().unwrap_or_default();
-            part.ok_or("no such part")?.extend(values);
-        }
-        let value = serde_json::to_vec(&event)?;
-        Ok(UserMetadataEvent::decode(Some(&value))?)
-    }
 
     #[tokio::test]
     async fn the_sqlite_sink_keeps_its_promise() {
