@@ -6,6 +6,7 @@ use user_metadata_events::{Record, UnixMillis, UserMetadataEvent};
 
 use super::progress::Shared;
 use super::progress::lock;
+use crate::BoxError;
 use crate::pipeline::{Fetched, Reach};
 
 /// What one sink is to get of a topic, and how far reading is.
@@ -87,8 +88,15 @@ impl Course {
         lock(&self.progress).settled(positions);
     }
 
-    /// Notes the end: what was not a record counts as dealt with, too.
-    pub(crate) fn finish(&self) {
+    /// Notes the end, and whether the last positions could be `kept`: what was not a record counts
+    /// as dealt with, too.
+    pub(crate) fn finish(&self, kept: Result<(), BoxError>) {
+        if let Err(error) = kept {
+            tracing::warn!(
+                error,
+                "the last positions are not kept; they are read again"
+            );
+        }
         if self.is_done() {
             lock(&self.progress).finish();
         }

@@ -159,13 +159,8 @@ impl Source for KafkaReplay {
     }
 
     async fn close(mut self) {
-        if let Err(error) = self.commit(&[]).await {
-            tracing::warn!(
-                error,
-                "the last positions are not kept; they are read again"
-            );
-        }
-        self.course.finish();
+        let kept = self.commit(&[]).await;
+        self.course.finish(kept);
         self.reading.shutdown().await;
         if let Some(reader) = Arc::into_inner(self.reader) {
             reader.close().await;

@@ -186,12 +186,7 @@ impl Source for LogReplay {
     }
 
     async fn close(mut self) {
-        if let Err(error) = self.commit(&[]).await {
-            tracing::warn!(
-                error,
-                "the last positions are not kept; they are read again"
-            );
-        }
-        self.course.finish();
+        let kept = self.commit(&[]).await;
+        self.course.finish(kept);
     }
 }

@@ -364,12 +364,12 @@ mod tests {
         course.passed(1, 3);
         assert!(course.is_done());
         course.settled(&[(0, 2)]);
-        course.finish();
+        course.finish(Ok(()));
         let sink = progress.sinks().remove(0);
         assert_eq!((sink.done, sink.total, sink.is_done()), (5, 8, false));
         assert_eq!(sink.partitions[&0], 2..5);
         course.settled(&[(0, 3)]);
-        course.finish();
+        course.finish(Ok(()));
         assert_eq!((progress.done(), progress.total()), (8, 8));
     }
 }
