@@ -9,6 +9,7 @@ mod disk;
 mod joins;
 mod latency;
 mod publish;
+mod spread;
 mod storing;
 mod verdict;
 

@@ -172,7 +172,7 @@ impl<'a> Stage<'a> {
         let cpu = cpu_time(consumer.running.pid())? - cpu;
         let seconds = (end - start).as_secs_f64();
         drop(consumer.running.stop());
-        self.check(database, "events")?;
+        self.check(database)?;
         Ok(Sample::new(written - already, seconds, cpu))
     }
 
@@ -235,8 +235,8 @@ impl<'a> Stage<'a> {
     }
 
     /// Whether every event is there, once.
-    fn check(&self, database: &Database, table: &str) -> Result<(), Failure> {
-        let stored = database.query(&format!("SELECT count(*), count(DISTINCT id) FROM {table}"));
+    fn check(&self, database: &Database) -> Result<(), Failure> {
+        let stored = database.query("SELECT count(*), count(DISTINCT id) FROM events");
         let expected = format!("{0}|{0}", self.events);
         match stored == [expected.as_str()] {
             true => Ok(()),

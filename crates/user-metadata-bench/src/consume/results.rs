@@ -1,4 +1,5 @@
 use super::candidate::{Candidate, Sample};
+use crate::spread::Spread;
 use crate::verdict::Verdict;
 
 /// What all candidates took.
@@ -59,12 +60,18 @@ impl Results {
             println!(
                 "{:<32} {:>28} {:>24}",
                 candidate.name(),
-                self.spread(candidate, Sample::rate, 0),
-                self.spread(candidate, Sample::cpu, 2),
+                self.of(candidate, Sample::rate)
+                    .in_words(0)
+                    .unwrap_or_default(),
+                self.of(candidate, Sample::cpu)
+                    .in_words(2)
+                    .unwrap_or_default(),
             );
         }
         for (candidate, against, what, floor) in GOALS {
-            let ratio = self.median(candidate) / self.median(against);
+            let rate = |candidate| self.of(candidate, Sample::rate).median();
+            let rates = rate(candidate).zip(rate(against));
+            let ratio = rates.map_or(f64::NAN, |(rate, against)| rate / against);
             verdict.check(
                 format_args!("  {what}: {ratio:.2} ×"),
                 &format!("at least {floor}"),
@@ -73,26 +80,8 @@ impl Results {
         }
     }
 
-    fn median(&self, candidate: Candidate) -> f64 {
-        let sorted = self.sorted(candidate, Sample::rate);
-        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-    }
-
-    /// The median with the lowest and the highest.
-    fn spread(&self, candidate: Candidate, of: fn(&Sample) -> f64, digits: usize) -> String {
-        let sorted = self.sorted(candidate, of);
-        match (sorted.first(), sorted.get(sorted.len() / 2), sorted.last()) {
-            (Some(low), Some(median), Some(high)) => {
-                format!("{median:.digits$} ({low:.digits$}–{high:.digits$})")
-            }
-            _ => "–".to_owned(),
-        }
-    }
-
-    fn sorted(&self, candidate: Candidate, of: fn(&Sample) -> f64) -> Vec<f64> {
+    fn of(&self, candidate: Candidate, of: fn(&Sample) -> f64) -> Spread {
         let samples = self.0.iter().filter(|(by, _)| *by == candidate);
-        let mut values: Vec<f64> = samples.map(|(_, sample)| of(sample)).collect();
-        values.sort_by(f64::total_cmp);
-        values
+        Spread::of(samples.map(|(_, sample)| of(sample)))
     }
 }

@@ -1,6 +1,7 @@
 use super::Setup;
 use super::candidate::{Candidate, Sample};
 use super::goal::GOALS;
+use crate::spread::Spread;
 use crate::verdict::Verdict;
 
 /// What the candidates took in one setup.
@@ -54,30 +55,21 @@ impl Results {
     }
 
     fn median(&self, candidate: Candidate, of: fn(&Sample) -> f64) -> Option<f64> {
-        let sorted = self.sorted(candidate, of);
-        sorted.get(sorted.len() / 2).copied()
+        self.of(candidate, of).median()
     }
 
-    /// The median with the lowest and the highest of all runs.
     fn spread(
         &self,
         candidate: Candidate,
         of: fn(&Sample) -> f64,
         digits: usize,
     ) -> Option<String> {
-        let sorted = self.sorted(candidate, of);
-        let (low, high) = (sorted.first()?, sorted.last()?);
-        let median = sorted[sorted.len() / 2];
-        Some(format!(
-            "{median:.digits$} ({low:.digits$}–{high:.digits$})"
-        ))
+        self.of(candidate, of).in_words(digits)
     }
 
-    fn sorted(&self, candidate: Candidate, of: fn(&Sample) -> f64) -> Vec<f64> {
+    fn of(&self, candidate: Candidate, of: fn(&Sample) -> f64) -> Spread {
         let samples = self.samples.iter().filter(|(by, _)| *by == candidate);
-        let mut values: Vec<f64> = samples.map(|(_, sample)| of(sample)).collect();
-        values.sort_by(f64::total_cmp);
-        values
+        Spread::of(samples.map(|(_, sample)| of(sample)))
     }
 }
 
