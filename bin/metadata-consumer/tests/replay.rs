@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use support::{Topic, rejected, said, stored, until_stored};
+use support::{LONG, Topic, rejected, said, stored, until_stored};
 use user_metadata_testing::{kafka, require};
 
 /// Each test twice.
@@ -194,13 +194,16 @@ async fn beside_a_consumer(topic: Topic) {
     until_stored(&path, 50);
     let settled =
         |positions: &std::collections::BTreeMap<u32, u64>| positions.values().sum::<u64>() == 50;
-    let before = loop {
-        let positions = topic.positions(&group).await;
-        if settled(&positions) {
-            break positions;
+    let all_settled = async {
+        loop {
+            let positions = topic.positions(&group).await;
+            if settled(&positions) {
+                break positions;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     };
+    let before = tokio::time::timeout(LONG, all_settled).await.unwrap();
     // Of the same sink, and of the same name.
     let copy = format!("sqlite:{}?name=running", topic.scratch.file("copy.sqlite"));
     for flags in [&["--from", "earliest"][..], &["--dead-letters"]] {
