@@ -124,7 +124,7 @@ async fn interrupted(topic: Topic) {
 
 async fn rejected_again(topic: Topic) {
     let mut poison = topic.record(1);
-    poison.value = Some(b"no event".to_vec());
+    poison.value = Some("no event".into());
     topic
         .publish([topic.record(0), poison, topic.record(2)])
         .await;

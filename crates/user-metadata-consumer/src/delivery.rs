@@ -90,8 +90,10 @@ impl fmt::Display for Position {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bytes::Bytes;
     use user_metadata_events::UnixMillis;
+
+    use super::*;
 
     const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -100,9 +102,9 @@ mod tests {
         let headers = traceparents.iter();
         let record = Record {
             key: None,
-            value: Some(value.to_vec()),
+            value: Some(Bytes::from_static(value)),
             headers: headers
-                .map(|value| ("traceparent".to_owned(), value.as_bytes().to_vec()))
+                .map(|value| ("traceparent".to_owned(), Bytes::copy_from_slice(value.as_bytes())))
                 .collect(),
             timestamp: UnixMillis::EPOCH,
         };

@@ -352,7 +352,7 @@ async fn what_retention_takes_before_it_is_read_is_counted_as_lost() {
 async fn dead_letters_land_in_their_own_log_with_their_story() {
     let mut log = Log::new();
     let mut poison = record(0);
-    poison.value = Some(b"no event".to_vec());
+    poison.value = Some("no event".into());
     log.append([record(1), poison.clone(), record(3)]);
     let picky = Answer(|batch: &[user_metadata_consumer::Delivery]| {
         let events = batch.iter().enumerate();
@@ -395,7 +395,7 @@ async fn a_dead_letter_log_with_fewer_partitions_than_the_topic_is_written_all_t
     drop(LogWriter::open(&path, options).unwrap());
     // Twenty users, some of them in partitions of the topic that the letters' log does not have.
     log.append((0..20).map(|number| Record {
-        value: Some(b"no event".to_vec()),
+        value: Some("no event".into()),
         ..record(number)
     }));
     assert!(log.ends()[1..].iter().any(|end| *end > Some(0)));
@@ -413,7 +413,7 @@ async fn a_topic_writer_splits_what_is_large_and_refuses_what_is_too_large() {
     let path = log.dir.path().join("own.db");
     let mut writer = LogTopicWriter::new(&path, NonZeroU32::new(2).unwrap());
     let sized = |bytes: usize| Record {
-        value: Some(vec![7; bytes]),
+        value: Some(vec![7; bytes].into()),
         timestamp: SystemTime::now().into(),
         ..record(1)
     };

@@ -146,10 +146,10 @@ async fn poison_goes_to_the_dead_letter_topic_and_the_rest_goes_on() {
     let brokers = require!(kafka::shared());
     let topic = Topic::new(brokers, "poison").await;
     let mut poison = record(1);
-    poison.value = Some(b"no event".to_vec());
+    poison.value = Some("no event".into());
     // It fits into the topic, and with its story no longer into the dead-letter topic.
     let mut giant = record(3);
-    giant.value = Some(vec![b'x'; 1_048_588 - 330]);
+    giant.value = Some(vec![b'x'; 1_048_588 - 330].into());
     topic.produce([record(0), poison, giant, record(2)]).await;
     let (sink, mut collected) = collect();
     let consumer = topic.run(sink).await;

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::{
@@ -186,10 +187,10 @@ impl EncodedEvent {
     /// The record, see [`UserMetadataEvent::to_record`].
     #[must_use]
     pub fn to_record(&self, source: &str) -> Record {
-        let owned = |(name, value): (&str, Cow<'_, [u8]>)| (name.to_owned(), value.into_owned());
+        let owned = |(name, value): (&str, Cow<'_, [u8]>)| (name.to_owned(), value.into_owned().into());
         Record {
-            key: Some(self.key().to_vec()),
-            value: Some(self.value().to_vec()),
+            key: Some(Bytes::copy_from_slice(self.key())),
+            value: Some(Bytes::copy_from_slice(self.value())),
             headers: self.headers(source).map(owned).collect(),
             timestamp: self.timestamp,
         }

@@ -1,17 +1,21 @@
+use bytes::Bytes;
+
 use crate::{EncodeError, UnixMillis, UserMetadataEvent};
 
 /// The `ce_type` of every event that this version publishes.
 pub const EVENT_TYPE: &str = "user-metadata.joined.v1";
 
 /// A record as it goes to a topic and comes from it, whatever carries it.
+///
+/// Its parts share the memory that they were read into: whoever keeps a small one for long copies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Decides the partition.
-    pub key: Option<Vec<u8>>,
+    pub key: Option<Bytes>,
     /// What the record says; `None` is a tombstone.
-    pub value: Option<Vec<u8>>,
+    pub value: Option<Bytes>,
     /// Names and values, in order.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: Vec<(String, Bytes)>,
     /// When what it says happened.
     pub timestamp: UnixMillis,
 }
@@ -21,13 +25,13 @@ impl Record {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         let found = self.headers.iter().find(|(header, _)| header == name);
-        found.map(|(_, value)| value.as_slice())
+        found.map(|(_, value)| &**value)
     }
 
     /// Roughly what the record takes in memory and on the wire, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
-        let length = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+        let length = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
         let headers = self
             .headers
             .iter()

@@ -46,7 +46,7 @@ async fn first_value(consumer: &mut GroupConsumer) -> Vec<u8> {
     within(LONG, async {
         loop {
             if let GroupEvent::Records(records) = consumer.next().await.unwrap() {
-                return records[0].record.value.clone().unwrap();
+                return records[0].record.value.clone().unwrap().into();
             }
         }
     })

@@ -1,5 +1,7 @@
 //! The row of a batch; the README documents its format.
 
+use bytes::Bytes;
+
 use crate::error::AppendError;
 use crate::record::LogRecord;
 
@@ -46,11 +48,17 @@ impl<'a> RecordRef<'a> {
     /// Copies it.
     #[must_use]
     pub fn to_record(self) -> LogRecord {
-        let owned = |(name, value): (&str, &[u8])| (name.to_owned(), value.to_vec());
+        self.to_record_of(Bytes::copy_from_slice)
+    }
+
+    fn to_record_of(self, own: impl Fn(&[u8]) -> Bytes) -> LogRecord {
+        let headers = self.headers();
         LogRecord {
-            key: self.key.map(<[u8]>::to_vec),
-            value: self.value.map(<[u8]>::to_vec),
-            headers: self.headers().map(owned).collect(),
+            key: self.key.map(&own),
+            value: self.value.map(&own),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), own(value)))
+                .collect(),
             timestamp_ms: self.timestamp_ms,
         }
     }
@@ -224,10 +232,12 @@ pub(crate) fn encode(records: &[LogRecord]) -> EncodedBatch {
 
 /// Decodes a whole row; `None` when the bytes are not what [`encode`] makes.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Vec<LogRecord>> {
-    let mut records = Records::new(bytes);
+    let bytes = Bytes::copy_from_slice(bytes);
+    let mut records = Records::new(&bytes);
     let mut decoded = Vec::new();
     while !records.bytes.is_empty() {
-        decoded.push(records.read()?.to_record());
+        let record = records.read()?;
+        decoded.push(record.to_record_of(|part| bytes.slice_ref(part)));
     }
     Some(decoded)
 }
@@ -293,7 +303,7 @@ mod tests {
     use super::*;
 
     fn record() -> impl Strategy<Value = LogRecord> {
-        let bytes = || vec(any::<u8>(), 0..300);
+        let bytes = || vec(any::<u8>(), 0..300).prop_map(Bytes::from);
         (
             option::of(bytes()),
             option::of(bytes()),

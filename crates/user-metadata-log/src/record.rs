@@ -1,12 +1,15 @@
-/// One record of the log: the same parts as a Kafka record.
+use bytes::Bytes;
+
+/// One record of the log: the same parts as a Kafka record. What was read
+/// shares the memory of its whole batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogRecord {
     /// What chose the partition; `None` where any partition will do.
-    pub key: Option<Vec<u8>>,
+    pub key: Option<Bytes>,
     /// The payload; `None` is a tombstone.
-    pub value: Option<Vec<u8>>,
+    pub value: Option<Bytes>,
     /// Names and values, in order; a name may come twice.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: Vec<(String, Bytes)>,
     /// When it happened, in milliseconds since the epoch. Retention and
     /// [`LogReader::offset_at`](crate::LogReader::offset_at) go by it.
     pub timestamp_ms: i64,
@@ -17,7 +20,9 @@ impl LogRecord {
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
         let headers: usize = self.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
-        self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len) + headers
+        self.key.as_ref().map_or(0, Bytes::len)
+            + self.value.as_ref().map_or(0, Bytes::len)
+            + headers
     }
 }
 

@@ -218,7 +218,7 @@ mod tests {
                 .unwrap();
         };
         let record = LogRecord {
-            value: Some(vec![1; 100_000]),
+            value: Some(vec![1; 100_000].into()),
             ..LogRecord::default()
         };
         let batch = Batch {

@@ -5,17 +5,18 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use user_metadata_log::{
     AppendError, AppendOnceError, Batch, DataDir, GroupPositions, LogOptions, LogReader, LogRecord,
     LogWriter, OpenError, ReadError, append_once,
 };
 
-fn record(value: impl Into<Vec<u8>>, timestamp_ms: i64) -> LogRecord {
+fn record(value: impl Into<Bytes>, timestamp_ms: i64) -> LogRecord {
     LogRecord {
-        key: Some(b"user-1".to_vec()),
+        key: Some("user-1".into()),
         value: Some(value.into()),
-        headers: vec![("ce_id".into(), b"1".to_vec())],
+        headers: vec![("ce_id".into(), "1".into())],
         timestamp_ms,
     }
 }

@@ -41,7 +41,7 @@ fn append_until_killed() {
                 let offsets = first..first + 1 + round % 40;
                 offsets
                     .map(|offset| LogRecord {
-                        value: Some(value(partition, offset)),
+                        value: Some(value(partition, offset).into()),
                         ..LogRecord::default()
                     })
                     .collect()
@@ -119,7 +119,7 @@ fn read_on(reader: &mut LogReader, partition: u32, mut next: u64) -> u64 {
         }
         for stored in records {
             assert_eq!(stored.offset, next);
-            assert_eq!(stored.record.value, Some(value(partition, next)));
+            assert_eq!(stored.record.value, Some(value(partition, next).into()));
             next += 1;
         }
     }

@@ -27,9 +27,9 @@ fn batch(numbers: impl IntoIterator<Item = u64>) -> EncodedBatch {
 fn record(number: u64) -> LogRecord {
     let length = 300 + usize::try_from(number % 7).unwrap() * 100;
     LogRecord {
-        key: Some(number.to_le_bytes().to_vec()),
-        value: Some(vec![number as u8; length]),
-        headers: vec![("ce_id".into(), number.to_string().into_bytes())],
+        key: Some(number.to_le_bytes().to_vec().into()),
+        value: Some(vec![number as u8; length].into()),
+        headers: vec![("ce_id".into(), number.to_string().into())],
         timestamp_ms: number.cast_signed(),
     }
 }

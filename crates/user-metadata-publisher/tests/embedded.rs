@@ -99,7 +99,7 @@ async fn a_published_event_is_a_record_in_the_log() {
             .iter()
             .find(|(header, _)| header == name)
             .unwrap();
-        String::from_utf8(value.clone()).unwrap()
+        String::from_utf8(value.to_vec()).unwrap()
     };
     assert_eq!(header("ce_source"), "/ws-server/here");
     assert_eq!(header("ce_id"), john.id.to_string());

@@ -58,7 +58,7 @@ async fn a_join_becomes_one_event() {
         .unwrap();
     assert_eq!(
         traceparent.1,
-        b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     );
 }
 

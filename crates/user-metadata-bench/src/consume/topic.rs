@@ -1,7 +1,8 @@
+use std::collections::BTreeMap;
 use std::num::{NonZeroU16, NonZeroU32};
 
-use user_metadata_events::{UserMetadataEvent, partition_for_key};
-use user_metadata_kafka::{Compression, KafkaOptions, Producer, RecordBatch, TopicSpec};
+use user_metadata_events::{EncodeError, UserMetadataEvent, partition_for_key};
+use user_metadata_kafka::{Compression, KafkaOptions, KafkaRecord, Producer, TopicSpec};
 
 use crate::Failure;
 use crate::publish::events;
@@ -24,28 +25,26 @@ pub(super) async fn fill(
     let topic = TopicSpec::new(name(partitions), count, NonZeroU16::MIN)?;
     let producer = Producer::connect(&KafkaOptions::new([brokers])?, &topic).await?;
     for first in (0..events).step_by(BATCH as usize) {
-        for partition in 0..partitions {
-            let batch = || {
-                let mut batch = RecordBatch::default();
-                for number in first..events.min(first + BATCH) {
-                    let event = events::made(templates, number);
-                    if partition_for_key(event.user_id.as_bytes(), count) == partition {
-                        push(&mut batch, &event);
-                    }
-                }
-                batch
-            };
+        let mut batches: BTreeMap<u32, Vec<KafkaRecord>> = BTreeMap::new();
+        for number in first..events.min(first + BATCH) {
+            let event = events::made(templates, number);
+            let partition = partition_for_key(event.user_id.as_bytes(), count);
+            batches.entry(partition).or_default().push(record(&event)?);
+        }
+        for (partition, records) in batches {
             let none = Compression::None;
-            producer.produce_with(partition, batch, none).await?;
+            producer.produce(partition, &records, none).await?;
         }
     }
     Ok(())
 }
 
-fn push(batch: &mut RecordBatch, event: &UserMetadataEvent) {
-    // What is too large would be missed by the count.
-    if let Ok(record) = event.to_record("/ws-server/bench", None) {
-        let timestamp_ms = record.timestamp.as_i64();
-        batch.push(record.key, record.value, record.headers, timestamp_ms);
-    }
+fn record(event: &UserMetadataEvent) -> Result<KafkaRecord, EncodeError> {
+    let record = event.to_record("/ws-server/bench", None)?;
+    Ok(KafkaRecord {
+        key: record.key,
+        value: record.value,
+        headers: record.headers,
+        timestamp_ms: record.timestamp.as_i64(),
+    })
 }

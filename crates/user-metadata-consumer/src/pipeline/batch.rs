@@ -73,6 +73,14 @@ impl Batch {
         }
     }
 
+    /// Empties it and keeps its memory for the next.
+    pub(crate) fn clear(&mut self) {
+        self.deliveries.clear();
+        self.letters.clear();
+        self.spans.clear();
+        (self.tombstones, self.records) = (0, 0);
+    }
+
     /// How many records were added, whatever they are.
     pub(crate) const fn records(&self) -> usize {
         self.records

@@ -49,7 +49,7 @@ impl DeadLetter {
             ("dlq_offset", self.position.offset.to_string()),
             ("dlq_time", now.to_string()),
         ];
-        let story = story.map(|(name, value)| (name.to_owned(), value.into_bytes()));
+        let story = story.map(|(name, value)| (name.to_owned(), value.into()));
         record.headers.extend(story);
         record
     }

@@ -28,6 +28,10 @@ pub(crate) struct Intake<K: Source> {
     topic: Arc<str>,
     limits: BatchLimits,
     next: Batch,
+    /// Settled. Emptied while the next one is written, because that takes its time.
+    spent: Batch,
+    /// Empty, for its memory.
+    spare: Batch,
     /// When the first record of the next batch came.
     since: Option<Instant>,
     /// What came and has no room in the next batch.
@@ -60,6 +64,8 @@ impl<K: Source> Intake<K> {
             topic,
             limits,
             next: Batch::default(),
+            spent: Batch::default(),
+            spare: Batch::default(),
             since: None,
             waiting: VecDeque::new(),
             oldest_written: Oldest::new(),
@@ -80,6 +86,10 @@ impl<K: Source> Intake<K> {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
+                () = std::future::ready(()), if self.spent.records() > 0 => {
+                    self.spent.clear();
+                    self.spare = std::mem::take(&mut self.spent);
+                }
                 () = self.listen() => {}
             }
         }
@@ -189,7 +199,8 @@ impl<K: Source> Intake<K> {
         }
         self.since = None;
         self.kept.clone_from(&self.assigned);
-        let batch = std::mem::take(&mut self.next);
+        let spare = std::mem::take(&mut self.spare);
+        let batch = std::mem::replace(&mut self.next, spare);
         self.fill();
         self.oldest_written = batch.oldest().collect();
         Some(batch)
@@ -201,10 +212,11 @@ impl<K: Source> Intake<K> {
     }
 
     /// Commits past a batch that is settled.
-    pub(crate) async fn settled(&mut self, batch: &Batch) {
+    pub(crate) async fn settled(&mut self, batch: Batch) {
         self.oldest_written.clear();
         self.commit(&batch.next_offsets()).await;
-        self.monitor.settled(batch);
+        self.monitor.settled(&batch);
+        self.spent = batch;
     }
 
     /// Commits. What fails is tried again later.

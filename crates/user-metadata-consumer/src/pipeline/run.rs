@@ -121,7 +121,7 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
         self.intake.keep_own(&mut batch);
         self.bury(&mut batch).await?;
         self.intake.keep_own(&mut batch);
-        self.intake.settled(&batch).await;
+        self.intake.settled(batch).await;
         Ok(())
     }
 

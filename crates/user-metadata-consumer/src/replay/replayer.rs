@@ -352,7 +352,7 @@ mod tests {
             offset,
             record: user_metadata_events::Record {
                 key: None,
-                value: Some(Vec::new()),
+                value: Some("".into()),
                 headers: Vec::new(),
                 timestamp: UnixMillis::EPOCH,
             },

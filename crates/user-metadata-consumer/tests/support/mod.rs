@@ -167,7 +167,7 @@ pub(crate) fn number(event: &UserMetadataEvent) -> u64 {
     event.username.parse().unwrap()
 }
 
-pub(crate) fn header(headers: &[(String, Vec<u8>)], name: &str) -> String {
+pub(crate) fn header(headers: &[(String, impl AsRef<[u8]>)], name: &str) -> String {
     let found = headers.iter().find(|(header, _)| header == name);
-    String::from_utf8(found.unwrap().1.clone()).unwrap()
+    String::from_utf8(found.unwrap().1.as_ref().to_vec()).unwrap()
 }

@@ -256,12 +256,12 @@ pub(super) fn to_group_record(record: ConsumerRecord) -> Option<GroupRecord> {
         partition: u32::try_from(record.partition).ok()?,
         offset: u64::try_from(record.offset).ok()?,
         record: KafkaRecord {
-            key: record.key.map(Into::into),
-            value: record.value.map(Into::into),
+            key: record.key,
+            value: record.value,
             headers: record
                 .headers
                 .into_iter()
-                .map(|(name, value)| (name, value.map(Into::into).unwrap_or_default()))
+                .map(|(name, value)| (name, value.unwrap_or_default()))
                 .collect(),
             timestamp_ms: record.timestamp,
         },

@@ -55,7 +55,15 @@ impl FromIterator<KafkaRecord> for RecordBatch {
                 headers,
                 timestamp_ms,
             } = record;
-            batch.push(key, value, headers, timestamp_ms);
+            let headers = headers
+                .into_iter()
+                .map(|(name, value)| (name, value.into()));
+            batch.push(
+                key.map(Into::into),
+                value.map(Into::into),
+                headers,
+                timestamp_ms,
+            );
         }
         batch
     }

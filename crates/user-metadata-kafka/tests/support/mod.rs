@@ -5,6 +5,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use serde_json::Value;
 use user_metadata_kafka::{
     Compression, KafkaOptions, KafkaRecord, ProduceError, Producer, TopicSpec,
@@ -38,9 +39,9 @@ pub(crate) fn now_ms() -> i64 {
 
 pub(crate) fn record(key: &str, value: &str) -> KafkaRecord {
     KafkaRecord {
-        key: Some(key.into()),
-        value: Some(value.into()),
-        headers: vec![("content-type".into(), b"application/json".to_vec())],
+        key: Some(Bytes::copy_from_slice(key.as_bytes())),
+        value: Some(Bytes::copy_from_slice(value.as_bytes())),
+        headers: vec![("content-type".into(), "application/json".into())],
         timestamp_ms: now_ms(),
     }
 }

@@ -81,13 +81,12 @@ impl Connection {
 
     /// Stores rows of which none is there yet, or fails.
     pub(super) async fn copy(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
-        let transaction = self.connected.client.transaction().await?;
-        {
-            let sink = transaction.copy_in::<_, Bytes>(&self.copy).await?;
-            let mut sink = pin!(sink);
-            sink.send(encode(rows)).await?;
-            sink.finish().await?;
+        if !self.tables.users && !self.tables.sessions {
+            // A transaction by itself.
+            return copy(self.client(), &self.copy, rows).await;
         }
+        let transaction = self.connected.client.transaction().await?;
+        copy(transaction.client(), &self.copy, rows).await?;
         let rows: Vec<_> = rows.iter().collect();
         let statements = (&self.users, &self.sessions);
         add_totals(&transaction, self.tables, statements, &rows).await?;
@@ -123,6 +122,14 @@ async fn add_totals<'a>(
         add_sessions(transaction, sessions, rows).await?;
     }
     Ok(())
+}
+
+async fn copy(client: &Client, statement: &Statement, rows: &[Row<'_>]) -> Result<(), Error> {
+    let mut sink = pin!(client.copy_in::<_, Bytes>(statement).await?);
+    for part in encode(rows) {
+        sink.send(part).await?;
+    }
+    sink.finish().await.map(drop)
 }
 
 /// Returns the keys of the rows that were not there.

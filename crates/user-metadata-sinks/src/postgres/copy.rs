@@ -11,21 +11,37 @@ use super::values::Json;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// What a row takes as a rule.
 const ROW: usize = 512;
+/// The server works on the first of them while the next one is made.
+const ROWS_OF_A_PART: usize = 200;
 
-/// All rows as one message.
-pub(super) fn encode(rows: &[Row<'_>]) -> Bytes {
-    let mut out = BytesMut::with_capacity(SIGNATURE.len() + 2 + rows.len() * ROW);
-    out.put_slice(SIGNATURE);
+/// All rows, in parts of one stream.
+pub(super) fn encode(rows: &[Row<'_>]) -> impl Iterator<Item = Bytes> {
+    let parts = rows.len().div_ceil(ROWS_OF_A_PART);
+    let rows = rows.chunks(ROWS_OF_A_PART);
+    (1..).zip(rows).map(move |(number, rows)| {
+        let mut out = BytesMut::with_capacity(SIGNATURE.len() + 2 + rows.len() * ROW);
+        if number == 1 {
+            out.put_slice(SIGNATURE);
+        }
+        put_rows(&mut out, rows);
+        if number == parts {
+            out.put_i16(END);
+        }
+        out.freeze()
+    })
+}
+
+fn put_rows(out: &mut BytesMut, rows: &[Row<'_>]) {
     for row in rows {
         out.put_i16(COLUMN_COUNT);
-        put(&mut out, &row.id.0.to_be_bytes());
+        put(out, &row.id.0.to_be_bytes());
         for text in [&row.user_id, &row.username, &row.session_id] {
-            put(&mut out, text.as_bytes());
+            put(out, text.as_bytes());
         }
-        put(&mut out, &row.timestamp.0.to_be_bytes());
-        put(&mut out, &row.connection_time.0.to_be_bytes());
-        put(&mut out, &row.client_id.0.to_be_bytes());
-        put_ip(&mut out, row.ip);
+        put(out, &row.timestamp.0.to_be_bytes());
+        put(out, &row.connection_time.0.to_be_bytes());
+        put(out, &row.client_id.0.to_be_bytes());
+        put_ip(out, row.ip);
         for text in [
             &row.user_agent,
             &row.browser,
@@ -34,21 +50,19 @@ pub(super) fn encode(rows: &[Row<'_>]) -> Bytes {
             &row.language,
         ] {
             match text {
-                Some(text) => put(&mut out, text.as_bytes()),
+                Some(text) => put(out, text.as_bytes()),
                 None => out.put_i32(NULL),
             }
         }
         match &row.details {
             Some(json) => {
-                put_length(&mut out, json.len() + 1);
+                put_length(out, json.len() + 1);
                 out.put_u8(Json::VERSION);
                 out.put_slice(json.as_bytes());
             }
             None => out.put_i32(NULL),
         }
     }
-    out.put_i16(END);
-    out.freeze()
 }
 
 const NULL: i32 = -1;

@@ -60,8 +60,8 @@ fn fixtures() -> PathBuf {
 pub(crate) fn delivery(value: &[u8]) -> Delivery {
     let event = UserMetadataEvent::decode(Some(value)).unwrap();
     let record = Record {
-        key: Some(event.user_id.clone().into_bytes()),
-        value: Some(value.to_vec()),
+        key: Some(event.user_id.clone().into_bytes().into()),
+        value: Some(value.to_vec().into()),
         headers: Vec::new(),
         timestamp: event.timestamp,
     };

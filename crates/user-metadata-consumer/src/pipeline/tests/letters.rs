@@ -64,7 +64,7 @@ async fn a_letter_that_dies_again_tells_only_its_last_story() {
     let mut record = record(Some(b"still no event"));
     record
         .headers
-        .push(("dlq_reason".to_owned(), b"the first".to_vec()));
+        .push(("dlq_reason".to_owned(), "the first".into()));
     let fetched = Fetched {
         partition: 1,
         offset: 9,

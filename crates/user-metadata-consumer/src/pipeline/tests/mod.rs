@@ -11,6 +11,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -193,9 +194,9 @@ fn event(number: u64) -> UserMetadataEvent {
 
 fn record(value: Option<&[u8]>) -> Record {
     Record {
-        key: Some(b"user-123".to_vec()),
-        value: value.map(<[u8]>::to_vec),
-        headers: vec![("ce_id".to_owned(), b"7".to_vec())],
+        key: Some("user-123".into()),
+        value: value.map(Bytes::copy_from_slice),
+        headers: vec![("ce_id".to_owned(), "7".into())],
         timestamp: at(),
     }
 }
