@@ -112,7 +112,12 @@ pub(crate) fn checked(value: Option<&[u8]>) -> Result<&[u8], DecodeError> {
 }
 
 pub(crate) fn read<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(value).map_err(|error| DecodeError::Json {
+    // UTF-8 is checked once and not string by string; of what is none, serde_json says where.
+    let event = match std::str::from_utf8(value) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(value),
+    };
+    event.map_err(|error| DecodeError::Json {
         problem: describe(&error),
         line: error.line(),
         column: error.column(),

@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Where a client connected from: an address, or what the privacy setting left of it.
 ///
@@ -84,7 +84,16 @@ impl Serialize for ClientIp {
 
 impl<'de> Deserialize<'de> for ClientIp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Ok(IpAddr::from_str(&text).map_or(Self::Pseudonym(text), Self::from))
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = ClientIp;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<ClientIp, E> {
+                Ok(text.into())
+            }
+        }
+        deserializer.deserialize_str(Visitor)
     }
 }

@@ -49,3 +49,16 @@ fn the_record_of_an_event_has_the_headers_of_cloud_events() {
     assert_eq!(record.timestamp, event.timestamp);
     insta::assert_snapshot!(headers.join("\n"));
 }
+
+#[test]
+fn what_is_not_utf_8_is_refused_at_its_place() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fixtures/events/minimal.json"
+    );
+    let mut value = std::fs::read(path).unwrap();
+    let quote = value.iter().rposition(|byte| *byte == b'"').unwrap();
+    value[quote - 1] = 0xff;
+    let error = UserMetadataEvent::decode(Some(&value)).unwrap_err();
+    insta::assert_snapshot!(error, @"value is not an event: invalid JSON (line 8, column 79)");
+}

@@ -109,6 +109,9 @@ impl Batch {
 
     /// Drops what lies in other partitions: another member reads it again.
     pub(crate) fn keep(&mut self, partitions: &[u32]) {
+        if self.spans.keys().all(|own| partitions.contains(own)) {
+            return;
+        }
         let kept = |position: &Position| partitions.contains(&position.partition);
         self.deliveries.retain(|delivery| kept(&delivery.position));
         self.letters.retain(|letter| kept(&letter.position));

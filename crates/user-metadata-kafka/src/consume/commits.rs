@@ -12,6 +12,10 @@ use super::ConsumeError;
 use super::classify::{deadline, is_rebalance};
 use super::incident::Incident;
 
+/// Between two commits: one tells as much as ten would, and each costs the broker more than reading
+/// the batch that it is for.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// The next offset to be read of each partition.
 type Positions = BTreeMap<u32, u64>;
 
@@ -139,7 +143,7 @@ impl Committer {
                 Ok(true) => {
                     incident.end();
                     self.commits.take_failure();
-                    continue;
+                    PAUSE
                 }
                 Ok(false) if self.is_stranded() => return stranded(),
                 Ok(false) => incident.failed(),

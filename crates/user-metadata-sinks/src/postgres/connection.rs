@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::pin::pin;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::SinkExt as _;
 use tokio_postgres::{Client, Error, Statement, Transaction};
 use user_metadata_consumer::SinkError;
@@ -26,6 +26,8 @@ pub(super) struct Connection {
     insert: Statement,
     users: Statement,
     sessions: Statement,
+    /// For what is copied.
+    buffer: BytesMut,
 }
 
 impl Connection {
@@ -61,6 +63,7 @@ impl Connection {
             connected,
             tables,
             window,
+            buffer: BytesMut::new(),
         })
     }
 
@@ -83,10 +86,10 @@ impl Connection {
     pub(super) async fn copy(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
         if !self.tables.users && !self.tables.sessions {
             // A transaction by itself.
-            return copy(self.client(), &self.copy, rows).await;
+            return copy(&self.connected.client, &self.copy, rows, &mut self.buffer).await;
         }
         let transaction = self.connected.client.transaction().await?;
-        copy(transaction.client(), &self.copy, rows).await?;
+        copy(transaction.client(), &self.copy, rows, &mut self.buffer).await?;
         let rows: Vec<_> = rows.iter().collect();
         let statements = (&self.users, &self.sessions);
         add_totals(&transaction, self.tables, statements, &rows).await?;
@@ -124,9 +127,14 @@ async fn add_totals<'a>(
     Ok(())
 }
 
-async fn copy(client: &Client, statement: &Statement, rows: &[Row<'_>]) -> Result<(), Error> {
+async fn copy(
+    client: &Client,
+    statement: &Statement,
+    rows: &[Row<'_>],
+    buffer: &mut BytesMut,
+) -> Result<(), Error> {
     let mut sink = pin!(client.copy_in::<_, Bytes>(statement).await?);
-    for part in encode(rows) {
+    for part in encode(rows, buffer) {
         sink.send(part).await?;
     }
     sink.finish().await.map(drop)

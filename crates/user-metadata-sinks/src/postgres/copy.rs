@@ -14,20 +14,20 @@ const ROW: usize = 512;
 /// The server works on the first of them while the next one is made.
 const ROWS_OF_A_PART: usize = 200;
 
-/// All rows, in parts of one stream.
-pub(super) fn encode(rows: &[Row<'_>]) -> impl Iterator<Item = Bytes> {
+/// All rows, in parts of one stream. The `buffer` gets its memory back when they are gone.
+pub(super) fn encode(rows: &[Row<'_>], buffer: &mut BytesMut) -> impl Iterator<Item = Bytes> {
+    buffer.reserve(SIGNATURE.len() + 2 + rows.len() * ROW);
     let parts = rows.len().div_ceil(ROWS_OF_A_PART);
     let rows = rows.chunks(ROWS_OF_A_PART);
     (1..).zip(rows).map(move |(number, rows)| {
-        let mut out = BytesMut::with_capacity(SIGNATURE.len() + 2 + rows.len() * ROW);
         if number == 1 {
-            out.put_slice(SIGNATURE);
+            buffer.put_slice(SIGNATURE);
         }
-        put_rows(&mut out, rows);
+        put_rows(buffer, rows);
         if number == parts {
-            out.put_i16(END);
+            buffer.put_i16(END);
         }
-        out.freeze()
+        buffer.split().freeze()
     })
 }
 

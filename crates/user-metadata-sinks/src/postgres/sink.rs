@@ -62,14 +62,15 @@ impl Sink for PostgresSink {
 
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         let mut rejections = Vec::new();
-        let mut shares: Vec<_> = self.writers.iter().map(|_| Vec::new()).collect();
-        let count = shares.len() as u64;
+        let count = self.writers.len();
+        let share = || Vec::with_capacity(batch.len().div_ceil(count) * 5 / 4);
+        let mut shares: Vec<_> = self.writers.iter().map(|_| share()).collect();
         for (index, delivery) in batch.iter().enumerate() {
             // By user, so that no two transactions wait for the same row of `users`. Not by
             // partition: a topic may have one.
             let user = self.hasher.hash_one(&delivery.event.user_id);
             match Row::new(index, &delivery.event) {
-                Ok(row) => shares[(user % count) as usize].push(row),
+                Ok(row) => shares[(user % count as u64) as usize].push(row),
                 Err(reason) => rejections.push(Rejection::new(index, reason)),
             }
         }
