@@ -104,7 +104,12 @@ mod tests {
             key: None,
             value: Some(Bytes::from_static(value)),
             headers: headers
-                .map(|value| ("traceparent".to_owned(), Bytes::copy_from_slice(value.as_bytes())))
+                .map(|value| {
+                    (
+                        "traceparent".to_owned(),
+                        Bytes::copy_from_slice(value.as_bytes()),
+                    )
+                })
                 .collect(),
             timestamp: UnixMillis::EPOCH,
         };

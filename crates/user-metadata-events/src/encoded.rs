@@ -187,7 +187,8 @@ impl EncodedEvent {
     /// The record, see [`UserMetadataEvent::to_record`].
     #[must_use]
     pub fn to_record(&self, source: &str) -> Record {
-        let owned = |(name, value): (&str, Cow<'_, [u8]>)| (name.to_owned(), value.into_owned().into());
+        let owned =
+            |(name, value): (&str, Cow<'_, [u8]>)| (name.to_owned(), value.into_owned().into());
         Record {
             key: Some(Bytes::copy_from_slice(self.key())),
             value: Some(Bytes::copy_from_slice(self.value())),

@@ -376,7 +376,7 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
 }
 
 #[tokio::test]
-async fn a_caller_that_takes_nothing_stops_the_fetching() {
+async fn a_caller_that_takes_nothing_stops_the_reading() {
     let kafka = require!(support::shared());
     let topic = topic("slow", 1);
     filled(&kafka, &topic, 20_000).await;

@@ -178,6 +178,8 @@ fn a_static_member_that_was_killed_comes_back_to_its_partitions() {
                 of_goes = receiver => of_goes.unwrap(),
                 () = async { loop { next(&mut stays).await; } } => unreachable!(),
             };
+            // Both may be given their shares in the same moment.
+            owns_one(&mut stays).await;
             (stays, of_goes)
         });
         killed.shutdown_background();

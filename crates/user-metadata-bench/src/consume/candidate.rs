@@ -98,8 +98,8 @@ pub(crate) struct Stage<'a> {
 
 /// Names the environment variable with the folder of what `cargo xtask bench consumer` has built.
 const PEERS: &str = "USER_METADATA_PEERS";
-/// 2,000 for each of the sink's two connections.
-const BATCH: &str = "4000";
+/// Shared out over the sink's two connections.
+const BATCH: usize = 2 * raw::BATCH;
 const PATIENCE: Duration = Duration::from_secs(180);
 /// How long the slow ones are watched.
 const WATCHED: Duration = Duration::from_secs(15);
@@ -197,7 +197,7 @@ impl<'a> Stage<'a> {
             "--group",
             &format!("bench-{}", self.runs),
             "--batch-max-events",
-            BATCH,
+            &BATCH.to_string(),
             "--sink",
             &sink,
             from,

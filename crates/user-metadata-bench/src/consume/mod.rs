@@ -49,7 +49,7 @@ pub(crate) async fn measure(is_quick: bool, verdict: &mut Verdict) -> Result<(),
 }
 
 const NOTES: &str = "\
-Events of 500 bytes of 50,000 users in no order, in batches of 2,000, each a transaction of its own;
+Events of 500 bytes of 50,000 users in no order, 4,000 in a transaction;
 fsync is on. The raw COPY has its rows in memory and writes them into the same partitioned table with
 the same indexes; all others read them from Kafka. Benthos and Node.js write into a plain table with
 the same indexes, the latter one event after the other. Broker, database and client share one

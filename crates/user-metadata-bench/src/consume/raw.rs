@@ -13,7 +13,8 @@ use super::candidate::Sample;
 use crate::Failure;
 use crate::publish::events;
 
-const BATCH: usize = 2_000;
+/// The rows of a transaction.
+pub(super) const BATCH: usize = 4_000;
 
 /// A row of the sink's table.
 struct Row {

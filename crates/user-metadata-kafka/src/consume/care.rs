@@ -104,10 +104,9 @@ impl Member {
     /// Somebody has deleted the topic and made one of the same name. krafka would go on at the old
     /// offset and skip what the new topic has before it.
     async fn start_anew(&self, partitions: u32) -> Result<(), ConsumeError> {
-        let topic = self.options.topic();
         for partition in self.assignment().await {
             let is_there = u32::try_from(partition).is_ok_and(|number| number < partitions);
-            let position = self.consumer.fetch_position(topic, partition).await;
+            let position = self.position(partition).await;
             if let Some(position) = position.filter(|_| is_there) {
                 self.reset(partition, position).await?;
             }
@@ -130,7 +129,6 @@ impl Member {
 
     /// Asks how far the partitions go, of all of them even if one has no leader.
     async fn look(&self) -> Result<(), ConsumeError> {
-        let topic = self.options.topic();
         let mut partitions = self.assignment().await;
         if partitions.is_empty() {
             // Somebody else's, but its leader can tell whether Kafka is there.
@@ -138,7 +136,7 @@ impl Member {
         }
         let mut looked = Ok(());
         for (partition, end) in self.each_offset(&partitions, LATEST).await? {
-            let position = self.consumer.fetch_position(topic, partition).await;
+            let position = self.position(partition).await;
             let position = position.and_then(|position| u64::try_from(position).ok());
             match (end, position) {
                 (Err(error), _) => looked = Err(error),
@@ -183,21 +181,22 @@ impl Member {
             .collect())
     }
 
+    /// The next offset that is handed out, if it is known; krafka alone would ask the group.
+    async fn position(&self, partition: i32) -> Option<i64> {
+        let topic = self.options.topic();
+        self.consumer.fetch_position(topic, partition).await?;
+        self.consumer.position(topic, partition).await
+    }
+
     /// After a long outage krafka would look again only within 30 s. Seeking to where a partition
     /// stands makes it look now.
     pub(super) async fn forget_back_offs(&self) {
         let topic = self.options.topic();
         let mut unplaced = Vec::new();
         for partition in self.assignment().await {
-            if self
-                .consumer
-                .fetch_position(topic, partition)
-                .await
-                .is_none()
-            {
-                unplaced.push((topic.to_owned(), partition));
-            } else if let Some(position) = self.consumer.position(topic, partition).await {
-                self.seek(partition, position).await;
+            match self.position(partition).await {
+                Some(position) => self.seek(partition, position).await,
+                None => unplaced.push((topic.to_owned(), partition)),
             }
         }
         if !unplaced.is_empty()

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::classify::classify;
 use super::commits::Commits;
+use super::fetch::in_batches_of;
 use super::listener::Listener;
 use super::login::log_in;
 use super::member::{CLOSE, Member};
@@ -231,8 +232,7 @@ pub(super) async fn connect(
     listener: Listener,
 ) -> Result<Consumer, ConsumeError> {
     let client = log_in(kafka).await?;
-    let max_batch = i32::try_from(options.max_batch()).unwrap_or(i32::MAX);
-    let mut builder = client.consumer(options.group());
+    let mut builder = in_batches_of(options.max_batch(), client.consumer(options.group()));
     if let Some(id) = options.instance_id() {
         builder = builder.group_instance_id(id);
     }
@@ -244,8 +244,6 @@ pub(super) async fn connect(
         // A position that is refused and one that was never there are told apart in `place`.
         .auto_offset_reset(AutoOffsetReset::None)
         .enable_auto_commit(false)
-        .max_poll_records(max_batch)
-        .max_buffered_records(max_batch)
         .session_timeout(options.session_timeout())
         .heartbeat_interval(heartbeat(options.session_timeout()))
         .max_poll_interval(REBALANCE + options.handover_timeout())

@@ -6,6 +6,7 @@ mod commits;
 mod consumer;
 mod error;
 mod event;
+mod fetch;
 mod incident;
 mod listener;
 mod login;

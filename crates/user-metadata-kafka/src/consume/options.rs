@@ -120,7 +120,7 @@ impl GroupOptions {
     }
 
     /// The most records that one [`GroupEvent::Records`](crate::GroupEvent::Records) holds;
-    /// default 1,000. Up to three times as many are fetched ahead.
+    /// default 1,000. Up to 8 MiB a broker are fetched ahead.
     #[must_use]
     pub fn with_max_batch(mut self, records: u32) -> Self {
         self.max_batch = records;
@@ -162,6 +162,6 @@ impl GroupOptions {
     }
 
     pub(super) fn max_batch(&self) -> u32 {
-        self.max_batch.max(1)
+        self.max_batch
     }
 }

@@ -13,6 +13,7 @@ use krafka::consumer::{AutoOffsetReset, Consumer};
 use krafka::error::KrafkaError;
 
 use super::classify::{classify, classify_poll, deadline};
+use super::fetch::in_batches_of;
 use super::login::log_in;
 use super::member::to_group_record;
 use super::place::EARLIEST;
@@ -67,13 +68,9 @@ impl TopicReader {
         let topic = checked_topic(topic.to_owned());
         let topic = topic.map_err(|error| ConsumeError::Refused(error.into()))?;
         let client = log_in(kafka).await?;
-        let max_batch = i32::try_from(max_batch.max(1)).unwrap_or(i32::MAX);
-        let consumer = client
-            .consumer_without_group()
+        let consumer = in_batches_of(max_batch, client.consumer_without_group())
             // An offset that is no longer kept is told of in `next`.
             .auto_offset_reset(AutoOffsetReset::None)
-            .max_poll_records(max_batch)
-            .max_buffered_records(max_batch)
             .idle_poll_backoff(Duration::from_millis(100))
             .metrics_push(false)
             .build()

@@ -3,8 +3,8 @@ use std::net::IpAddr;
 use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::SinkExt as _;
-use tokio_postgres::{Client, Error, Statement, Transaction};
+use futures_util::{SinkExt as _, join, try_join};
+use tokio_postgres::{Client, Error, GenericClient, Statement, Transaction};
 use user_metadata_consumer::SinkError;
 
 use super::connect::{Connected, Connector};
@@ -26,6 +26,7 @@ pub(super) struct Connection {
     insert: Statement,
     users: Statement,
     sessions: Statement,
+    is_in_transaction: bool,
     /// For what is copied.
     buffer: BytesMut,
 }
@@ -63,12 +64,14 @@ impl Connection {
             connected,
             tables,
             window,
+            is_in_transaction: false,
             buffer: BytesMut::new(),
         })
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.client().is_closed()
+    /// Whether it is of no use any more: closed, or cut off in the middle of a transaction.
+    pub(super) fn is_spent(&self) -> bool {
+        self.client().is_closed() || self.is_in_transaction
     }
 
     const fn client(&self) -> &Client {
@@ -84,16 +87,25 @@ impl Connection {
 
     /// Stores rows of which none is there yet, or fails.
     pub(super) async fn copy(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
+        let client = &self.connected.client;
+        let copying = copy(client, &self.copy, rows, &mut self.buffer);
         if !self.tables.users && !self.tables.sessions {
             // A transaction by itself.
-            return copy(&self.connected.client, &self.copy, rows, &mut self.buffer).await;
+            return copying.await;
         }
-        let transaction = self.connected.client.transaction().await?;
-        copy(transaction.client(), &self.copy, rows, &mut self.buffer).await?;
-        let rows: Vec<_> = rows.iter().collect();
-        let statements = (&self.users, &self.sessions);
-        add_totals(&transaction, self.tables, statements, &rows).await?;
-        transaction.commit().await
+        // Not tokio-postgres' own transaction, which waits for the answer to BEGIN.
+        self.is_in_transaction = true;
+        let stored = async {
+            try_join!(client.batch_execute("BEGIN"), copying)?;
+            let rows: Vec<_> = rows.iter().collect();
+            let statements = (&self.users, &self.sessions);
+            add_totals(client, self.tables, statements, &rows).await
+        };
+        let stored = stored.await;
+        let end = if stored.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = client.batch_execute(end).await;
+        self.is_in_transaction = ended.is_err();
+        stored.and(ended)
     }
 
     /// Stores those of the rows that are not there yet.
@@ -113,18 +125,26 @@ impl Connection {
 }
 
 async fn add_totals<'a>(
-    transaction: &Transaction<'_>,
+    client: &impl GenericClient,
     tables: Tables,
     (users, sessions): (&Statement, &Statement),
     rows: &[&'a Row<'a>],
 ) -> Result<(), Error> {
-    if tables.users {
-        add_users(transaction, users, rows).await?;
-    }
-    if tables.sessions {
-        add_sessions(transaction, sessions, rows).await?;
-    }
-    Ok(())
+    let users = async {
+        match tables.users {
+            true => add_users(client, users, rows).await,
+            false => Ok(()),
+        }
+    };
+    let sessions = async {
+        match tables.sessions {
+            true => add_sessions(client, sessions, rows).await,
+            false => Ok(()),
+        }
+    };
+    // If the first fails, the second says no more than that.
+    let (users, sessions) = join!(users, sessions);
+    users.and(sessions)
 }
 
 async fn copy(

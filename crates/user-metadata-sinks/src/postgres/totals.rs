@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use tokio_postgres::{Error, Statement, Transaction};
+use tokio_postgres::{Error, GenericClient, Statement};
 
 use super::row::Row;
 use super::values::Micros;
@@ -54,13 +54,13 @@ fn events(totals: &[Total<'_, Row<'_>>]) -> Vec<i64> {
 
 /// Runs [`USERS`].
 pub(super) async fn add_users<'a>(
-    transaction: &Transaction<'_>,
+    client: &impl GenericClient,
     statement: &Statement,
     rows: &[&'a Row<'a>],
 ) -> Result<(), Error> {
     let users = totals(rows, |row| &*row.user_id, Row::key);
     let ips: Vec<Option<IpAddr>> = column(&users, |row| row.ip);
-    transaction
+    client
         .execute(
             statement,
             &[
@@ -82,13 +82,13 @@ pub(super) async fn add_users<'a>(
 
 /// Runs [`SESSIONS`].
 pub(super) async fn add_sessions<'a>(
-    transaction: &Transaction<'_>,
+    client: &impl GenericClient,
     statement: &Statement,
     rows: &[&'a Row<'a>],
 ) -> Result<(), Error> {
     let sessions = totals(rows, |row| (&*row.user_id, &*row.session_id), Row::key);
     let ips: Vec<Option<IpAddr>> = column(&sessions, |row| row.ip);
-    transaction
+    client
         .execute(
             statement,
             &[

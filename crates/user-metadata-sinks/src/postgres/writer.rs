@@ -49,7 +49,7 @@ impl Writer {
 
     /// Connects, unless it is.
     pub(super) async fn connect(&mut self) -> Result<&mut Connection, SinkError> {
-        if self.connection.as_ref().is_some_and(Connection::is_closed) {
+        if self.connection.as_ref().is_some_and(Connection::is_spent) {
             self.connection = None;
         }
         let connection = match self.connection.take() {
