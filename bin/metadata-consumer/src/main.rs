@@ -11,6 +11,7 @@ mod health;
 mod offsets;
 mod progress;
 mod replay;
+mod screen;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use args::{Args, Command, ReadError};
 use config::Config;
 use health::ReaderHealth;
 use replay::ReplayConfig;
+use screen::Screen;
 
 /// How long what the sinks have in hand may take at the end.
 const LAST_BATCHES: Duration = Duration::from_secs(10);
@@ -54,8 +56,9 @@ fn main() -> ExitCode {
             Command::Replay(args) => {
                 let log = args.read.log;
                 let config = ReplayConfig::try_from(args)?;
-                let _log = log.start()?;
-                block_on(replay::replay(config))
+                let screen = Screen::default();
+                let _log = log.start_on(screen.clone())?;
+                block_on(replay::replay(config, &screen))
             }
             Command::CheckConfig(args) => {
                 let _log = args.read.log.start()?;

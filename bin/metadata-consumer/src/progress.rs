@@ -1,5 +1,4 @@
 use std::future::Future;
-use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -7,19 +6,25 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 use user_metadata_consumer::ReplayProgress;
 
+use crate::screen::Screen;
+
 /// How often a terminal and the log are told.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// Does `work` and shows on standard error how far it is: a bar on a terminal, lines of the log
+/// Does `work` and shows on the screen how far it is: a bar on a terminal, lines of the log
 /// elsewhere.
-pub(crate) async fn shown<F: Future>(progress: &ReplayProgress, work: F) -> F::Output {
+pub(crate) async fn shown<F: Future>(
+    progress: &ReplayProgress,
+    screen: &Screen,
+    work: F,
+) -> F::Output {
     let begun = Instant::now();
-    let output = if std::io::stderr().is_terminal() {
-        let bar = bar(progress.total());
+    let bar = bar(progress.total());
+    let output = if screen.show(&bar) {
         let output = meanwhile(DRAW_EVERY, || bar.set_position(progress.done()), work).await;
         bar.set_position(progress.done());
-        bar.abandon();
+        screen.leave();
         output
     } else {
         let tell = || {
@@ -53,7 +58,7 @@ async fn meanwhile<F: Future>(every: Duration, mut look: impl FnMut(), work: F) 
 }
 
 fn bar(total: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
     let template = "{wide_bar} {percent:>3} % {human_pos}/{human_len} {per_sec}, {eta} left";
     // A template of our own: it has no mistake that a user could make.
     bar.set_style(

@@ -13,6 +13,7 @@ use crate::count::in_words;
 use crate::from::From;
 use crate::offsets::Offsets;
 use crate::progress::shown;
+use crate::screen::Screen;
 use crate::stop_at_signal;
 
 /// The flags of `replay`, checked.
@@ -65,7 +66,7 @@ fn moment(flag: &'static str, when: Option<From>) -> Result<Option<UnixMillis>, 
 }
 
 /// Does what the flags say, to the end or until a signal.
-pub(crate) async fn replay(config: ReplayConfig) -> Result<(), Failure> {
+pub(crate) async fn replay(config: ReplayConfig, screen: &Screen) -> Result<(), Failure> {
     let signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
     let ReplayConfig {
         reading,
@@ -79,10 +80,13 @@ pub(crate) async fn replay(config: ReplayConfig) -> Result<(), Failure> {
     if is_dry {
         let names: Vec<String> = reading.names();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        return match reading.builder.count_replay(&names, &what).await {
-            Ok(count) => print(&in_words(&count, &names)),
-            Err(error) => nothing_or(&what, &error),
+        let counter = match reading.builder.open_count(&names, &what).await {
+            Ok(counter) => counter,
+            Err(error) => return nothing_or(&what, &error),
         };
+        let count = shown(&counter.progress(), screen, counter.run()).await;
+        let count = count.map_err(|error| Failure::runtime(&error))?;
+        return print(&in_words(&count, &names));
     }
     let replay = match reading.open()?.open_replay(&what).await {
         Ok(replay) => replay,
@@ -99,7 +103,7 @@ pub(crate) async fn replay(config: ReplayConfig) -> Result<(), Failure> {
             () = stop.cancelled() => timeout(LAST_BATCHES, running).await.map_or(Ok(()), |it| it.map(drop)),
         }
     };
-    let ended = shown(&progress, run).await;
+    let ended = shown(&progress, screen, run).await;
     ended.map_err(|error| Failure::runtime(&error))?;
     settle(&progress, &what)
 }

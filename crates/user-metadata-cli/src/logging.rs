@@ -53,6 +53,19 @@ impl LogArgs {
     ///
     /// [`FlagError`] when `RUST_LOG` is no filter.
     pub fn start(self) -> Result<LogGuard, FlagError> {
+        self.start_on(std::io::stderr())
+    }
+
+    /// The same, for a program that has more to show on standard error: the lines go through
+    /// `screen`, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_on(
+        self,
+        screen: impl std::io::Write + Send + 'static,
+    ) -> Result<LogGuard, FlagError> {
         let filter = filter().map_err(|error| {
             FlagError::new(
                 "log-format",
@@ -63,7 +76,7 @@ impl LogArgs {
             .lossy(true)
             .buffered_lines_limit(BUFFERED_LINES)
             .thread_name("log")
-            .finish(std::io::stderr());
+            .finish(screen);
         let lost = writer.error_counter();
         let registry = tracing_subscriber::registry().with(filter);
         let layer = tracing_subscriber::fmt::layer().with_writer(writer);

@@ -45,8 +45,8 @@ pub use embedded::LogTopicWriter;
 pub use kafka::KafkaTopicWriter;
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 pub use replay::{
-    LetterCount, PartitionCount, Replay, ReplayCount, ReplayError, ReplayOf, ReplayProgress,
-    SinkProgress,
+    LetterCount, PartitionCount, Replay, ReplayCount, ReplayCounter, ReplayError, ReplayOf,
+    ReplayProgress, SinkProgress,
 };
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 pub use status::{ConsumerHealth, ConsumerStatus, PartitionStatus, Problem, SinkState, SinkStatus};

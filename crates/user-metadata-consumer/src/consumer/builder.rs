@@ -12,7 +12,7 @@ use super::feed::{Carrier, Feed, Reading, dead_letter_topic};
 use super::start::{Start, start};
 use super::{BuildError, Consumer};
 use crate::pipeline::{BatchLimits, Monitor};
-use crate::replay::{self, Replay, ReplayCount, ReplayError, ReplayOf};
+use crate::replay::{self, Replay, ReplayCounter, ReplayError, ReplayOf};
 use crate::{ConsumerStatus, Sink};
 
 /// Where a sink starts that its group has no position for.
@@ -174,21 +174,21 @@ impl ConsumerBuilder {
         replay::open(&setting, sinks, what).await
     }
 
-    /// Counts what a replay would read, and changes nothing anywhere. Of the sinks, only the names
-    /// matter.
+    /// Finds out what [`open_replay`](Self::open_replay) would read, to count it. Of the sinks, only
+    /// the names matter.
     ///
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
     /// As [`open_replay`](Self::open_replay).
-    pub async fn count_replay(
+    pub async fn open_count(
         self,
         sinks: &[&str],
         what: &ReplayOf,
-    ) -> Result<ReplayCount, ReplayError> {
+    ) -> Result<ReplayCounter, ReplayError> {
         let (setting, _) = self.setting()?;
-        replay::count(&setting, sinks, what).await
+        ReplayCounter::open(&setting, sinks, what).await
     }
 
     fn setting(self) -> Result<(replay::Setting, Vec<(String, Start)>), BuildError> {

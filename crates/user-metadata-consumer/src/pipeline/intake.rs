@@ -28,7 +28,7 @@ pub(crate) struct Intake<K: Source> {
     topic: Arc<str>,
     limits: BatchLimits,
     next: Batch,
-    /// Settled. Emptied while the next one is written, because that takes its time.
+    /// Settled. That it is emptied takes its time: while the next one is written, or nothing comes.
     spent: Batch,
     /// Empty, for its memory.
     spare: Batch,
@@ -86,10 +86,6 @@ impl<K: Source> Intake<K> {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                () = std::future::ready(()), if self.spent.records() > 0 => {
-                    self.spent.clear();
-                    self.spare = std::mem::take(&mut self.spent);
-                }
                 () = self.listen() => {}
             }
         }
@@ -111,6 +107,10 @@ impl<K: Source> Intake<K> {
 
     /// Takes in one thing. Cancel safe.
     pub(crate) async fn listen(&mut self) {
+        if self.spent.records() > 0 {
+            self.spent.clear();
+            self.spare = std::mem::take(&mut self.spent);
+        }
         let has_room = self.failure.is_none() && !self.revoking && !self.is_full();
         tokio::select! {
             input = self.source.next(), if has_room => match input {

@@ -1,12 +1,31 @@
 use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use user_metadata_events::UnixMillis;
 
-use super::error::ReplayError;
+#[cfg(feature = "kafka")]
+use super::kafka::KafkaReplay;
+#[cfg(feature = "embedded")]
+use super::log::LogReplay;
+#[cfg(feature = "embedded")]
+use super::replayer::log_path;
+use super::replayer::{Ask, Setting, letters_group};
+use super::{ReplayError, ReplayOf, ReplayProgress};
+use crate::consumer::Carrier;
 use crate::pipeline::{Fetched, Input, Source};
 
-/// What a replay would read; counted by
-/// [`ConsumerBuilder::count_replay`](crate::ConsumerBuilder::count_replay).
+/// Counts what a replay would read, and changes nothing anywhere; opened by
+/// [`ConsumerBuilder::open_count`](crate::ConsumerBuilder::open_count).
+pub struct ReplayCounter {
+    progress: ReplayProgress,
+    counting: Counting,
+}
+
+type Counting = Pin<Box<dyn Future<Output = Result<ReplayCount, ReplayError>> + Send>>;
+
+/// What a replay would read, as a [`ReplayCounter`] has counted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplayCount {
@@ -46,11 +65,75 @@ pub struct LetterCount {
     pub ahead: u64,
 }
 
+impl ReplayCounter {
+    /// Finds out what there is to count.
+    pub(crate) async fn open(
+        setting: &Setting,
+        sinks: &[&str],
+        what: &ReplayOf,
+    ) -> Result<Self, ReplayError> {
+        let ask = Ask::counting(setting, what);
+        let progress = ReplayProgress::new(vec![Arc::clone(&ask.progress)]);
+        let mut count = ReplayCount::new(ask.topic.clone(), *what == ReplayOf::DeadLetters);
+        let counting: Counting = match &setting.carrier {
+            #[cfg(feature = "kafka")]
+            Carrier::Kafka(options) => {
+                if *what == ReplayOf::DeadLetters {
+                    let reader =
+                        user_metadata_kafka::TopicReader::connect(options, &ask.topic, 1).await?;
+                    for sink in sinks {
+                        let group = letters_group(&setting.group, sink);
+                        count.is_at(sink, reader.committed(&group).await?);
+                    }
+                    reader.close().await;
+                }
+                Box::pin(count.all_of(KafkaReplay::open(options, ask).await?))
+            }
+            #[cfg(feature = "embedded")]
+            Carrier::Log(dir) => {
+                if *what == ReplayOf::DeadLetters {
+                    for sink in sinks {
+                        let group = letters_group(&setting.group, sink);
+                        let letters = dir.of_dead_letters();
+                        let at = user_metadata_log::GroupPositions::peek(&letters, &group)?;
+                        count.is_at(sink, at);
+                    }
+                }
+                Box::pin(count.all_of(LogReplay::open(dir, &log_path(dir, what), ask)?))
+            }
+        };
+        Ok(Self { progress, counting })
+    }
+
+    /// A handle that says how far it is, also while it runs.
+    #[must_use]
+    pub fn progress(&self) -> ReplayProgress {
+        self.progress.clone()
+    }
+
+    /// Reads all of it. An outage of Kafka is waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Read`] when the topic can't be read on.
+    pub async fn run(self) -> Result<ReplayCount, ReplayError> {
+        self.counting.await
+    }
+}
+
+impl fmt::Debug for ReplayCounter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayCounter")
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A sink's reasons may differ in every letter.
 const MOST_REASONS: usize = 1_000;
 
 impl ReplayCount {
-    pub(super) fn new(topic: String, are_letters: bool) -> Self {
+    fn new(topic: String, are_letters: bool) -> Self {
         Self {
             topic,
             partitions: BTreeMap::new(),
@@ -60,12 +143,12 @@ impl ReplayCount {
     }
 
     /// Notes where the replay of a sink's letters stands.
-    pub(super) fn is_at(&mut self, sink: &str, positions: BTreeMap<u32, u64>) {
+    fn is_at(&mut self, sink: &str, positions: BTreeMap<u32, u64>) {
         self.positions.insert(sink.to_owned(), positions);
     }
 
     /// Reads all of it.
-    pub(super) async fn all_of(mut self, mut source: impl Source) -> Result<Self, ReplayError> {
+    async fn all_of(mut self, mut source: impl Source) -> Result<Self, ReplayError> {
         loop {
             match source.next().await.map_err(ReplayError::Read)? {
                 Input::Assigned(partitions) => {
@@ -74,7 +157,15 @@ impl ReplayCount {
                         .map(|it| (it, PartitionCount::default()));
                     self.partitions.extend(none);
                 }
-                Input::Records(records) => records.iter().for_each(|record| self.add(record)),
+                Input::Records(records) => {
+                    let mut counted = BTreeMap::new();
+                    for record in &records {
+                        self.add(record);
+                        counted.insert(record.partition, record.offset + 1);
+                    }
+                    let counted: Vec<_> = counted.into_iter().collect();
+                    source.commit(&counted).await.map_err(ReplayError::Read)?;
+                }
                 Input::End => break,
                 _ => {}
             }

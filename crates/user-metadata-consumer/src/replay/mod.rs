@@ -12,7 +12,7 @@ mod replayer;
 mod report;
 mod what;
 
-pub use count::{LetterCount, PartitionCount, ReplayCount};
+pub use count::{LetterCount, PartitionCount, ReplayCount, ReplayCounter};
 pub use error::ReplayError;
 #[cfg(feature = "kafka")]
 pub(crate) use kafka::KafkaReplay;
@@ -20,5 +20,5 @@ pub(crate) use kafka::KafkaReplay;
 pub(crate) use log::LogReplay;
 pub use progress::{ReplayProgress, SinkProgress};
 pub use replayer::Replay;
-pub(crate) use replayer::{Setting, count, open};
+pub(crate) use replayer::{Setting, open};
 pub use what::ReplayOf;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use user_metadata_events::UnixMillis;
 
-use super::count::ReplayCount;
 use super::course::{Course, Wanted};
 use super::error::ReplayError;
 use super::progress::{ReplayProgress, Shared, Track};
@@ -102,7 +101,7 @@ impl Ask {
     }
 
     /// The same without leaving a trace, all of the dead letters for whatever sink.
-    fn counting(setting: &Setting, what: &ReplayOf) -> Self {
+    pub(super) fn counting(setting: &Setting, what: &ReplayOf) -> Self {
         let ask = Self::new(setting, &Arc::from(""), what);
         match what {
             ReplayOf::DeadLetters => Self {
@@ -189,7 +188,7 @@ impl Ask {
 }
 
 /// The group that remembers which dead letters of a sink were read again.
-fn letters_group(group: &str, sink: &str) -> String {
+pub(super) fn letters_group(group: &str, sink: &str) -> String {
     format!("{group}.{sink}.replay")
 }
 
@@ -229,48 +228,8 @@ pub(crate) async fn open(
     })
 }
 
-/// Counts what a replay would read, and leaves no trace.
-pub(crate) async fn count(
-    setting: &Setting,
-    sinks: &[&str],
-    what: &ReplayOf,
-) -> Result<ReplayCount, ReplayError> {
-    let ask = Ask::counting(setting, what);
-    let mut count = ReplayCount::new(ask.topic.clone(), *what == ReplayOf::DeadLetters);
-    match &setting.carrier {
-        #[cfg(feature = "kafka")]
-        Carrier::Kafka(options) => {
-            if *what == ReplayOf::DeadLetters {
-                let reader =
-                    user_metadata_kafka::TopicReader::connect(options, &ask.topic, 1).await?;
-                for sink in sinks {
-                    let positions = reader
-                        .committed(&letters_group(&setting.group, sink))
-                        .await?;
-                    count.is_at(sink, positions);
-                }
-                reader.close().await;
-            }
-            count.all_of(KafkaReplay::open(options, ask).await?).await
-        }
-        #[cfg(feature = "embedded")]
-        Carrier::Log(dir) => {
-            if *what == ReplayOf::DeadLetters {
-                for sink in sinks {
-                    let group = letters_group(&setting.group, sink);
-                    let positions =
-                        user_metadata_log::GroupPositions::peek(&dir.of_dead_letters(), &group)?;
-                    count.is_at(sink, positions);
-                }
-            }
-            let path = log_path(dir, what);
-            count.all_of(LogReplay::open(dir, &path, ask)?).await
-        }
-    }
-}
-
 #[cfg(feature = "embedded")]
-fn log_path(dir: &user_metadata_log::DataDir, what: &ReplayOf) -> std::path::PathBuf {
+pub(super) fn log_path(dir: &user_metadata_log::DataDir, what: &ReplayOf) -> std::path::PathBuf {
     match what {
         ReplayOf::DeadLetters => dir.dead_letters_path(),
         ReplayOf::Events { .. } => dir.topic_path(),

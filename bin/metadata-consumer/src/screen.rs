@@ -1,0 +1,50 @@
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+/// Standard error, where lines of the log and a bar do not run into each other.
+#[derive(Clone, Default)]
+pub(crate) struct Screen {
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+}
+
+impl Screen {
+    /// Shows the bar, if this is a terminal. To be hidden again when its work is done.
+    pub(crate) fn show(&self, bar: &ProgressBar) -> bool {
+        let is_terminal = io::stderr().is_terminal();
+        if is_terminal {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.set(Some(bar.clone()));
+        }
+        is_terminal
+    }
+
+    /// Leaves the bar as it is, above what follows.
+    pub(crate) fn leave(&self) {
+        if let Some(bar) = self.set(None) {
+            bar.abandon();
+        }
+    }
+
+    fn set(&self, bar: Option<ProgressBar>) -> Option<ProgressBar> {
+        // Nothing panics while it is held.
+        let mut shown = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut shown, bar)
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*bar {
+            Some(bar) => bar.suspend(|| io::stderr().write_all(line))?,
+            None => io::stderr().write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
