@@ -10,7 +10,7 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// Shows the bar, if this is a terminal. To be hidden again when its work is done.
+    /// Shows the bar until [`leave`](Self::leave), if this is a terminal; returns whether it is.
     pub(crate) fn show(&self, bar: &ProgressBar) -> bool {
         let is_terminal = io::stderr().is_terminal();
         if is_terminal {
