@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cases::{BIG, Check};
 use super::events::Sent;
-use super::probe::Answer;
+use super::probe::{Answer, STEPS};
 use super::stage::{Ending, Stage};
 use super::subject::Subject;
 use super::violation::Fault;
@@ -65,16 +65,20 @@ impl<T: Subject> Check<T> {
 
     /// Whatever of a batch is there after a crash, all of it is once it came again.
     pub(super) async fn crash_in_a_write(&mut self) -> Result<(), Fault> {
-        let sent = self.events.plain(500);
-        let sink = self.open().await?;
-        let (stage, pipeline) = Stage::new(sink, Answer::NeverArrives, &sent, BIG)?;
-        let script = async {
-            stage.until(|seen| seen.begun > 0).await;
-            Ok(Ending::Crash)
-        };
-        stage.play(pipeline, script).await?;
-        let rejected = self.run(&sent, BIG).await?;
-        self.compare(&sent, &rejected, true).await
+        for steps in STEPS {
+            let sent = self.events.plain(500);
+            let sink = self.open().await?;
+            let answer = Answer::NeverArrivesAfter(steps);
+            let (stage, pipeline) = Stage::new(sink, answer, &sent, BIG)?;
+            let script = async {
+                stage.until(|seen| seen.cut > 0 || seen.stored > 0).await;
+                Ok(Ending::Crash)
+            };
+            stage.play(pipeline, script).await?;
+            let rejected = self.run(&sent, BIG).await?;
+            self.compare(&sent, &rejected, true).await?;
+        }
+        Ok(())
     }
 
     /// Events that a publisher has sent twice come again in later batches, and after a crash.

@@ -1,5 +1,5 @@
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -27,19 +27,21 @@ pub(super) enum Answer {
     IsLostOnce,
     /// It never arrives: time for a crash.
     NeverArrives,
+    /// Nor does it arrive if the write takes more steps than these: no more are made of it.
+    NeverArrivesAfter(usize),
     /// The future is dropped in the middle, later each time, and the batch is written again, until it
     /// is done before that.
     IsCutOff,
 }
 
-/// After how many steps a write that is cut off is dropped, the first time and those after it.
-const STEPS: [usize; 5] = [1, 2, 3, 5, 9];
+/// After how many steps a write that is cut off ends, the first time and those after it.
+pub(super) const STEPS: [usize; 5] = [1, 2, 3, 5, 9];
 
 /// What a sink has done so far.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// How many writes have begun.
-    pub(super) begun: usize,
+    /// How many writes have ended in the middle.
+    pub(super) cut: usize,
     /// The longest that a write has kept its thread to itself.
     pub(super) longest_step: Duration,
     /// How many batches it says are stored.
@@ -73,11 +75,16 @@ impl<S: Sink> Sink for Probe<S> {
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         let steps = match self.answer {
             Answer::IsCutOff => STEPS.get(self.cut).copied(),
+            Answer::NeverArrivesAfter(steps) => Some(steps),
             _ => None,
         };
-        self.seen.send_modify(|seen| seen.begun += 1);
-        let written = step_by_step(self.sink.write(batch), steps, &self.seen).await;
+        let mut write = pin!(self.sink.write(batch));
+        let written = step_by_step(write.as_mut(), steps, &self.seen).await;
         let Some(written) = written else {
+            self.seen.send_modify(|seen| seen.cut += 1);
+            if let Answer::NeverArrivesAfter(_) = self.answer {
+                std::future::pending::<()>().await;
+            }
             self.cut += 1;
             return Err(SinkError::unavailable("the write was cut off"));
         };
@@ -85,7 +92,9 @@ impl<S: Sink> Sink for Probe<S> {
             .send_modify(|seen| seen.note_written(batch, &written));
         let is_stored = written.is_ok();
         match self.answer {
-            Answer::NeverArrives if is_stored => std::future::pending().await,
+            Answer::NeverArrives | Answer::NeverArrivesAfter(_) if is_stored => {
+                std::future::pending().await
+            }
             Answer::IsLostOnce if is_stored => {
                 self.answer = Answer::Arrives;
                 Err(SinkError::unavailable("the answer was lost"))
@@ -97,11 +106,10 @@ impl<S: Sink> Sink for Probe<S> {
 
 /// Runs a write, and notes how long each step takes; none is left of it after so many `steps`.
 async fn step_by_step<F: Future>(
-    write: F,
+    mut write: Pin<&mut F>,
     steps: Option<usize>,
     seen: &watch::Sender<Seen>,
 ) -> Option<F::Output> {
-    let mut write = pin!(write);
     let mut left = steps.unwrap_or(usize::MAX);
     poll_fn(|context| {
         let began = Instant::now();
