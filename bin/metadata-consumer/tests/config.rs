@@ -4,6 +4,13 @@
 
 mod support;
 
+#[cfg(feature = "ga4")]
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
+    thread,
+};
+
 use support::{PROGRAM, Topic, said};
 use user_metadata_testing::process::{Ended, Program};
 use user_metadata_testing::{Port, Scratch, kafka, require};
@@ -191,6 +198,33 @@ fn all_that_is_wrong_is_told() {
         "{}",
         said(&ended)
     );
+}
+
+#[cfg(feature = "ga4")]
+#[test]
+fn a_sink_goes_through_the_proxy_of_the_environment() {
+    let scratch = Scratch::new("config");
+    std::fs::write(scratch.path().join("key"), "swordfish").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = listener.local_addr().unwrap().to_string();
+    let refusing = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+        let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+        let answer = b"HTTP/1.1 403 Forbidden\r\n\r\n";
+        stream.write_all(answer).unwrap();
+        head
+    });
+    let words = ["check-config", "--sink", "ga4:G-1A2B3C4D5E?token-file=key"];
+    let address = format!("http://{proxy}");
+    let environment = [("HTTPS_PROXY", &*address), ("NO_PROXY", "")];
+    let ended = run(&scratch, "", &words, &environment);
+    let told = ended.stdout.join("\n");
+    assert_eq!(ended.code, Some(2), "{told}");
+    let named = format!("the proxy http://{proxy} (HTTPS_PROXY) gives no way through");
+    assert!(told.contains(&named), "{told}");
+    let head = refusing.join().unwrap();
+    assert_eq!(head[0], "CONNECT www.google-analytics.com:443 HTTP/1.1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -142,6 +142,12 @@ pub enum OpenError {
          package `ca-certificates`), or name a file with the option `ca` (PostgreSQL: `sslrootcert`)"
     )]
     NoSystemRoots,
+    /// The environment names a proxy of a kind that is not known here.
+    #[error(
+        "`HTTPS_PROXY` or `ALL_PROXY` names a proxy of another kind than `http://host:port`; name \
+         one of that kind, or except the sink's host with `NO_PROXY`"
+    )]
+    Proxy,
     /// The secret can't be used.
     #[error("the secret in {} {problem}", path.display())]
     SecretForm {

@@ -10,10 +10,11 @@ use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use user_metadata_consumer::{BoxError, SinkError};
 
+use super::dialer::Dialer;
 use super::trust::Trust;
 use super::{Answer, Endpoint};
 use crate::OpenError;
@@ -21,7 +22,7 @@ use crate::OpenError;
 /// Posts JSON. Connections are kept and used again; a redirect is an answer like any other.
 #[derive(Debug)]
 pub(super) struct Client {
-    inner: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    inner: legacy::Client<HttpsConnector<Dialer>, Full<Bytes>>,
     endpoint: Endpoint,
     timeout: Duration,
 }
@@ -56,15 +57,12 @@ impl Client {
             None if endpoint.is_encrypted() => Trust::System,
             None => Trust::Nobody,
         };
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        let dialer = Dialer::new(&endpoint, &Matcher::from_env())?;
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(trust.to_tls()?)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(dialer);
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))

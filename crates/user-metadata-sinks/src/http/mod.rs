@@ -15,6 +15,7 @@ mod answer;
 #[cfg(any(feature = "segment", feature = "mixpanel"))]
 mod basic;
 mod client;
+mod dialer;
 mod endpoint;
 mod event;
 mod json;
