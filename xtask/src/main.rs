@@ -21,6 +21,8 @@ Usage: cargo xtask COMMAND
                       in release mode
   bench publish [--quick]
                       measures the publisher against other clients of Kafka
+  bench consumer [--quick]
+                      measures the way from Kafka into PostgreSQL against other programs
   faults [ARGUMENTS]  lets Kafka, its topic, disks and ws-server fail under load, and says what
                       became of the events; --short in 4 minutes, --help names the faults
   soak [--minutes N]  lets consumers join, leave and be killed in the middle of a million events,
@@ -31,12 +33,18 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
+    let asks_for_help = rest.iter().any(|word| word == "--help" || word == "-h");
     let result = match command.as_str() {
+        "test" | "bench" | "soak" | "ua-data" if asks_for_help => {
+            println!("{USAGE}");
+            Ok(())
+        }
         "quickstart" => quickstart::run(&rest),
         "test" => test::run(&rest),
         "bench" => bench::run(&rest),
         "faults" => bench::faults(&rest),
         "soak" => bench::soak(&rest),
+        "ua-data" if !rest.is_empty() => Err("it takes no argument".into()),
         "ua-data" => ua_data::run().map_err(Into::into),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

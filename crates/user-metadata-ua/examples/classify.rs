@@ -1,6 +1,6 @@
 //! Reads lines `{"ua":…,"hints":{…}?}` and prints, in the same order, what the parser makes of
-//! each: `{"ua","hints"?,"browser","browserVersion","os","osVersion","device"}`, the form that the
-//! scorer of labelled User-Agents reads. The keys of `hints` are those of
+//! each: `{"ua","hints"?,"browser","browserVersion","os","osVersion","device"}`, one line for
+//! each, to be compared with labels. The keys of `hints` are those of
 //! `navigator.userAgentData`, or names of request headers.
 //!
 //! `cargo run --release -p user-metadata-ua --example classify < strings.jsonl`
