@@ -15,13 +15,17 @@ use serde_json::Value;
 /// What the names of variables begin with, of both programs and of either.
 const PREFIXES: [&str; 3] = ["USER_METADATA_", "WS_SERVER_", "METADATA_CONSUMER_"];
 
+/// Those that have no variable: of `metadata-consumer replay`.
+const FLAGS_ALONE: [&str; 2] = ["--dead-letters", "--dry-run"];
+
 /// Flags of cargo, Docker, the databases, install, kubectl and systemctl.
-const FLAGS_OF_OTHERS: [&str; 20] = [
+const FLAGS_OF_OTHERS: [&str; 21] = [
     "--bin",
     "--bootstrap-server",
     "--build",
     "--chown",
     "--directory",
+    "--env",
     "--follow",
     "--from",
     "--from-file",
@@ -68,7 +72,9 @@ fn every_variable_and_flag_is_one_that_a_program_has() {
         }
         let used = words(&text, |c| c.is_ascii_lowercase() || c == '-');
         for used in used.filter(|word| word.starts_with("--") && word.len() > 3) {
-            let known = flags.contains(used) || FLAGS_OF_OTHERS.contains(&used);
+            let known = flags.contains(used)
+                || FLAGS_ALONE.contains(&used)
+                || FLAGS_OF_OTHERS.contains(&used);
             assert!(known, "{path}: no program has {used}");
         }
     }
