@@ -6,28 +6,26 @@ use user_metadata_ua::{Client, ClientKind as Kind, Device};
 /// All that is known of the client, in parts; `None` if nothing is.
 pub(crate) fn agent(client: Client) -> Option<Agent> {
     let mut agent = Agent::default();
-    agent.browser = client.browser.map(|browser| NameVersion {
-        name: browser.name,
-        version: browser.version,
-    });
-    agent.os = client.os.map(|os| AgentOs {
-        name: os.name,
-        version: os.version,
-        version_frozen: os.version_frozen,
+    agent.browser = client
+        .browser
+        .map(|browser| NameVersion::new(browser.name, browser.version));
+    agent.os = client.os.map(|os| {
+        let mut agent_os = AgentOs::new(os.name, os.version);
+        agent_os.version_frozen = os.version_frozen;
+        agent_os
     });
     agent.device = device(client.device);
     agent.client = client.kind.and_then(kind);
-    agent.bot = client.bot.map(|name| Bot { name });
+    agent.bot = client.bot.map(Bot::new);
     (agent != Agent::default()).then_some(agent)
 }
 
 fn device(device: Device) -> Option<AgentDevice> {
-    let device = AgentDevice {
-        kind: device.kind.map(|kind| kind.as_str().to_owned()),
-        vendor: device.vendor,
-        model: device.model,
-    };
-    (device != AgentDevice::default()).then_some(device)
+    let mut agent_device = AgentDevice::default();
+    agent_device.kind = device.kind.map(|kind| kind.as_str().to_owned());
+    agent_device.vendor = device.vendor;
+    agent_device.model = device.model;
+    (agent_device != AgentDevice::default()).then_some(agent_device)
 }
 
 const fn kind(kind: Kind) -> Option<ClientKind> {

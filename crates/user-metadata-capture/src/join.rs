@@ -142,8 +142,16 @@ impl Join {
 struct RawJoin {
     user: Option<RawUser>,
     hints: Option<ClientHints>,
-    screen: Option<Screen>,
+    screen: Option<RawScreen>,
     timezone: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+struct RawScreen {
+    width: u32,
+    height: u32,
+    pixel_ratio: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -167,7 +175,9 @@ impl RawJoin {
         if let Some(hints) = self.hints {
             join = join.with_hints(hints)?;
         }
-        if let Some(screen) = self.screen {
+        if let Some(raw) = self.screen {
+            let mut screen = Screen::new(raw.width, raw.height);
+            screen.pixel_ratio = raw.pixel_ratio;
             join = join.with_screen(screen)?;
         }
         if let Some(timezone) = self.timezone {

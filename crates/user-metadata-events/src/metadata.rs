@@ -71,17 +71,34 @@ pub struct Agent {
 
 /// A program and its full version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct NameVersion {
     /// `Chrome`, `Mobile Safari`, …
     pub name: String,
     /// All parts that are known: `120.0.6099.71`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Keys of a newer version, kept as they came.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl NameVersion {
+    /// A program and, if it is known, its version.
+    #[must_use]
+    pub fn new(name: impl Into<String>, version: Option<String>) -> Self {
+        Self {
+            name: name.into(),
+            version,
+            extra: Map::new(),
+        }
+    }
 }
 
 /// An operating system and its full version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct AgentOs {
     /// `Windows`, `macOS`, `Android`, …
     pub name: String,
@@ -92,10 +109,27 @@ pub struct AgentOs {
     /// unknown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub version_frozen: bool,
+    /// Keys of a newer version, kept as they came.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl AgentOs {
+    /// A system and, if it is known, its version.
+    #[must_use]
+    pub fn new(name: impl Into<String>, version: Option<String>) -> Self {
+        Self {
+            name: name.into(),
+            version,
+            version_frozen: false,
+            extra: Map::new(),
+        }
+    }
 }
 
 /// A device.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct AgentDevice {
     /// As `metadata.device`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -106,13 +140,31 @@ pub struct AgentDevice {
     /// `iPhone`, `SM-S918B`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Keys of a newer version, kept as they came.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// A bot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Bot {
     /// `Googlebot`, …
     pub name: String,
+    /// Keys of a newer version, kept as they came.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl Bot {
+    /// A bot of this name.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            extra: Map::new(),
+        }
+    }
 }
 
 /// What kind of program connected.
@@ -134,8 +186,9 @@ pub enum ClientKind {
 }
 
 /// A screen, as a page sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Screen {
     /// Width in CSS pixels.
     pub width: u32,
@@ -144,4 +197,20 @@ pub struct Screen {
     /// Device pixels to a CSS pixel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pixel_ratio: Option<f64>,
+    /// Keys of a newer version, kept as they came.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl Screen {
+    /// A screen of so many CSS pixels.
+    #[must_use]
+    pub fn new(width: u32, height: u32) -> Self {
+        Self {
+            width,
+            height,
+            pixel_ratio: None,
+            extra: Map::new(),
+        }
+    }
 }

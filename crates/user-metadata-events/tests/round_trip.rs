@@ -6,8 +6,9 @@
 
 use proptest::prelude::*;
 use user_metadata_events::{
-    Agent, AgentOs, ClientId, ClientIp, ClientKind, ConnectionInfo, DecodeError, EventId, IpSource,
-    MAX_EVENT_BYTES, Metadata, NameVersion, Screen, UnixMillis, User, UserMetadataEvent,
+    Agent, AgentDevice, AgentOs, Bot, ClientId, ClientIp, ClientKind, ConnectionInfo, DecodeError,
+    EventId, IpSource, MAX_EVENT_BYTES, Metadata, NameVersion, Screen, UnixMillis, User,
+    UserMetadataEvent,
 };
 
 fn time() -> impl Strategy<Value = UnixMillis> {
@@ -35,15 +36,20 @@ fn agent() -> impl Strategy<Value = Agent> {
     ];
     (name, any::<bool>(), kind).prop_map(|((name, version), version_frozen, kind)| {
         let mut agent = Agent::default();
-        agent.browser = Some(NameVersion {
-            name: name.clone(),
-            version: version.clone(),
-        });
-        agent.os = Some(AgentOs {
-            name,
-            version,
-            version_frozen,
-        });
+        let newer = serde_json::json!("of a newer version");
+        let mut browser = NameVersion::new(name.clone(), version.clone());
+        browser.extra.insert("xPart".to_owned(), newer.clone());
+        agent.browser = Some(browser);
+        let mut os = AgentOs::new(name.clone(), version);
+        os.version_frozen = version_frozen;
+        os.extra.insert("xPart".to_owned(), newer.clone());
+        agent.os = Some(os);
+        let mut device = AgentDevice::default();
+        device.extra.insert("xPart".to_owned(), newer.clone());
+        agent.device = Some(device);
+        let mut bot = Bot::new(name);
+        bot.extra.insert("xPart".to_owned(), newer);
+        agent.bot = Some(bot);
         agent.client = Some(kind);
         agent
     })
@@ -65,8 +71,12 @@ prop_compose! {
             metadata.device, metadata.language, metadata.timezone,
         ] = texts;
         metadata.agent = agent;
-        metadata.screen = screen
-            .map(|(width, height, pixel_ratio)| Screen { width, height, pixel_ratio });
+        metadata.screen = screen.map(|(width, height, pixel_ratio)| {
+            let mut screen = Screen::new(width, height);
+            screen.pixel_ratio = pixel_ratio;
+            screen.extra.insert(extra.clone(), serde_json::json!(true));
+            screen
+        });
         metadata.claimed_hints = claimed_hints;
         metadata.extra.insert(extra, serde_json::json!([{"of": "a newer version"}]));
         metadata

@@ -59,7 +59,7 @@ impl Platform for Segment {
                     "manufacturer": parts["vendor"],
                     "model": parts["model"],
                 },
-                "screen": metadata.screen.map(|screen| json!({
+                "screen": metadata.screen.as_ref().map(|screen| json!({
                     "width": screen.width,
                     "height": screen.height,
                     "density": screen.pixel_ratio,
