@@ -3,7 +3,7 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use tokio::time::timeout;
-use user_metadata_cli::Failure;
+use user_metadata_cli::{Failure, chain};
 use user_metadata_consumer::{Sink as _, SinkError};
 use user_metadata_sinks::SinkUrl;
 
@@ -81,14 +81,6 @@ async fn reach(sink: &SinkUrl) -> Result<String, String> {
         }
         Err(error) => Err(chain(&error)),
     }
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
-    // Some errors quote their cause.
-    words.dedup_by(|cause, error| error.ends_with(&**cause));
-    words.join(": ")
 }
 
 /// One line for each thing, on standard output.

@@ -1,6 +1,7 @@
 //! Headers as text: whatever bytes come, something bounded and harmless to print remains.
 
 use http::{HeaderMap, HeaderName};
+use user_metadata_events::forges_lines;
 
 /// The first header of that name as text, `max` Unicode scalar values at the most; `None` if
 /// there is none or it is blank.
@@ -19,10 +20,7 @@ pub(crate) fn header_text(headers: &HeaderMap, name: &HeaderName, max: usize) ->
 fn printable(character: char) -> char {
     match character {
         '\t' => ' ',
-        '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
-            char::REPLACEMENT_CHARACTER
-        }
-        control if control.is_control() => char::REPLACEMENT_CHARACTER,
+        harmful if forges_lines(harmful) => char::REPLACEMENT_CHARACTER,
         other => other,
     }
 }

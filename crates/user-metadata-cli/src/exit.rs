@@ -42,12 +42,13 @@ impl From<FlagError> for Failure {
 }
 
 /// Every error down to the first cause, `: ` between them.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
+    // Some errors quote their cause.
+    words.dedup_by(|cause, error| error.ends_with(&**cause));
+    words.join(": ")
 }
 
 /// Runs a program's tasks on all processors. What still blocks at the end is not waited for.

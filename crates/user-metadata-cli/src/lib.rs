@@ -12,7 +12,7 @@ mod units;
 
 pub use admin::{Admin, Health, Readiness};
 pub use args::{Carrier, FlagError, Topic, TopicArgs};
-pub use exit::{Failure, block_on, run};
+pub use exit::{Failure, block_on, chain, run};
 pub use kafka::{KafkaArgs, SaslKind};
 pub use listen::{ListenError, listen};
 pub use logging::{LogArgs, LogFormat, LogGuard};

@@ -22,7 +22,7 @@ pub use metadata::{Agent, AgentDevice, AgentOs, Bot, ClientKind, Metadata, NameV
 pub use partition::partition_for_key;
 pub use record::{EVENT_TYPE, Record};
 pub use time::UnixMillis;
-pub use user::{FieldProblem, InvalidUser, User};
+pub use user::{FieldProblem, InvalidUser, User, forges_lines};
 
 /// The topic that events are published to.
 pub const TOPIC: &str = "user-metadata";

@@ -121,7 +121,7 @@ pub(crate) fn check(field: &'static str, text: &str, max: usize) -> Result<(), I
         FieldProblem::Empty { max }
     } else if text.len() > max && text.chars().count() > max {
         FieldProblem::TooLong { max }
-    } else if let Some(character) = text.chars().find(|&c| is_forbidden(c)) {
+    } else if let Some(character) = text.chars().find(|&c| forges_lines(c)) {
         FieldProblem::Forbidden { character }
     } else {
         return Ok(());
@@ -129,8 +129,19 @@ pub(crate) fn check(field: &'static str, text: &str, max: usize) -> Result<(), I
     Err(InvalidUser { field, problem })
 }
 
-/// Characters that could forge or reorder a line of a log or a table (CWE-117, CVE-2021-42574).
-fn is_forbidden(character: char) -> bool {
+/// Whether a character could forge or reorder a line of a log or a table
+/// ([CWE-117](https://cwe.mitre.org/data/definitions/117.html),
+/// [CVE-2021-42574](https://nvd.nist.gov/vuln/detail/CVE-2021-42574)): control characters, line and
+/// paragraph separators, and those that change the direction of text.
+///
+/// ```
+/// use user_metadata_events::forges_lines;
+///
+/// assert!(forges_lines('\n') && forges_lines('\u{202E}'));
+/// assert!(!forges_lines('é') && !forges_lines('🙂'));
+/// ```
+#[must_use]
+pub fn forges_lines(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

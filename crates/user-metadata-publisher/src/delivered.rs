@@ -2,7 +2,7 @@ use std::fmt;
 
 use tracing::info;
 
-use user_metadata_events::EncodedEvent;
+use user_metadata_events::{EncodedEvent, forges_lines};
 
 /// The target of the one line per acknowledged event, so that it can be turned off.
 const TARGET: &str = "user_metadata::delivered";
@@ -26,13 +26,9 @@ struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let harmful = |c: char| {
-            c.is_control()
-                || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-        };
-        for part in self.0.split_inclusive(harmful) {
+        for part in self.0.split_inclusive(forges_lines) {
             match part.char_indices().next_back() {
-                Some((start, last)) if harmful(last) => {
+                Some((start, last)) if forges_lines(last) => {
                     write!(f, "{}{}", &part[..start], last.escape_unicode())?;
                 }
                 _ => f.write_str(part)?,
