@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 use clap::{
     Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
-use user_metadata_cli::{HumanDuration, LogArgs, TopicArgs};
+use user_metadata_cli::{HumanDuration, LogArgs, TopicArgs, at_least_one, socket_address};
 
 use crate::file::{ConfigFile, Problem};
 use crate::from::From;
@@ -116,7 +116,8 @@ pub(crate) struct RunArgs {
         long,
         env = "METADATA_CONSUMER_LISTEN",
         default_value = "127.0.0.1:8081",
-        value_name = "IP:PORT"
+        value_name = "IP:PORT",
+        value_parser = socket_address
     )]
     pub(crate) listen: SocketAddr,
 }
@@ -180,7 +181,8 @@ pub(crate) struct ReadArgs {
         long,
         env = "METADATA_CONSUMER_BATCH_MAX_EVENTS",
         default_value = "1000",
-        value_name = "N"
+        value_name = "N",
+        value_parser = at_least_one::<NonZeroUsize>
     )]
     pub(crate) batch_max_events: NonZeroUsize,
     /// How long an event may wait for its batch to fill

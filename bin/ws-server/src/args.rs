@@ -5,7 +5,7 @@ use std::path::PathBuf;
 #[cfg(feature = "kafka")]
 use clap::Subcommand;
 use clap::{Args as Group, Parser, ValueEnum};
-use user_metadata_cli::{Bytes, HumanDuration, LogArgs, TopicArgs};
+use user_metadata_cli::{Bytes, HumanDuration, LogArgs, TopicArgs, at_least_one, socket_address};
 
 // One field per flag, nothing computed.
 #[derive(Debug, Parser)]
@@ -87,7 +87,8 @@ pub(crate) struct ListenArgs {
         long,
         env = "WS_SERVER_LISTEN",
         default_value = "127.0.0.1:8080",
-        value_name = "IP:PORT"
+        value_name = "IP:PORT",
+        value_parser = socket_address
     )]
     pub(crate) listen: SocketAddr,
     /// Where operators find /metrics and /status
@@ -95,7 +96,8 @@ pub(crate) struct ListenArgs {
         long,
         env = "WS_SERVER_ADMIN_LISTEN",
         default_value = "127.0.0.1:9464",
-        value_name = "IP:PORT"
+        value_name = "IP:PORT",
+        value_parser = socket_address
     )]
     pub(crate) admin_listen: SocketAddr,
     /// Serve the demo page also where --listen is not loopback
@@ -171,7 +173,7 @@ pub(crate) struct ClientIpArgs {
     pub(crate) client_ip_header: Option<IpHeader>,
     /// How many proxies stand before this server, where only the nearest one's address is known:
     /// take the N-th address from the right
-    #[arg(long, env = "WS_SERVER_FORWARDED_HOPS", value_name = "N")]
+    #[arg(long, env = "WS_SERVER_FORWARDED_HOPS", value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
     pub(crate) forwarded_hops: Option<NonZeroUsize>,
     /// What of a client's address leaves this process
     #[arg(long, env = "WS_SERVER_IP_PRIVACY", value_enum, default_value = "full")]
@@ -184,7 +186,7 @@ pub(crate) struct ClientIpArgs {
 #[derive(Debug, Group)]
 pub(crate) struct LimitArgs {
     /// Connections at a time [default: 80 % of the file descriptors that this process may open]
-    #[arg(long, env = "WS_SERVER_MAX_CONNECTIONS", value_name = "N")]
+    #[arg(long, env = "WS_SERVER_MAX_CONNECTIONS", value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
     pub(crate) max_connections: Option<NonZeroUsize>,
     /// Connections at a time from one IPv4 address or IPv6 /64; loopback and trusted proxies are
     /// exempt
@@ -192,7 +194,8 @@ pub(crate) struct LimitArgs {
         long,
         env = "WS_SERVER_MAX_CONNECTIONS_PER_IP",
         default_value = "4096",
-        value_name = "N"
+        value_name = "N",
+        value_parser = at_least_one::<NonZeroUsize>
     )]
     pub(crate) max_connections_per_ip: NonZeroUsize,
     /// How long the upgrade request may take, from the accept on

@@ -7,6 +7,7 @@ use user_metadata_kafka::{KafkaOptions, OptionsError, TopicSpec};
 use crate::KafkaArgs;
 use crate::exit::chain;
 use crate::kafka;
+use crate::units::at_least_one;
 
 /// The flags by which both programs name the topic.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -30,7 +31,8 @@ pub struct TopicArgs {
         long,
         env = "USER_METADATA_PARTITIONS",
         default_value = "3",
-        value_name = "N"
+        value_name = "N",
+        value_parser = at_least_one::<NonZeroU32>
     )]
     pub partitions: NonZeroU32,
     /// How many brokers keep a copy of the topic when it is made
@@ -38,10 +40,11 @@ pub struct TopicArgs {
         long,
         env = "USER_METADATA_REPLICATION_FACTOR",
         default_value = "1",
-        value_name = "N"
+        value_name = "N",
+        value_parser = at_least_one::<NonZeroU16>
     )]
     pub replication_factor: NonZeroU16,
-    /// The folder of the embedded log, and with --brokers of the outbox
+    /// The folder of this installation's files: the embedded log, ws-server's outbox
     #[arg(
         long,
         env = "USER_METADATA_DATA_DIR",

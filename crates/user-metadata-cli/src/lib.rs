@@ -18,4 +18,4 @@ pub use listen::{ListenError, listen};
 pub use logging::{LogArgs, LogFormat, LogGuard};
 pub use recorder::{Recorder, RecorderError};
 pub use shutdown::ShutdownSignals;
-pub use units::{Bytes, HumanDuration};
+pub use units::{Bytes, HumanDuration, at_least_one, socket_address};

@@ -1,6 +1,40 @@
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
+
+/// An address to listen on, for clap's `value_parser`.
+///
+/// ```
+/// use user_metadata_cli::socket_address;
+/// assert_eq!(socket_address("127.0.0.1:8080").unwrap().port(), 8080);
+/// assert!(socket_address("localhost").unwrap_err().contains("127.0.0.1:8080"));
+/// ```
+///
+/// # Errors
+///
+/// What would be right.
+pub fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "an IP address and a port are needed: write e.g. 127.0.0.1:8080")
+}
+
+/// A number that is not 0, for clap's `value_parser`.
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use user_metadata_cli::at_least_one;
+/// assert_eq!(at_least_one::<NonZeroU32>("3").unwrap().get(), 3);
+/// assert!(at_least_one::<NonZeroU32>("0").unwrap_err().contains("at least 1"));
+/// ```
+///
+/// # Errors
+///
+/// What would be right.
+pub fn at_least_one<T: FromStr>(text: &str) -> Result<T, &'static str> {
+    text.parse()
+        .map_err(|_| "a whole number of at least 1 is needed")
+}
 
 /// A duration as flags take it: a number with its unit, `10s`, `500ms`, `7d`.
 ///
