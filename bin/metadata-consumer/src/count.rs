@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use user_metadata_consumer::{PartitionCount, ReplayCount, UnixMillis};
+use user_metadata_consumer::{PartitionCount, ReplayCount};
 
 /// What a replay into these sinks would do, for people.
 pub(crate) fn in_words(count: &ReplayCount, sinks: &[&str]) -> String {
@@ -15,30 +15,41 @@ pub(crate) fn in_words(count: &ReplayCount, sinks: &[&str]) -> String {
             let (name, reason) = (sink.escape_debug(), reason.escape_debug());
             let (kept, new) = (letters.kept, letters.ahead);
             lines.push(format!(
-                "  sink {name}: {kept} letters, {new} to replay: {reason}"
+                "  sink {name}: {}, {new} to replay: {reason}",
+                of(kept, "letter")
             ));
             if let Some(count) = ahead.get_mut(&**sink) {
                 *count += new;
             }
         }
         let would = ahead.iter();
-        lines.extend(
-            would.map(|(sink, letters)| format!("would write {letters} letters to {sink}")),
-        );
+        lines
+            .extend(would.map(|(sink, letters)| {
+                format!("would write {} to {sink}", of(*letters, "letter"))
+            }));
     } else {
         let records: u64 = count.partitions.values().map(|found| found.records).sum();
-        let would = sinks.iter();
-        lines.extend(would.map(|sink| format!("would write {records} events to {sink}")));
+        let (records, would) = (of(records, "event"), sinks.iter());
+        lines.extend(would.map(|sink| format!("would write {records} to {sink}")));
     }
     lines.join("\n") + "\n"
 }
 
 fn partition_line(partition: u32, found: &PartitionCount) -> String {
-    let at = |time: Option<UnixMillis>| time.map_or_else(|| "-".to_owned(), |at| at.to_string());
-    let (first, last) = (at(found.first), at(found.last));
-    let (records, bytes, left_out) = (found.records, found.bytes, found.left_out);
-    format!(
-        "  partition {partition}: {records} records, {bytes} bytes, from {first} to {last}; \
-         {left_out} left out"
-    )
+    let (records, bytes) = (of(found.records, "record"), of(found.bytes, "byte"));
+    let times = match (found.first, found.last) {
+        (Some(first), Some(last)) => format!(", {bytes}, of {first} to {last}"),
+        _ => String::new(),
+    };
+    let left_out = match found.left_out {
+        0 => String::new(),
+        left_out => format!("; {} left out", of(left_out, "record")),
+    };
+    format!("  partition {partition}: {records}{times}{left_out}")
+}
+
+/// So many of what `one` is.
+fn of(count: u64, one: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{plural}")
 }
