@@ -249,6 +249,13 @@ impl DiskThread {
 
     fn put_into_memory(&self, batch: QueuedBatch) {
         let QueuedBatch { id: row, records } = batch;
+        let mut state = self.outbox.lock();
+        if let Some(spool) = &mut state.spool
+            && spool.holds(row)
+        {
+            return spool.pass_over(row);
+        }
+        drop(state);
         let (events, bytes) = (records.records(), records.bytes() as u64);
         // Outside the lock: it takes its time.
         let parcels: Vec<_> = records.iter().filter_map(event).collect();

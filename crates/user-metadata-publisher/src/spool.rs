@@ -272,6 +272,17 @@ impl Spool {
         self.behind.after
     }
 
+    /// Whether the events of a batch are in memory or acknowledged: it was written while older ones
+    /// waited on the disk to be read, in a file that could not be opened at the start.
+    pub(crate) fn holds(&self, row: u64) -> bool {
+        self.rows.contains_key(&row) || self.done.iter().any(|(done, _)| *done == row)
+    }
+
+    /// Reads on after a batch that it [holds](Self::holds).
+    pub(crate) fn pass_over(&mut self, row: u64) {
+        self.behind.after = row;
+    }
+
     /// Notes that a batch was read; `left` of its events are in memory now.
     pub(crate) fn read(&mut self, row: u64, events: u64, left: u64, bytes: u64) {
         self.behind.after = row;

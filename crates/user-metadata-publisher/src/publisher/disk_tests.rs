@@ -227,6 +227,46 @@ fn a_disk_that_refuses_is_said_and_tried_again_while_events_go_on_from_memory() 
 }
 
 #[test]
+fn a_disk_that_opens_late_with_what_an_earlier_run_left_sends_each_event_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, aside) = (dir.path().join("data"), dir.path().join("aside"));
+    let path = folder.join("outbox.db");
+    run(async {
+        let (earlier, task) = start(&away(), &path, 1 << 20);
+        for n in 0..20 {
+            earlier.publish(event(n, "a"), None).unwrap();
+        }
+        drop((earlier, task));
+        // A file where the folder is to be.
+        std::fs::rename(&folder, &aside).unwrap();
+        std::fs::write(&folder, "").unwrap();
+
+        let memory = away();
+        // No room to read before all is written.
+        let (publisher, task) = start(&memory, &path, 60_000);
+        for n in 20..50 {
+            publisher.publish(event(n, "a"), None).unwrap();
+        }
+        std::fs::remove_file(&folder).unwrap();
+        std::fs::rename(&aside, &folder).unwrap();
+        until("it is open", || publisher.accounting().recovered == 20).await;
+        for n in 50..60 {
+            publisher.publish(event(n, "a"), None).unwrap();
+        }
+        until("all are on disk", || publisher.monitor().kept() == 60).await;
+        memory.topic().connect_failures = 0;
+        drop(publisher);
+        let accounting = timeout(Duration::from_secs(30), task.run()).await.unwrap();
+        assert_adds_up(&accounting);
+        assert_eq!((accounting.published, accounting.pending), (60, 0));
+        let mut sent = memory.topic().acknowledged.clone();
+        sent.sort_unstable();
+        assert_eq!(sent, Vec::from_iter(0..60));
+    });
+    assert_eq!(records_in(&path), 0);
+}
+
+#[test]
 fn a_second_publisher_on_the_same_outbox_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("outbox.db");
