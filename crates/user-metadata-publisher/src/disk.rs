@@ -9,7 +9,7 @@ use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Found, QueuedBatch
 use crate::DropReason;
 use crate::disk_outbox::{DiskOutbox, OpenedDisk};
 use crate::encode::{event, kept};
-use crate::health::Health;
+use crate::health::{Health, Trouble};
 use crate::outbox::{Outbox, State};
 use crate::receipt::{Sizes, accepted_at};
 use crate::spool::Load;
@@ -25,6 +25,10 @@ pub(crate) struct DiskThread {
     has_read: bool,
     /// After a read that has failed.
     reads_again_at: Option<Instant>,
+    /// How many in a row have failed.
+    failed_reads: u32,
+    /// Why the file does not name all that it held.
+    missing: String,
 }
 
 enum Work {
@@ -41,6 +45,9 @@ impl DiskThread {
     /// How often a disk that refuses is tried again.
     const RETRY: Duration = Duration::from_secs(1);
 
+    /// How often a read is tried again before new events no longer wait for what it would bring.
+    const READS: u32 = 30;
+
     /// Starts the thread; what the file holds is pending before this returns.
     pub(crate) fn start(
         outbox: &Arc<Outbox>,
@@ -55,6 +62,8 @@ impl DiskThread {
             queue: None,
             has_read: false,
             reads_again_at: None,
+            failed_reads: 0,
+            missing: "they are gone from the file".to_owned(),
         };
         match opened {
             OpenedDisk::Queue(queue, found) => thread.recover(queue, found),
@@ -189,7 +198,14 @@ impl DiskThread {
         let records = load.events.iter().map(|event| &event.record);
         let batch = kept(records, &self.outbox.source);
         let done: Vec<u64> = load.done.iter().map(|(row, _)| *row).collect();
-        match queue.write(&batch, &done) {
+        let written = match queue.write(&batch, &done) {
+            // What can't be removed stays for the next start, which sets a damaged file aside.
+            Err(AppendError::Storage(error)) if error.is_damage() && !done.is_empty() => {
+                queue.write(&batch, &[])
+            }
+            written => written,
+        };
+        match written {
             Ok(row) => self.written(&load, &batch, row),
             Err(error) => {
                 let reason = match &error {
@@ -230,21 +246,46 @@ impl DiskThread {
         let Some(queue) = &self.queue else {
             return;
         };
-        match queue.next(after) {
-            Ok(Some(batch)) => self.put_into_memory(batch),
-            Ok(None) => self.lose(after, u64::MAX, "they are gone from the file"),
+        let batch = match queue.next(after) {
+            Ok(batch) => Ok(batch),
             Err(
                 ref error @ ReadError::Corrupt {
                     offset,
                     next_offset,
                     ..
                 },
-            ) => self.lose(offset, next_offset - offset, &in_words(error)),
-            Err(error) => {
-                self.reads_again_at = Some(Instant::now() + Self::RETRY);
-                self.failed(&Reason::from(&error as &dyn Error));
+            ) => Err((offset, next_offset - offset, in_words(error))),
+            Err(ReadError::Storage(error)) if error.is_damage() => {
+                self.missing = in_words(&error);
+                let why = &self.missing;
+                error!(why, "a part of the outbox can't be read; the others are");
+                Ok(queue.next_readable(after))
             }
+            Err(error) if self.failed_reads < Self::READS => return self.read_again(&error),
+            Err(error) => Err((after, u64::MAX, in_words(&error))),
+        };
+        if std::mem::take(&mut self.failed_reads) > 0 {
+            self.health.end(Trouble::Disk);
         }
+        match batch {
+            Ok(Some(batch)) => self.put_into_memory(batch),
+            // What was stepped over is counted here.
+            Ok(None) => self.lose(after, u64::MAX, &self.missing),
+            Err((row, events, why)) => self.lose(row, events, &why),
+        }
+    }
+
+    fn read_again(&mut self, error: &ReadError) {
+        self.failed_reads += 1;
+        self.reads_again_at = Some(Instant::now() + Self::RETRY);
+        let words = |error: &str| format!("what waits in the outbox can't be read: {error}");
+        let reason = Reason {
+            summary: words(&error.to_string()),
+            detail: words(&in_words(error)),
+            is_refusal: false,
+        };
+        let pending = self.outbox.accounting().pending;
+        self.health.begin(Trouble::Disk, reason, pending);
     }
 
     fn put_into_memory(&self, batch: QueuedBatch) {

@@ -1,14 +1,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*};
 use tokio::time::{sleep, timeout};
 use tracing::Level;
-use user_metadata_log::DiskQueueReader;
+use user_metadata_log::{DiskQueue, DiskQueueReader, LogSync};
 
 use super::*;
+use crate::encode::kept;
 use crate::testing::{Fault, Lines, Memory, event};
 
 fn run<F: Future>(test: F) -> F::Output {
@@ -264,6 +266,60 @@ fn a_disk_that_opens_late_with_what_an_earlier_run_left_sends_each_event_once() 
         assert_eq!(sent, Vec::from_iter(0..60));
     });
     assert_eq!(records_in(&path), 0);
+}
+
+/// Leaves events in an outbox, each in a batch of its own, as an earlier process would.
+fn leave(path: &Path, events: u64) {
+    let (mut queue, _) = DiskQueue::open(path, LogSync::Normal).unwrap();
+    for n in 0..events {
+        let record = event(n, &"a".repeat(128)).to_encoded(None).unwrap();
+        queue.write(&kept([&record], "/test"), &[]).unwrap();
+    }
+}
+
+/// Makes one of the first pages of the table one that SQLite can't read.
+fn break_page(path: &Path) {
+    const PAGE: usize = 4_096;
+    let bytes = std::fs::read(path).unwrap();
+    let is_leaf = |page: &usize| bytes[page * PAGE] == 0x0d;
+    let leaves: Vec<usize> = (1..bytes.len() / PAGE).filter(is_leaf).collect();
+    let mut file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    let page = leaves[leaves.len() / 5];
+    file.seek(SeekFrom::Start((page * PAGE) as u64)).unwrap();
+    file.write_all(&[0xff]).unwrap();
+}
+
+#[test]
+fn a_page_of_the_disk_that_breaks_stops_neither_what_lies_after_it_nor_new_events() {
+    let (lines, _guard) = Lines::collect();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    // More than SQLite keeps in memory.
+    leave(&path, 30_000);
+    let pending = run(async {
+        let memory = away();
+        let (publisher, task) = start(&memory, &path, 100_000);
+        let monitor = publisher.monitor();
+        assert_eq!(publisher.accounting().recovered, 30_000);
+        break_page(&path);
+        memory.topic().connect_failures = 0;
+        let task = tokio::spawn(task.run());
+        let left = || monitor.accounting().pending;
+        until("all that can be read is sent", || left() == 0).await;
+        assert_eq!(monitor.status(), PublisherStatus::Healthy);
+        publisher.publish(event(30_000, "a"), None).unwrap();
+        drop(publisher);
+        let accounting = task.await.unwrap();
+        assert_adds_up(&accounting);
+        let lost = accounting.dropped.get(DropReason::Unreadable);
+        assert!((1..20).contains(&lost), "{accounting:?}");
+        assert_eq!(memory.topic().acknowledged.last(), Some(&30_000));
+        assert_eq!(stored(&memory).len() as u64, accounting.published);
+        accounting.pending
+    });
+    assert_eq!(pending, 0);
+    let errors = lines.of(Level::ERROR);
+    assert!(errors.iter().any(|line| line.contains("events are lost")));
 }
 
 #[test]
