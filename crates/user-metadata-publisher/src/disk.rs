@@ -12,7 +12,7 @@ use crate::encode::{event, kept};
 use crate::health::{Health, Trouble};
 use crate::outbox::{Outbox, State};
 use crate::receipt::{Sizes, accepted_at};
-use crate::spool::Load;
+use crate::spool::{Load, Spool};
 use crate::transport::{Reason, in_words};
 
 /// The thread that writes the outbox to its disk and reads back what memory does not hold.
@@ -247,31 +247,30 @@ impl DiskThread {
             return;
         };
         let batch = match queue.next(after) {
-            Ok(batch) => Ok(batch),
-            Err(
-                ref error @ ReadError::Corrupt {
-                    offset,
-                    next_offset,
-                    ..
-                },
-            ) => Err((offset, next_offset - offset, in_words(error))),
+            Ok(batch) => batch,
+            Err(ref error @ ReadError::Corrupt { offset: row, .. }) => {
+                self.missing = part_is_unreadable(error);
+                if let Some(spool) = &mut self.outbox.lock().spool {
+                    spool.unreadable(row);
+                }
+                return;
+            }
             Err(ReadError::Storage(error)) if error.is_damage() => {
-                self.missing = in_words(&error);
-                let why = &self.missing;
-                error!(why, "a part of the outbox can't be read; the others are");
-                Ok(queue.next_readable(after))
+                self.missing = part_is_unreadable(&error);
+                queue.next_readable(after)
             }
             Err(error) if self.failed_reads < Self::READS => return self.read_again(&error),
-            Err(error) => Err((after, u64::MAX, in_words(&error))),
+            Err(error) => {
+                self.missing = in_words(&error);
+                None
+            }
         };
         if std::mem::take(&mut self.failed_reads) > 0 {
             self.health.end(Trouble::Disk);
         }
         match batch {
-            Ok(Some(batch)) => self.put_into_memory(batch),
-            // What was stepped over is counted here.
-            Ok(None) => self.lose(after, u64::MAX, &self.missing),
-            Err((row, events, why)) => self.lose(row, events, &why),
+            Some(batch) => self.put_into_memory(batch),
+            None => self.lose_the_rest(),
         }
     }
 
@@ -323,17 +322,15 @@ impl DiskThread {
         self.outbox.changed.notify_one();
     }
 
-    /// Counts events that can't be read any more.
-    fn lose(&self, row: u64, events: u64, why: &str) {
+    /// Counts the events that were to be on the disk and were not found there.
+    fn lose_the_rest(&self) {
         let mut state = self.outbox.lock();
-        let lost = state
-            .spool
-            .as_mut()
-            .map_or(0, |spool| spool.unreadable(row, events));
+        let lost = state.spool.as_mut().map_or(0, Spool::lose_the_rest);
         state.counts.dropped.add(DropReason::Unreadable, lost);
         self.outbox.metrics.dropped(DropReason::Unreadable, lost);
         self.outbox.show(&state);
         drop(state);
+        let why = &self.missing;
         error!(events = lost, why, "events in the outbox can't be read");
         self.outbox.changed.notify_one();
     }
@@ -359,6 +356,13 @@ impl DiskThread {
         self.health.disk_refuses(reason);
         self.outbox.changed.notify_one();
     }
+}
+
+/// Says so, and returns why. How many events are lost shows in the end.
+fn part_is_unreadable(error: &dyn Error) -> String {
+    let why = in_words(error);
+    error!(why, "a part of the outbox can't be read; the others are");
+    why
 }
 
 fn wait<'a>(

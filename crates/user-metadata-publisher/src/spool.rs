@@ -288,13 +288,29 @@ impl Spool {
         self.behind.after = row;
         self.behind.events = self.behind.events.saturating_sub(events);
         self.hold(row, left, bytes);
+        self.count_bytes();
     }
 
-    /// Notes that a batch of so many events can't be read, and returns how many are lost.
-    pub(crate) fn unreadable(&mut self, row: u64, events: u64) -> u64 {
-        let lost = events.min(self.behind.events);
+    /// Notes that a batch can't be read, and is to be removed. What was in it counts until the end of
+    /// the file is reached: a damaged batch is not to be believed how much that is.
+    pub(crate) fn unreadable(&mut self, row: u64) {
         self.behind.after = row;
-        self.behind.events -= lost;
+        self.finish(row, 0);
+    }
+
+    /// Gives up what is not in the file where it was to be, and returns how many events that are.
+    pub(crate) fn lose_the_rest(&mut self) -> u64 {
+        let lost = std::mem::take(&mut self.behind.events);
+        self.count_bytes();
         lost
+    }
+
+    /// Where nothing lies on the disk only, all batches are known: those that could not be read
+    /// count no more.
+    fn count_bytes(&mut self) {
+        if self.behind.events == 0 {
+            let rows = self.rows.values().map(|row| row.bytes);
+            self.bytes = rows.chain(self.done.iter().map(|(_, bytes)| *bytes)).sum();
+        }
     }
 }

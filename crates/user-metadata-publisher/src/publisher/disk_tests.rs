@@ -277,31 +277,31 @@ fn leave(path: &Path, events: u64) {
     }
 }
 
-/// Makes one of the first pages of the table one that SQLite can't read.
-fn break_page(path: &Path) {
+/// Overwrites the byte at `offset` of one of the first pages of the table.
+fn break_page(path: &Path, offset: usize) {
     const PAGE: usize = 4_096;
     let bytes = std::fs::read(path).unwrap();
     let is_leaf = |page: &usize| bytes[page * PAGE] == 0x0d;
     let leaves: Vec<usize> = (1..bytes.len() / PAGE).filter(is_leaf).collect();
     let mut file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
     let page = leaves[leaves.len() / 5];
-    file.seek(SeekFrom::Start((page * PAGE) as u64)).unwrap();
+    file.seek(SeekFrom::Start((page * PAGE + offset) as u64))
+        .unwrap();
     file.write_all(&[0xff]).unwrap();
 }
 
-#[test]
-fn a_page_of_the_disk_that_breaks_stops_neither_what_lies_after_it_nor_new_events() {
+/// Breaks one byte of an outbox in use; returns the events that are lost.
+fn break_in_use(path: &Path, offset: usize) -> u64 {
     let (lines, _guard) = Lines::collect();
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("outbox.db");
     // More than SQLite keeps in memory.
-    leave(&path, 30_000);
-    let pending = run(async {
+    leave(path, 30_000);
+    let lost = run(async {
         let memory = away();
-        let (publisher, task) = start(&memory, &path, 100_000);
+        let (publisher, task) = start(&memory, path, 100_000);
         let monitor = publisher.monitor();
+        let outbox = Arc::clone(&publisher.0.outbox);
         assert_eq!(publisher.accounting().recovered, 30_000);
-        break_page(&path);
+        break_page(path, offset);
         memory.topic().connect_failures = 0;
         let task = tokio::spawn(task.run());
         let left = || monitor.accounting().pending;
@@ -311,15 +311,31 @@ fn a_page_of_the_disk_that_breaks_stops_neither_what_lies_after_it_nor_new_event
         drop(publisher);
         let accounting = task.await.unwrap();
         assert_adds_up(&accounting);
-        let lost = accounting.dropped.get(DropReason::Unreadable);
-        assert!((1..20).contains(&lost), "{accounting:?}");
+        assert_eq!(accounting.pending, 0);
         assert_eq!(memory.topic().acknowledged.last(), Some(&30_000));
         assert_eq!(stored(&memory).len() as u64, accounting.published);
-        accounting.pending
+        assert_eq!(outbox.lock().size(), (0, 0));
+        accounting.dropped.get(DropReason::Unreadable)
     });
-    assert_eq!(pending, 0);
     let errors = lines.of(Level::ERROR);
     assert!(errors.iter().any(|line| line.contains("events are lost")));
+    lost
+}
+
+#[test]
+fn a_page_of_the_disk_that_breaks_stops_neither_what_lies_after_it_nor_new_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let lost = break_in_use(&dir.path().join("outbox.db"), 0);
+    assert!((1..20).contains(&lost), "{lost}");
+}
+
+#[test]
+fn a_batch_that_breaks_on_the_disk_is_counted_and_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    // The last byte of a page is that of a batch.
+    assert_eq!(break_in_use(&path, 4_095), 1);
+    assert_eq!(records_in(&path), 0);
 }
 
 #[test]
