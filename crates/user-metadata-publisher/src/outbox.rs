@@ -239,12 +239,17 @@ impl Outbox {
             let slot = state.pending.remove(&receipt.sequence);
             state.pending_bytes -= receipt.sizes.memory();
             if let (Some(spool), Some(slot)) = (&mut state.spool, slot) {
-                wakes_disk |= spool.settle(slot.row);
+                wakes_disk |= spool.settle(slot.row, receipt.sizes);
             }
         }
-        let State { spool, pending, .. } = state;
-        if let Some(spool) = spool {
-            spool.forget(|sequence| pending.contains_key(&sequence));
+        if let State {
+            spool: Some(spool),
+            pending,
+            pending_bytes,
+            ..
+        } = state
+        {
+            spool.forget(|sequence| pending.contains_key(&sequence), *pending_bytes);
         }
         self.show(state);
         if wakes_disk || (!had_room && self.has_room_to_read(state)) {

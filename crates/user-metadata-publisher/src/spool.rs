@@ -17,6 +17,8 @@ pub(crate) struct Spool {
     unwritten_bytes: u64,
     /// When the first of them came.
     unwritten_since: Option<Instant>,
+    /// What events take that were acknowledged before they were written: some are still among them.
+    settled_bytes: usize,
     /// Those of them that are nowhere else in memory: they come after what lies on the disk only.
     overflow: Overflow,
     /// Batches with events in memory that are not acknowledged.
@@ -231,23 +233,34 @@ impl Spool {
         self.done_since.get_or_insert_with(Instant::now);
     }
 
-    /// Lets go of events that need not be written any more.
-    pub(crate) fn forget(&mut self, is_pending: impl Fn(u64) -> bool) {
+    /// Lets go of events that need not be written any more: of the oldest at once, and of those
+    /// behind one that is still pending when they take a quarter of what `pending_bytes` takes.
+    pub(crate) fn forget(&mut self, is_pending: impl Fn(u64) -> bool, pending_bytes: usize) {
         while let Some(first) = self.unwritten.front()
             && first.sequence.is_some_and(|sequence| !is_pending(sequence))
         {
             self.unwritten_bytes -= first.sizes.batch() as u64;
             self.unwritten.pop_front();
         }
+        if self.settled_bytes > (pending_bytes / 4).max(Self::ROW_BYTES as usize) {
+            self.settled_bytes = 0;
+            self.unwritten.retain(|event| {
+                let stays = event.sequence.is_none_or(&is_pending);
+                // The count includes what is being written now.
+                self.unwritten_bytes -= if stays { 0 } else { event.sizes.batch() as u64 };
+                stays
+            });
+        }
         if self.unwritten.is_empty() {
             self.unwritten_since = None;
         }
     }
 
-    /// Notes that an event of a batch is acknowledged or lost; says whether the thread has to be
-    /// told.
-    pub(crate) fn settle(&mut self, row: u64) -> bool {
+    /// Notes that an event of a batch (0: of none yet) is acknowledged or lost; says whether the
+    /// thread has to be told.
+    pub(crate) fn settle(&mut self, row: u64, sizes: Sizes) -> bool {
         let Some(found) = self.rows.get_mut(&row) else {
+            self.settled_bytes += sizes.memory();
             return false;
         };
         found.left -= 1;

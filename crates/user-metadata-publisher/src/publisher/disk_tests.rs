@@ -229,6 +229,27 @@ fn a_disk_that_refuses_is_said_and_tried_again_while_events_go_on_from_memory() 
 }
 
 #[test]
+fn an_event_that_is_stuck_keeps_no_others_in_memory_while_the_disk_refuses() {
+    // Nobody writes it.
+    let spool = Spool::of(&DiskOutbox::new("outbox.db"));
+    let outbox = Outbox::new(PublisherOptions::default(), Some(spool));
+    let publish = |n| {
+        outbox
+            .push(event(n, "a").to_encoded(None).unwrap())
+            .unwrap();
+        outbox.take()[0].receipt
+    };
+    let stuck = publish(0);
+    for n in 1..10_000 {
+        outbox.published(&[publish(n)]);
+        assert!(outbox.lock().size().1 < 1 << 20, "{n}");
+    }
+    assert_eq!(outbox.accounting().pending, 1);
+    outbox.published(&[stuck]);
+    assert_eq!(outbox.lock().size(), (0, 0));
+}
+
+#[test]
 fn a_disk_that_opens_late_with_what_an_earlier_run_left_sends_each_event_once() {
     let dir = tempfile::tempdir().unwrap();
     let (folder, aside) = (dir.path().join("data"), dir.path().join("aside"));
