@@ -21,6 +21,8 @@ pub(crate) struct DiskThread {
     health: Arc<Health>,
     options: DiskOutbox,
     queue: Option<DiskQueue>,
+    /// When a disk that refuses is tried again.
+    retry_at: Instant,
     /// After a read comes a write, if there is one to do.
     has_read: bool,
     /// After a read that has failed.
@@ -60,6 +62,7 @@ impl DiskThread {
             health: Arc::clone(health),
             options,
             queue: None,
+            retry_at: Instant::now(),
             has_read: false,
             reads_again_at: None,
             failed_reads: 0,
@@ -135,7 +138,6 @@ impl DiskThread {
     /// Waits until there is something to do.
     fn next_work(&mut self) -> Work {
         let mut state = self.outbox.lock();
-        let retry = Instant::now() + Self::RETRY;
         loop {
             let may_read = self.outbox.has_room_to_read(&state);
             let State { spool, .. } = &mut *state;
@@ -146,7 +148,7 @@ impl DiskThread {
             let due = if spool.is_up {
                 spool.due(now)
             } else {
-                Some(retry)
+                Some(self.retry_at)
             };
             let is_due = due.is_some_and(|due| due <= now) || spool.is_closing;
             // Also while the disk is full: reading is what makes room.
@@ -341,7 +343,8 @@ impl DiskThread {
     }
 
     /// The disk refuses: what comes stays in memory.
-    fn failed(&self, reason: &Reason) {
+    fn failed(&mut self, reason: &Reason) {
+        self.retry_at = Instant::now() + Self::RETRY;
         let mut state = self.outbox.lock();
         if let Some(mut spool) = state.spool.take() {
             spool.is_up = false;
