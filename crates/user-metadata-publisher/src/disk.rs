@@ -238,7 +238,7 @@ impl DiskThread {
         self.outbox.show(&state);
         drop(state);
         // Writing nothing proves nothing.
-        if !load.events.is_empty() || !load.done.is_empty() {
+        if !load.is_empty() {
             self.works();
         }
     }

@@ -19,6 +19,8 @@ pub(crate) struct Spool {
     unwritten_since: Option<Instant>,
     /// What events take that were acknowledged before they were written: some are still among them.
     settled_bytes: usize,
+    /// When the write that is under way began, unless it writes nothing.
+    pub(crate) writing_since: Option<Instant>,
     /// Those of them that are nowhere else in memory: they come after what lies on the disk only.
     overflow: Overflow,
     /// Batches with events in memory that are not acknowledged.
@@ -66,6 +68,12 @@ pub(crate) struct Load {
     pub(crate) events: Vec<Unwritten>,
     /// Batches to be removed, with their bytes.
     pub(crate) done: Vec<(u64, u64)>,
+}
+
+impl Load {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.done.is_empty()
+    }
 }
 
 impl Spool {
@@ -165,12 +173,14 @@ impl Spool {
             }
         }
         self.unwritten_since = (!self.unwritten.is_empty()).then(Instant::now);
+        self.writing_since = (!load.is_empty()).then(Instant::now);
         load
     }
 
     /// Notes that `load` is on the disk, as the batch `row` of so many bytes, of whose events `left`
     /// are in memory and not acknowledged.
     pub(crate) fn written(&mut self, load: &Load, row: u64, bytes: u64, left: u64) {
+        self.writing_since = None;
         for (_, bytes) in &load.done {
             self.bytes = self.bytes.saturating_sub(*bytes);
         }
@@ -197,6 +207,7 @@ impl Spool {
 
     /// Puts back what could not be written.
     pub(crate) fn put_back(&mut self, load: Load) {
+        self.writing_since = None;
         if !load.events.is_empty() {
             self.unwritten_since.get_or_insert_with(Instant::now);
         }

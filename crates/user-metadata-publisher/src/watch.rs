@@ -30,6 +30,9 @@ impl Watch {
     /// A broker that is frozen answers nothing until the request's deadline; this is sooner.
     const STALLED: Duration = Duration::from_secs(5);
 
+    /// A write takes a millisecond; behind a sync of a busy disk, a hundred.
+    const HUNG: Duration = Duration::from_secs(1);
+
     pub(crate) fn new(outbox: Arc<Outbox>, health: Arc<Health>, disk: Option<Flush>) -> Self {
         Self {
             outbox,
@@ -63,10 +66,23 @@ impl Watch {
         let is_full = std::mem::replace(&mut self.refused, refused) != refused;
         let full = is_full.then(|| "the outbox is full, new events are lost".to_owned());
         self.note(Trouble::Full, full, accounting.pending);
+        self.look_at_disk();
         self.health.look();
 
         if let Some(lost) = self.losses.observe(accounting.dropped) {
             report(&lost);
+        }
+    }
+
+    /// A write that hangs is no error, and yet nothing reaches the disk.
+    fn look_at_disk(&self) {
+        // Said under the lock, so that it is before the end of the write, which takes it back.
+        let state = self.outbox.lock();
+        let since = state.spool.as_ref().and_then(|spool| spool.writing_since);
+        if since.is_some_and(|since| since.elapsed() >= Self::HUNG) {
+            self.outbox.metrics.degraded(true);
+            let reason = "the disk of the outbox does not answer";
+            self.health.disk_refuses(&Reason::new(reason));
         }
     }
 

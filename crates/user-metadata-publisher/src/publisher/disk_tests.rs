@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::{collection::vec, prelude::*};
 use tokio::time::{sleep, timeout};
@@ -247,6 +247,45 @@ fn an_event_that_is_stuck_keeps_no_others_in_memory_while_the_disk_refuses() {
     assert_eq!(outbox.accounting().pending, 1);
     outbox.published(&[stuck]);
     assert_eq!(outbox.lock().size(), (0, 0));
+}
+
+#[test]
+fn a_write_that_hangs_is_said_until_it_ends() {
+    let (lines, _guard) = Lines::collect();
+    let spool = Spool::of(&DiskOutbox::new("outbox.db"));
+    let outbox = Arc::new(Outbox::new(PublisherOptions::default(), Some(spool)));
+    let health = Arc::new(Health::default());
+    let watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), None);
+    outbox
+        .push(event(0, "a").to_encoded(None).unwrap())
+        .unwrap();
+    let begin = |seconds| {
+        let mut state = outbox.lock();
+        let spool = state.spool.as_mut().unwrap();
+        let load = spool.take(|_| true);
+        spool.writing_since = Instant::now().checked_sub(Duration::from_secs(seconds));
+        load
+    };
+    run(async {
+        let watching = tokio::spawn(watch.run());
+        let load = begin(0);
+        outbox.lock().spool.as_mut().unwrap().put_back(load);
+        assert_eq!(health.status(), PublisherStatus::Connecting);
+        let load = begin(60);
+        let is_said = || matches!(health.status(), PublisherStatus::Degraded { .. });
+        until("it is said", is_said).await;
+        outbox
+            .lock()
+            .spool
+            .as_mut()
+            .unwrap()
+            .written(&load, 1, 1, 1);
+        health.disk_works();
+        watching.abort();
+    });
+    assert_eq!(health.status(), PublisherStatus::Connecting);
+    let warnings = lines.of(Level::WARN);
+    assert!(warnings[0].contains("does not answer"), "{warnings:?}");
 }
 
 #[test]
