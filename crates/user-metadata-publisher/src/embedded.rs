@@ -34,7 +34,7 @@ impl LogTarget {
 }
 
 /// Makes a publisher to the embedded log. An appended event is a delivered one. The log is written
-/// by a thread of its own, which ends with the task.
+/// by a thread of its own, which ends with the task. Blocks while it opens the file.
 ///
 /// # Errors
 ///

@@ -53,7 +53,8 @@ pub fn kafka(target: KafkaTarget, options: PublisherOptions) -> (Publisher, Publ
 }
 
 /// The same with its outbox on disk: while Kafka is away events wait there, and what a process
-/// leaves behind the next one delivers.
+/// leaves behind the next one delivers. Blocks while it reads the file once: seconds, if that is
+/// large.
 ///
 /// # Errors
 ///

@@ -170,13 +170,15 @@ pub struct PublisherTask {
 }
 
 impl PublisherTask {
-    fn new<T: Transport>(relay: Relay<T>, watch: Watch, outbox: Arc<Outbox>) -> Self {
+    fn new<T: Transport>(relay: Relay<T>, mut watch: Watch, outbox: Arc<Outbox>) -> Self {
         // The watch is made before the first poll, so that it sees the end of a task never run.
         let run = async move {
             tokio::select! {
                 () = relay.run() => {}
                 () = watch.run() => {}
             }
+            watch.flush().await;
+            drop(watch);
             outbox.accounting()
         };
         Self { run: Box::pin(run) }

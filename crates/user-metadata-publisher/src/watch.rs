@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{error, warn};
 
@@ -45,12 +46,21 @@ impl Watch {
     }
 
     /// Watches until it is dropped.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(&mut self) {
         let mut ticks = interval(Self::EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             self.look();
+        }
+    }
+
+    /// Puts on disk what is left, which may block, so that no other task waits when it is dropped.
+    pub(crate) async fn flush(&mut self) {
+        if let Some(disk) = self.disk.take() {
+            self.outbox.end();
+            // An error says that the runtime ends, which drops it, too.
+            drop(spawn_blocking(|| drop(disk)).await);
         }
     }
 

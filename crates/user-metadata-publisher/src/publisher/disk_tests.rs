@@ -255,7 +255,7 @@ fn a_write_that_hangs_is_said_until_it_ends() {
     let spool = Spool::of(&DiskOutbox::new("outbox.db"));
     let outbox = Arc::new(Outbox::new(PublisherOptions::default(), Some(spool)));
     let health = Arc::new(Health::default());
-    let watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), None);
+    let mut watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), None);
     outbox
         .push(event(0, "a").to_encoded(None).unwrap())
         .unwrap();
@@ -267,7 +267,7 @@ fn a_write_that_hangs_is_said_until_it_ends() {
         load
     };
     run(async {
-        let watching = tokio::spawn(watch.run());
+        let watching = tokio::spawn(async move { watch.run().await });
         let load = begin(0);
         outbox.lock().spool.as_mut().unwrap().put_back(load);
         assert_eq!(health.status(), PublisherStatus::Connecting);
