@@ -20,10 +20,7 @@ use user_metadata_log::OpenError;
 pub struct Publisher(Arc<Handle>);
 
 /// What all clones share; when it is dropped, none is left.
-struct Handle {
-    outbox: Arc<Outbox>,
-    health: Arc<Health>,
-}
+struct Handle(PublisherMonitor);
 
 impl Publisher {
     /// Makes a publisher with its outbox in memory, and its task, which the caller spawns.
@@ -59,7 +56,8 @@ impl Publisher {
         let relay = Relay::new(transport, Arc::clone(&outbox), Arc::clone(&health));
         let watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), flush);
         let task = PublisherTask::new(relay, watch, Arc::clone(&outbox));
-        (Self(Arc::new(Handle { outbox, health })), task)
+        let handle = Handle(PublisherMonitor { outbox, health });
+        (Self(Arc::new(handle)), task)
     }
 
     /// Queues `event` and returns at once: it waits for nothing and nobody. `traceparent` is the
@@ -77,7 +75,7 @@ impl Publisher {
         event: UserMetadataEvent,
         traceparent: Option<&str>,
     ) -> Result<(), PublishError> {
-        let outbox = &self.0.outbox;
+        let outbox = &self.0.0.outbox;
         match event.to_encoded(traceparent) {
             Ok(record) => outbox.push(record),
             Err(error) => {
@@ -93,22 +91,19 @@ impl Publisher {
     /// Returns what became of all events so far.
     #[must_use]
     pub fn accounting(&self) -> Accounting {
-        self.0.outbox.accounting()
+        self.0.0.accounting()
     }
 
     /// Returns whether events get through.
     #[must_use]
     pub fn status(&self) -> PublisherStatus {
-        self.0.health.status()
+        self.0.0.status()
     }
 
     /// Returns a look at this publisher that does not keep its task running.
     #[must_use]
     pub fn monitor(&self) -> PublisherMonitor {
-        PublisherMonitor {
-            outbox: Arc::clone(&self.0.outbox),
-            health: Arc::clone(&self.0.health),
-        }
+        self.0.0.clone()
     }
 }
 
@@ -151,16 +146,13 @@ impl fmt::Debug for PublisherMonitor {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.outbox.close();
+        self.0.outbox.close();
     }
 }
 
 impl fmt::Debug for Publisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publisher")
-            .field("status", &self.status())
-            .field("accounting", &self.accounting())
-            .finish()
+        f.debug_tuple("Publisher").field(&self.0.0).finish()
     }
 }
 

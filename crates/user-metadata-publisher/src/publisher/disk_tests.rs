@@ -359,7 +359,7 @@ fn break_in_use(path: &Path, offset: usize) -> u64 {
         let memory = away();
         let (publisher, task) = start(&memory, path, 100_000);
         let monitor = publisher.monitor();
-        let outbox = Arc::clone(&publisher.0.outbox);
+        let outbox = Arc::clone(&publisher.monitor().outbox);
         assert_eq!(publisher.accounting().recovered, 30_000);
         break_page(path, offset);
         memory.topic().connect_failures = 0;
