@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
-    not(all(feature = "kafka", feature = "embedded", feature = "disk")),
-    allow(dead_code, reason = "what only the carrier that is left out would use")
+    not(feature = "disk"),
+    allow(dead_code, reason = "what only the outbox on disk uses")
 )]
 
 mod accounting;
@@ -42,7 +42,7 @@ pub use disk_outbox::DiskOutbox;
 pub use embedded::{LogTarget, embedded};
 pub use error::PublishError;
 pub use health::PublisherStatus;
-#[cfg(all(feature = "disk", feature = "kafka"))]
+#[cfg(feature = "disk")]
 pub use kafka::kafka_on_disk;
 #[cfg(feature = "kafka")]
 pub use kafka::{KafkaTarget, kafka};
