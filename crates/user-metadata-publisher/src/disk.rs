@@ -7,12 +7,13 @@ use tracing::{error, info};
 use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Found, QueuedBatch, ReadError};
 
 use crate::DropReason;
+use crate::disk_handle::{DiskHandle, wait};
 use crate::disk_outbox::{DiskOutbox, OpenedDisk};
 use crate::encode::{event, kept};
 use crate::health::{Health, Trouble};
-use crate::outbox::{Outbox, State};
+use crate::outbox::Outbox;
 use crate::receipt::{Sizes, accepted_at};
-use crate::spool::{Load, Spool};
+use crate::spool::Load;
 use crate::transport::{Reason, in_words};
 
 /// The thread that writes the outbox to its disk and reads back what memory does not hold.
@@ -39,9 +40,6 @@ enum Work {
     Read { after: u64 },
     End,
 }
-
-/// Ends the thread, and waits for it, when it is dropped.
-pub(crate) struct DiskHandle(Arc<Outbox>);
 
 impl DiskThread {
     /// How often a disk that refuses is tried again.
@@ -72,15 +70,14 @@ impl DiskThread {
             OpenedDisk::Queue(queue, found) => thread.recover(queue, found),
             OpenedDisk::Refused(error) => thread.failed(&Reason::from(&error as &dyn Error)),
         }
-        let handle = DiskHandle(Arc::clone(outbox));
+        let handle = DiskHandle::new(Arc::clone(outbox));
         let spawned = thread::Builder::new()
             .name("user-metadata-outbox".to_owned())
             .spawn(move || thread.run());
         if let Err(error) = spawned {
             health.disk_refuses(&Reason::new(error.to_string()));
-            if let Some(spool) = &mut outbox.lock().spool {
-                (spool.is_up, spool.is_closed) = (false, true);
-            }
+            let spool = &mut outbox.lock().spool;
+            (spool.is_up, spool.is_closed) = (false, true);
         }
         handle
     }
@@ -101,10 +98,8 @@ impl DiskThread {
         }
         let mut state = self.outbox.lock();
         state.counts.recovered += contents.records;
-        if let Some(spool) = &mut state.spool {
-            spool.found(contents.records, contents.bytes);
-            spool.is_up = true;
-        }
+        state.spool.found(contents.records, contents.bytes);
+        state.spool.is_up = true;
         self.outbox.metrics.recovered(contents.records);
         self.outbox.show(&state);
         drop(state);
@@ -129,9 +124,7 @@ impl DiskThread {
         }
         // Closing moves the write-ahead log into the file, and lets another process take it.
         self.queue = None;
-        if let Some(spool) = &mut self.outbox.lock().spool {
-            spool.is_closed = true;
-        }
+        self.outbox.lock().spool.is_closed = true;
         self.outbox.disk_work.notify_all();
     }
 
@@ -140,10 +133,7 @@ impl DiskThread {
         let mut state = self.outbox.lock();
         loop {
             let may_read = self.outbox.has_room_to_read(&state);
-            let State { spool, .. } = &mut *state;
-            let Some(spool) = spool else {
-                return Work::End;
-            };
+            let spool = &state.spool;
             let now = Instant::now();
             let due = if spool.is_up {
                 spool.due(now)
@@ -166,10 +156,7 @@ impl DiskThread {
             let has_work = spool.due(now).is_some() || !spool.is_up;
             if is_due && has_work && self.queue.is_some() {
                 self.has_read = false;
-                let mut taken = std::mem::take(spool);
-                let load = taken.take(|sequence| state.is_pending(sequence));
-                state.spool = Some(taken);
-                return Work::Write(load);
+                return Work::Write(state.take_load());
             }
             if spool.is_closing {
                 return Work::End;
@@ -215,12 +202,10 @@ impl DiskThread {
                     error => Reason::from(error as &dyn Error),
                 };
                 let mut state = self.outbox.lock();
-                if let Some(spool) = &mut state.spool {
-                    spool.put_back(load);
-                    if spool.is_closing {
-                        // It was the last attempt.
-                        self.queue = None;
-                    }
+                state.spool.put_back(load);
+                if state.spool.is_closing {
+                    // It was the last attempt.
+                    self.queue = None;
                 }
                 drop(state);
                 self.failed(&reason);
@@ -231,10 +216,9 @@ impl DiskThread {
     fn written(&self, load: &Load, batch: &EncodedBatch, row: u64) {
         let mut state = self.outbox.lock();
         let left = state.place(&load.events, row);
-        if let Some(spool) = &mut state.spool {
-            spool.written(load, row, batch.bytes() as u64, left);
-            spool.is_up = true;
-        }
+        let bytes = batch.bytes() as u64;
+        state.spool.written(load, row, bytes, left);
+        state.spool.is_up = true;
         self.outbox.show(&state);
         drop(state);
         // Writing nothing proves nothing.
@@ -252,10 +236,7 @@ impl DiskThread {
             Ok(batch) => batch,
             Err(ref error @ ReadError::Corrupt { offset: row, .. }) => {
                 self.missing = part_is_unreadable(error);
-                if let Some(spool) = &mut self.outbox.lock().spool {
-                    spool.unreadable(row);
-                }
-                return;
+                return self.outbox.lock().spool.unreadable(row);
             }
             Err(ReadError::Storage(error)) if error.is_damage() => {
                 self.missing = part_is_unreadable(&error);
@@ -292,25 +273,21 @@ impl DiskThread {
     fn put_into_memory(&self, batch: QueuedBatch) {
         let QueuedBatch { id: row, records } = batch;
         let mut state = self.outbox.lock();
-        if let Some(spool) = &mut state.spool
-            && spool.holds(row)
-        {
-            return spool.pass_over(row);
+        if state.spool.holds(row) {
+            return state.spool.pass_over(row);
         }
         drop(state);
         let (events, bytes) = (records.records(), records.bytes() as u64);
         // Outside the lock: it takes its time.
-        let parcels: Vec<_> = records.iter().filter_map(event).collect();
-        let left = parcels.len() as u64;
+        let intact: Vec<_> = records.iter().filter_map(event).collect();
+        let left = intact.len() as u64;
         let mut state = self.outbox.lock();
-        for record in parcels {
+        for record in intact {
             let sizes = Sizes::of(&record, &self.outbox.source);
             let at = accepted_at(record.timestamp());
             state.insert(record, sizes, at, row);
         }
-        if let Some(spool) = &mut state.spool {
-            spool.read(row, events, left, bytes);
-        }
+        state.spool.read(row, events, left, bytes);
         // What is intact and no event was never put there by a publisher.
         state
             .counts
@@ -327,7 +304,7 @@ impl DiskThread {
     /// Counts the events that were to be on the disk and were not found there.
     fn lose_the_rest(&self) {
         let mut state = self.outbox.lock();
-        let lost = state.spool.as_mut().map_or(0, Spool::lose_the_rest);
+        let lost = state.spool.lose_the_rest();
         state.counts.dropped.add(DropReason::Unreadable, lost);
         self.outbox.metrics.dropped(DropReason::Unreadable, lost);
         self.outbox.show(&state);
@@ -346,14 +323,8 @@ impl DiskThread {
     fn failed(&mut self, reason: &Reason) {
         self.retry_at = Instant::now() + Self::RETRY;
         let mut state = self.outbox.lock();
-        if let Some(mut spool) = state.spool.take() {
-            spool.is_up = false;
-            spool.take_overflow(|event| {
-                let at = accepted_at(event.record.timestamp());
-                state.insert(event.record.clone(), event.sizes, at, 0)
-            });
-            state.spool = Some(spool);
-        }
+        state.spool.is_up = false;
+        state.take_overflow();
         drop(state);
         self.outbox.metrics.degraded(true);
         self.health.disk_refuses(reason);
@@ -366,43 +337,4 @@ fn part_is_unreadable(error: &dyn Error) -> String {
     let why = in_words(error);
     error!(why, "a part of the outbox can't be read; the others are");
     why
-}
-
-fn wait<'a>(
-    outbox: &'a Outbox,
-    state: std::sync::MutexGuard<'a, State>,
-    limit: Option<Duration>,
-) -> std::sync::MutexGuard<'a, State> {
-    use std::sync::PoisonError;
-    match limit {
-        None => outbox
-            .disk_work
-            .wait(state)
-            .unwrap_or_else(PoisonError::into_inner),
-        Some(limit) => {
-            let waited = outbox.disk_work.wait_timeout(state, limit);
-            waited.unwrap_or_else(PoisonError::into_inner).0
-        }
-    }
-}
-
-impl Drop for DiskHandle {
-    fn drop(&mut self) {
-        /// A disk that hangs does not hang the end of the process.
-        const PATIENCE: Duration = Duration::from_secs(5);
-        let deadline = Instant::now() + PATIENCE;
-        let mut state = self.0.lock();
-        if let Some(spool) = &mut state.spool {
-            spool.is_closing = true;
-        }
-        self.0.disk_work.notify_all();
-        let is_open = |state: &State| state.spool.as_ref().is_some_and(|spool| !spool.is_closed);
-        while is_open(&state) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            state = wait(&self.0, state, Some(left));
-        }
-    }
 }

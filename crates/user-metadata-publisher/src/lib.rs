@@ -9,6 +9,7 @@ mod backoff;
 mod delivered;
 #[cfg(feature = "disk")]
 mod disk;
+mod disk_handle;
 #[cfg(feature = "disk")]
 mod disk_outbox;
 #[cfg(feature = "embedded")]
@@ -30,6 +31,7 @@ mod publisher;
 mod receipt;
 mod relay;
 mod spool;
+mod state;
 #[cfg(test)]
 mod testing;
 mod transport;

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use user_metadata_events::{EncodeError, UserMetadataEvent};
 
+use crate::disk_handle::DiskHandle;
 use crate::health::Health;
 use crate::outbox::Outbox;
 use crate::relay::Relay;
+use crate::spool::Spool;
 use crate::transport::Transport;
 use crate::watch::Watch;
 use crate::{Accounting, DropReason, PublishError, PublisherOptions, PublisherStatus};
 #[cfg(feature = "disk")]
-use crate::{disk::DiskThread, disk_outbox::DiskOutbox, spool::Spool};
+use crate::{disk::DiskThread, disk_outbox::DiskOutbox};
 #[cfg(feature = "disk")]
 use user_metadata_log::OpenError;
 
@@ -28,7 +30,7 @@ impl Publisher {
         transport: T,
         options: PublisherOptions,
     ) -> (Self, PublisherTask) {
-        let outbox = Arc::new(Outbox::new(options, None));
+        let outbox = Arc::new(Outbox::new(options, Spool::default()));
         Self::assemble(transport, outbox, Arc::default(), None)
     }
 
@@ -40,21 +42,20 @@ impl Publisher {
         disk: DiskOutbox,
     ) -> Result<(Self, PublisherTask), OpenError> {
         let opened = disk.open()?;
-        let outbox = Arc::new(Outbox::new(options, Some(Spool::of(&disk))));
+        let outbox = Arc::new(Outbox::new(options, Spool::of(&disk)));
         let health = Arc::default();
         let thread = DiskThread::start(&outbox, &health, disk, opened);
-        let flush = Some(Box::new(thread) as Box<dyn Send>);
-        Ok(Self::assemble(transport, outbox, health, flush))
+        Ok(Self::assemble(transport, outbox, health, Some(thread)))
     }
 
     fn assemble<T: Transport>(
         transport: T,
         outbox: Arc<Outbox>,
         health: Arc<Health>,
-        flush: Option<Box<dyn Send>>,
+        disk: Option<DiskHandle>,
     ) -> (Self, PublisherTask) {
         let relay = Relay::new(transport, Arc::clone(&outbox), Arc::clone(&health));
-        let watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), flush);
+        let watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), disk);
         let task = PublisherTask::new(relay, watch, Arc::clone(&outbox));
         let handle = Handle(PublisherMonitor { outbox, health });
         (Self(Arc::new(handle)), task)

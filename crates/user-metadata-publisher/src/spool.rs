@@ -9,6 +9,8 @@ use crate::receipt::Sizes;
 /// that are not acknowledged, and what lies there that is not in memory.
 #[derive(Default)]
 pub(crate) struct Spool {
+    /// There is a disk.
+    pub(crate) is_used: bool,
     pub(crate) max_bytes: u64,
     /// The disk takes what is written to it.
     pub(crate) is_up: bool,
@@ -87,6 +89,7 @@ impl Spool {
 
     pub(crate) fn new(max_bytes: u64) -> Self {
         Self {
+            is_used: true,
             max_bytes,
             is_up: true,
             ..Self::default()

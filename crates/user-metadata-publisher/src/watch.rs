@@ -5,6 +5,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{error, warn};
 
+use crate::disk_handle::DiskHandle;
 use crate::health::{Health, Trouble};
 use crate::losses::Losses;
 use crate::outbox::Outbox;
@@ -19,11 +20,9 @@ pub(crate) struct Watch {
     losses: Losses,
     refused: u64,
     started: Instant,
-    disk: Option<Flush>,
+    /// Dropped before the last account: it puts on disk what is left.
+    disk: Option<DiskHandle>,
 }
-
-/// What is dropped before the last account: it puts on disk what is left.
-type Flush = Box<dyn Send>;
 
 impl Watch {
     const EVERY: Duration = Duration::from_secs(1);
@@ -34,7 +33,7 @@ impl Watch {
     /// A write takes a millisecond; behind a sync of a busy disk, a hundred.
     const HUNG: Duration = Duration::from_secs(1);
 
-    pub(crate) fn new(outbox: Arc<Outbox>, health: Arc<Health>, disk: Option<Flush>) -> Self {
+    pub(crate) fn new(outbox: Arc<Outbox>, health: Arc<Health>, disk: Option<DiskHandle>) -> Self {
         Self {
             outbox,
             health,
@@ -88,7 +87,7 @@ impl Watch {
     fn look_at_disk(&self) {
         // Said under the lock, so that it is before the end of the write, which takes it back.
         let state = self.outbox.lock();
-        let since = state.spool.as_ref().and_then(|spool| spool.writing_since);
+        let since = state.spool.writing_since;
         if since.is_some_and(|since| since.elapsed() >= Self::HUNG) {
             self.outbox.metrics.degraded(true);
             let reason = "the disk of the outbox does not answer";

@@ -232,7 +232,7 @@ fn a_disk_that_refuses_is_said_and_tried_again_while_events_go_on_from_memory() 
 fn an_event_that_is_stuck_keeps_no_others_in_memory_while_the_disk_refuses() {
     // Nobody writes it.
     let spool = Spool::of(&DiskOutbox::new("outbox.db"));
-    let outbox = Outbox::new(PublisherOptions::default(), Some(spool));
+    let outbox = Outbox::new(PublisherOptions::default(), spool);
     let publish = |n| {
         outbox
             .push(event(n, "a").to_encoded(None).unwrap())
@@ -253,7 +253,7 @@ fn an_event_that_is_stuck_keeps_no_others_in_memory_while_the_disk_refuses() {
 fn a_write_that_hangs_is_said_until_it_ends() {
     let (lines, _guard) = Lines::collect();
     let spool = Spool::of(&DiskOutbox::new("outbox.db"));
-    let outbox = Arc::new(Outbox::new(PublisherOptions::default(), Some(spool)));
+    let outbox = Arc::new(Outbox::new(PublisherOptions::default(), spool));
     let health = Arc::new(Health::default());
     let mut watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), None);
     outbox
@@ -261,7 +261,7 @@ fn a_write_that_hangs_is_said_until_it_ends() {
         .unwrap();
     let begin = |seconds| {
         let mut state = outbox.lock();
-        let spool = state.spool.as_mut().unwrap();
+        let spool = &mut state.spool;
         let load = spool.take(|_| true);
         spool.writing_since = Instant::now().checked_sub(Duration::from_secs(seconds));
         load
@@ -269,17 +269,12 @@ fn a_write_that_hangs_is_said_until_it_ends() {
     run(async {
         let watching = tokio::spawn(async move { watch.run().await });
         let load = begin(0);
-        outbox.lock().spool.as_mut().unwrap().put_back(load);
+        outbox.lock().spool.put_back(load);
         assert_eq!(health.status(), PublisherStatus::Connecting);
         let load = begin(60);
         let is_said = || matches!(health.status(), PublisherStatus::Degraded { .. });
         until("it is said", is_said).await;
-        outbox
-            .lock()
-            .spool
-            .as_mut()
-            .unwrap()
-            .written(&load, 1, 1, 1);
+        outbox.lock().spool.written(&load, 1, 1, 1);
         health.disk_works();
         watching.abort();
     });
