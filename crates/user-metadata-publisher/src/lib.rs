@@ -21,6 +21,7 @@ mod health;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod lane;
+mod load;
 #[cfg(feature = "embedded")]
 mod log_thread;
 mod losses;

@@ -7,9 +7,10 @@ use tokio::time::{Instant, timeout_at};
 use user_metadata_events::EncodedEvent;
 
 use crate::lane::Parcel;
+use crate::load::Unwritten;
 use crate::metrics::Metrics;
 use crate::receipt::{Receipt, Sizes};
-use crate::spool::{Spool, Unwritten};
+use crate::spool::Spool;
 use crate::state::State;
 use crate::{Accounting, DropReason, PublishError, PublisherOptions};
 

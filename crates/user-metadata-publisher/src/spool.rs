@@ -1,8 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use user_metadata_events::EncodedEvent;
-
+use crate::load::{Load, Unwritten};
 use crate::receipt::Sizes;
 
 /// What the outbox knows of its disk: which events are to be written, which batches hold events
@@ -21,10 +20,10 @@ pub(crate) struct Spool {
     unwritten_since: Option<Instant>,
     /// What events take that were acknowledged before they were written: some are still among them.
     settled_bytes: usize,
-    /// When the write that is under way began, unless it writes nothing.
-    pub(crate) writing_since: Option<Instant>,
     /// Those of them that are nowhere else in memory: they come after what lies on the disk only.
     overflow: Overflow,
+    /// When the write that is under way began, unless it writes nothing.
+    pub(crate) writing_since: Option<Instant>,
     /// Batches with events in memory that are not acknowledged.
     rows: HashMap<u64, Row>,
     /// Batches whose events are all acknowledged, to be removed.
@@ -35,14 +34,6 @@ pub(crate) struct Spool {
     behind: Behind,
     pub(crate) is_closing: bool,
     pub(crate) is_closed: bool,
-}
-
-/// An event that the disk is to take.
-pub(crate) struct Unwritten {
-    /// Of an event that is in memory, too.
-    pub(crate) sequence: Option<u64>,
-    pub(crate) record: EncodedEvent,
-    pub(crate) sizes: Sizes,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -62,20 +53,6 @@ struct Behind {
     events: u64,
     /// The last batch that was read.
     after: u64,
-}
-
-/// What the disk's thread is to write.
-#[derive(Default)]
-pub(crate) struct Load {
-    pub(crate) events: Vec<Unwritten>,
-    /// Batches to be removed, with their bytes.
-    pub(crate) done: Vec<(u64, u64)>,
-}
-
-impl Load {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.done.is_empty()
-    }
 }
 
 impl Spool {

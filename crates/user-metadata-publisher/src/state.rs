@@ -5,8 +5,9 @@ use user_metadata_events::EncodedEvent;
 
 use crate::Accounting;
 use crate::lane::Parcel;
+use crate::load::{Load, Unwritten};
 use crate::receipt::{Receipt, Sizes, accepted_at};
-use crate::spool::{Load, Spool, Unwritten};
+use crate::spool::Spool;
 
 /// What the outbox holds, and the account of it.
 #[derive(Default)]
