@@ -181,8 +181,8 @@ impl DiskThread {
         let Some(queue) = &mut self.queue else {
             return;
         };
-        let records = load.events.iter().map(|event| &event.record);
-        let batch = kept(records, &self.outbox.source);
+        let events = load.events.iter().map(|unwritten| &unwritten.event);
+        let batch = kept(events, &self.outbox.source);
         let done: Vec<u64> = load.done.iter().map(|(row, _)| *row).collect();
         let written = match queue.write(&batch, &done) {
             // What can't be removed stays for the next start, which sets a damaged file aside.

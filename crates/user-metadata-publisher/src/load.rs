@@ -6,7 +6,7 @@ use crate::receipt::Sizes;
 pub(crate) struct Unwritten {
     /// Of an event that is in memory, too.
     pub(crate) sequence: Option<u64>,
-    pub(crate) record: EncodedEvent,
+    pub(crate) event: EncodedEvent,
     pub(crate) sizes: Sizes,
 }
 

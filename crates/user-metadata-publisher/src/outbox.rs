@@ -56,8 +56,8 @@ impl Outbox {
     }
 
     /// Takes an event, or refuses it.
-    pub(crate) fn push(&self, record: EncodedEvent) -> Result<(), PublishError> {
-        let sizes = Sizes::of(&record, &self.source);
+    pub(crate) fn push(&self, event: EncodedEvent) -> Result<(), PublishError> {
+        let sizes = Sizes::of(&event, &self.source);
         let mut state = self.lock();
         let place = match self.admit(&state, sizes) {
             Ok(place) => place,
@@ -67,22 +67,22 @@ impl Outbox {
             }
         };
         state.counts.accepted += 1;
-        let kept = state.spool.is_used.then(|| record.clone());
+        let kept = state.spool.is_used.then(|| event.clone());
         let (sequence, wakes) = match place {
             Place::Overflow => (None, false),
             Place::Memory => {
                 let before = state.waiting_bytes;
-                let sequence = state.insert(record, sizes, Instant::now(), 0);
+                let sequence = state.insert(event, sizes, Instant::now(), 0);
                 // The relay is woken for the first and when a batch is full, not for every event.
                 let is_full = |bytes| bytes >= Self::BATCH_BYTES;
                 let wakes = before == 0 || (!is_full(before) && is_full(state.waiting_bytes));
                 (Some(sequence), wakes)
             }
         };
-        let wakes_disk = kept.is_some_and(|record| {
+        let wakes_disk = kept.is_some_and(|event| {
             state.spool.push(Unwritten {
                 sequence,
-                record,
+                event,
                 sizes,
             })
         });

@@ -43,7 +43,7 @@ impl State {
     /// Puts an event where the relay finds it, and returns its place in the order.
     pub(crate) fn insert(
         &mut self,
-        record: EncodedEvent,
+        event: EncodedEvent,
         sizes: Sizes,
         accepted_at: Instant,
         row: u64,
@@ -58,7 +58,7 @@ impl State {
             accepted_at,
             sizes,
         };
-        self.waiting.push_back(Parcel { receipt, record });
+        self.waiting.push_back(Parcel { receipt, event });
         sequence
     }
 
@@ -85,9 +85,9 @@ impl State {
     /// that lies on the disk only comes before them.
     pub(crate) fn take_overflow(&mut self) {
         let mut spool = std::mem::take(&mut self.spool);
-        spool.take_overflow(|event| {
-            let at = accepted_at(event.record.timestamp());
-            self.insert(event.record.clone(), event.sizes, at, 0)
+        spool.take_overflow(|unwritten| {
+            let at = accepted_at(unwritten.event.timestamp());
+            self.insert(unwritten.event.clone(), unwritten.sizes, at, 0)
         });
         self.spool = spool;
     }
