@@ -241,3 +241,39 @@ impl DiskThread {
         self.outbox.changed.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PublisherOptions;
+    use crate::spool::Spool;
+
+    #[test]
+    fn a_refused_write_is_tried_again_between_two_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = DiskOutbox::new(dir.path().join("outbox.db"));
+        let OpenedDisk::Queue(queue, _) = options.open().unwrap() else {
+            panic!()
+        };
+        let outbox = Outbox::new(PublisherOptions::default(), Spool::of(&options));
+        let mut thread = DiskThread {
+            outbox: Arc::new(outbox),
+            health: Arc::default(),
+            options,
+            queue: Some(queue),
+            retry_at: Instant::now(),
+            has_read: false,
+            reads_again_at: None,
+            failed_reads: 0,
+            missing: String::new(),
+        };
+        thread.outbox.lock().spool.found(1_000, 1_000_000);
+        thread.failed(&Reason::new("full"));
+        let failed_at = Instant::now();
+        while matches!(thread.next_work(), Work::Read { .. }) {
+            assert!(failed_at.elapsed() < 5 * DiskThread::RETRY);
+        }
+        assert!(failed_at.elapsed() >= DiskThread::RETRY / 2);
+        assert!(matches!(thread.next_work(), Work::Read { .. }));
+    }
+}
