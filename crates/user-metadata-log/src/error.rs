@@ -13,7 +13,8 @@ impl StorageError {
 
     /// Tells a damaged row from a file that can't be read now: SQLite says so, or a column is not
     /// what was written.
-    pub(crate) fn is_damage(&self) -> bool {
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
         matches!(
             self.0.sqlite_error_code(),
             None | Some(rusqlite::ErrorCode::DatabaseCorrupt)

@@ -13,7 +13,7 @@ use crate::error::{AppendError, OpenError, ReadError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogSync;
 use crate::queue_reader::{QueueContents, QueuedBatch, contents, header, next_batch};
-use crate::salvage::{Damage, end_replacement, examine, replace};
+use crate::salvage::{Damage, Rows, end_replacement, examine, replace};
 
 /// `umq1`: a queue.
 pub(crate) const FORMAT: Format = Format {
@@ -174,6 +174,13 @@ impl DiskQueue {
     /// [`ReadError::Corrupt`] when it is damaged: read on after its `offset`.
     pub fn next(&self, after: u64) -> Result<Option<QueuedBatch>, ReadError> {
         next_batch(&self.connection, after)
+    }
+
+    /// Reads the first batch after `after` that can be read at all, where [`next`](Self::next)
+    /// finds the file itself damaged; `None` where none can. It may take a second or two.
+    #[must_use]
+    pub fn next_readable(&self, after: u64) -> Option<QueuedBatch> {
+        Rows::after(&self.connection, after.cast_signed()).find_map(Result::ok)
     }
 }
 

@@ -126,7 +126,7 @@ fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, u64), StorageE
     let Ok(connection) = Connection::open_with_flags(damaged, flags) else {
         return Ok((0, 0));
     };
-    for found in Rows::new(&connection) {
+    for found in Rows::after(&connection, i64::MIN) {
         match found {
             Ok(QueuedBatch { records, .. }) => match queue.write(&records, &[]) {
                 Ok(_) => read += records.records(),
@@ -143,7 +143,7 @@ fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, u64), StorageE
 
 /// The rows of a damaged table, as far as they can be reached: from the start, from the end, and
 /// one by one in between.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     connection: &'a Connection,
     last: i64,
     /// The smallest id that can be reached from the end, once the way from the start has ended.
@@ -159,10 +159,10 @@ impl<'a> Rows<'a> {
     /// The same where nothing tells how far it goes on.
     const FEW_PROBES: i64 = 5_000;
 
-    fn new(connection: &'a Connection) -> Self {
+    pub(crate) fn after(connection: &'a Connection, last: i64) -> Self {
         Self {
             connection,
-            last: i64::MIN,
+            last,
             upper: None,
             probes_left: Self::MOST_PROBES,
         }

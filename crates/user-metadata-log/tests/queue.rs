@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use proptest::prelude::*;
 use user_metadata_log::{
     DiskQueue, DiskQueueReader, EncodedBatch, LogRecord, LogSync, OpenError, QueueContents,
+    ReadError,
 };
 
 fn batch(numbers: impl IntoIterator<Item = u64>) -> EncodedBatch {
@@ -170,6 +172,50 @@ fn killed(dir: &Path, is_moved: bool) -> (std::path::PathBuf, Vec<u64>) {
     }
     copy(&live, &killed);
     (killed, left)
+}
+
+#[test]
+fn a_page_that_breaks_under_an_open_queue_takes_no_batches_but_its_own_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    let mut queue = open(&path);
+    // More than SQLite keeps in memory.
+    for n in 0..20_000 {
+        queue.write(&batch([n]), &[]).unwrap();
+    }
+    drop(queue);
+    let queue = open(&path);
+    break_leaf(&path, 0.2);
+    let (mut read, mut last, mut stepped_over) = (Vec::new(), 0, 0);
+    loop {
+        let batch = match queue.next(last) {
+            Ok(batch) => batch,
+            Err(ReadError::Storage(error)) if error.is_damage() => {
+                stepped_over += 1;
+                queue.next_readable(last)
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let Some(batch) = batch else { break };
+        last = batch.id;
+        read.extend(batch.records.iter().map(|record| record.timestamp_ms));
+    }
+    assert_eq!(stepped_over, 1);
+    assert!((19_980..20_000).contains(&read.len()), "{}", read.len());
+    assert!(read.is_sorted());
+    assert_eq!(read.last(), Some(&19_999));
+}
+
+/// Makes a page of the table, so far into the file, one that SQLite can't read.
+fn break_leaf(path: &Path, share: f64) {
+    const PAGE: usize = 4_096;
+    let bytes = fs::read(path).unwrap();
+    let is_leaf = |page: &usize| bytes[page * PAGE] == 0x0d;
+    let leaves: Vec<usize> = (1..bytes.len() / PAGE).filter(is_leaf).collect();
+    let page = leaves[(leaves.len() as f64 * share) as usize];
+    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start((page * PAGE) as u64)).unwrap();
+    file.write_all(&[0xff]).unwrap();
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -34,7 +34,7 @@ impl Dropped {
 
     /// Every reason with its count.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
-        DropReason::ALL.into_iter().zip(self.0)
+        DropReason::ALL.iter().copied().zip(self.0)
     }
 
     pub(crate) fn add(&mut self, reason: DropReason, events: u64) {
@@ -67,7 +67,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: &'static [Self] = &[
         Self::QueueFull,
         Self::TooLarge,
         Self::Rejected,

@@ -1,19 +1,20 @@
+mod read;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info};
-use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Found, QueuedBatch, ReadError};
+use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Found};
 
-use crate::DropReason;
+use crate::disk_handle::{DiskHandle, wait};
 use crate::disk_outbox::{DiskOutbox, OpenedDisk};
-use crate::encode::{event, kept};
+use crate::encode::kept;
 use crate::health::Health;
-use crate::outbox::{Outbox, State};
-use crate::receipt::{Sizes, accepted_at};
-use crate::spool::Load;
-use crate::transport::{Reason, in_words};
+use crate::load::Load;
+use crate::outbox::Outbox;
+use crate::transport::Reason;
 
 /// The thread that writes the outbox to its disk and reads back what memory does not hold.
 pub(crate) struct DiskThread {
@@ -21,10 +22,16 @@ pub(crate) struct DiskThread {
     health: Arc<Health>,
     options: DiskOutbox,
     queue: Option<DiskQueue>,
+    /// When a disk that refuses is tried again.
+    retry_at: Instant,
     /// After a read comes a write, if there is one to do.
     has_read: bool,
     /// After a read that has failed.
     reads_again_at: Option<Instant>,
+    /// How many in a row have failed.
+    failed_reads: u32,
+    /// Why the file does not name all that it held.
+    missing: String,
 }
 
 enum Work {
@@ -33,9 +40,6 @@ enum Work {
     Read { after: u64 },
     End,
 }
-
-/// Ends the thread, and waits for it, when it is dropped.
-pub(crate) struct DiskHandle(Arc<Outbox>);
 
 impl DiskThread {
     /// How often a disk that refuses is tried again.
@@ -53,22 +57,24 @@ impl DiskThread {
             health: Arc::clone(health),
             options,
             queue: None,
+            retry_at: Instant::now(),
             has_read: false,
             reads_again_at: None,
+            failed_reads: 0,
+            missing: "they are gone from the file".to_owned(),
         };
         match opened {
             OpenedDisk::Queue(queue, found) => thread.recover(queue, found),
             OpenedDisk::Refused(error) => thread.failed(&Reason::from(&error as &dyn Error)),
         }
-        let handle = DiskHandle(Arc::clone(outbox));
+        let handle = DiskHandle::new(Arc::clone(outbox));
         let spawned = thread::Builder::new()
             .name("user-metadata-outbox".to_owned())
             .spawn(move || thread.run());
         if let Err(error) = spawned {
             health.disk_refuses(&Reason::new(error.to_string()));
-            if let Some(spool) = &mut outbox.lock().spool {
-                (spool.is_up, spool.is_closed) = (false, true);
-            }
+            let spool = &mut outbox.lock().spool;
+            (spool.is_up, spool.is_closed) = (false, true);
         }
         handle
     }
@@ -89,10 +95,8 @@ impl DiskThread {
         }
         let mut state = self.outbox.lock();
         state.counts.recovered += contents.records;
-        if let Some(spool) = &mut state.spool {
-            spool.found(contents.records, contents.bytes);
-            spool.is_up = true;
-        }
+        state.spool.found(contents.records, contents.bytes);
+        state.spool.is_up = true;
         self.outbox.metrics.recovered(contents.records);
         self.outbox.show(&state);
         drop(state);
@@ -117,27 +121,21 @@ impl DiskThread {
         }
         // Closing moves the write-ahead log into the file, and lets another process take it.
         self.queue = None;
-        if let Some(spool) = &mut self.outbox.lock().spool {
-            spool.is_closed = true;
-        }
+        self.outbox.lock().spool.is_closed = true;
         self.outbox.disk_work.notify_all();
     }
 
     /// Waits until there is something to do.
     fn next_work(&mut self) -> Work {
         let mut state = self.outbox.lock();
-        let retry = Instant::now() + Self::RETRY;
         loop {
             let may_read = self.outbox.has_room_to_read(&state);
-            let State { spool, .. } = &mut *state;
-            let Some(spool) = spool else {
-                return Work::End;
-            };
+            let spool = &state.spool;
             let now = Instant::now();
             let due = if spool.is_up {
                 spool.due(now)
             } else {
-                Some(retry)
+                Some(self.retry_at)
             };
             let is_due = due.is_some_and(|due| due <= now) || spool.is_closing;
             // Also while the disk is full: reading is what makes room.
@@ -155,10 +153,7 @@ impl DiskThread {
             let has_work = spool.due(now).is_some() || !spool.is_up;
             if is_due && has_work && self.queue.is_some() {
                 self.has_read = false;
-                let mut taken = std::mem::take(spool);
-                let load = taken.take(|sequence| state.is_pending(sequence));
-                state.spool = Some(taken);
-                return Work::Write(load);
+                return Work::Write(state.take_load());
             }
             if spool.is_closing {
                 return Work::End;
@@ -186,10 +181,17 @@ impl DiskThread {
         let Some(queue) = &mut self.queue else {
             return;
         };
-        let records = load.events.iter().map(|event| &event.record);
-        let batch = kept(records, &self.outbox.source);
+        let events = load.events.iter().map(|unwritten| &unwritten.event);
+        let batch = kept(events, &self.outbox.source);
         let done: Vec<u64> = load.done.iter().map(|(row, _)| *row).collect();
-        match queue.write(&batch, &done) {
+        let written = match queue.write(&batch, &done) {
+            // What can't be removed stays for the next start, which sets a damaged file aside.
+            Err(AppendError::Storage(error)) if error.is_damage() && !done.is_empty() => {
+                queue.write(&batch, &[])
+            }
+            written => written,
+        };
+        match written {
             Ok(row) => self.written(&load, &batch, row),
             Err(error) => {
                 let reason = match &error {
@@ -197,12 +199,10 @@ impl DiskThread {
                     error => Reason::from(error as &dyn Error),
                 };
                 let mut state = self.outbox.lock();
-                if let Some(spool) = &mut state.spool {
-                    spool.put_back(load);
-                    if spool.is_closing {
-                        // It was the last attempt.
-                        self.queue = None;
-                    }
+                state.spool.put_back(load);
+                if state.spool.is_closing {
+                    // It was the last attempt.
+                    self.queue = None;
                 }
                 drop(state);
                 self.failed(&reason);
@@ -213,81 +213,15 @@ impl DiskThread {
     fn written(&self, load: &Load, batch: &EncodedBatch, row: u64) {
         let mut state = self.outbox.lock();
         let left = state.place(&load.events, row);
-        if let Some(spool) = &mut state.spool {
-            spool.written(load, row, batch.bytes() as u64, left);
-            spool.is_up = true;
-        }
+        let bytes = batch.bytes() as u64;
+        state.spool.written(load, row, bytes, left);
+        state.spool.is_up = true;
         self.outbox.show(&state);
         drop(state);
         // Writing nothing proves nothing.
-        if !load.events.is_empty() || !load.done.is_empty() {
+        if !load.is_empty() {
             self.works();
         }
-    }
-
-    /// Reads the next batch into memory.
-    fn read(&mut self, after: u64) {
-        let Some(queue) = &self.queue else {
-            return;
-        };
-        match queue.next(after) {
-            Ok(Some(batch)) => self.put_into_memory(batch),
-            Ok(None) => self.lose(after, u64::MAX, "they are gone from the file"),
-            Err(
-                ref error @ ReadError::Corrupt {
-                    offset,
-                    next_offset,
-                    ..
-                },
-            ) => self.lose(offset, next_offset - offset, &in_words(error)),
-            Err(error) => {
-                self.reads_again_at = Some(Instant::now() + Self::RETRY);
-                self.failed(&Reason::from(&error as &dyn Error));
-            }
-        }
-    }
-
-    fn put_into_memory(&self, batch: QueuedBatch) {
-        let QueuedBatch { id: row, records } = batch;
-        let (events, bytes) = (records.records(), records.bytes() as u64);
-        // Outside the lock: it takes its time.
-        let parcels: Vec<_> = records.iter().filter_map(event).collect();
-        let left = parcels.len() as u64;
-        let mut state = self.outbox.lock();
-        for record in parcels {
-            let sizes = Sizes::of(&record, &self.outbox.source);
-            let at = accepted_at(record.timestamp());
-            state.insert(record, sizes, at, row);
-        }
-        if let Some(spool) = &mut state.spool {
-            spool.read(row, events, left, bytes);
-        }
-        // What is intact and no event was never put there by a publisher.
-        state
-            .counts
-            .dropped
-            .add(DropReason::Unreadable, events - left);
-        self.outbox
-            .metrics
-            .dropped(DropReason::Unreadable, events - left);
-        self.outbox.show(&state);
-        drop(state);
-        self.outbox.changed.notify_one();
-    }
-
-    /// Counts events that can't be read any more.
-    fn lose(&self, row: u64, events: u64, why: &str) {
-        let mut state = self.outbox.lock();
-        let lost = state
-            .spool
-            .as_mut()
-            .map_or(0, |spool| spool.unreadable(row, events));
-        state.counts.dropped.add(DropReason::Unreadable, lost);
-        self.outbox.metrics.dropped(DropReason::Unreadable, lost);
-        self.outbox.show(&state);
-        drop(state);
-        error!(events = lost, why, "events in the outbox can't be read");
-        self.outbox.changed.notify_one();
     }
 
     fn works(&self) {
@@ -296,16 +230,11 @@ impl DiskThread {
     }
 
     /// The disk refuses: what comes stays in memory.
-    fn failed(&self, reason: &Reason) {
+    fn failed(&mut self, reason: &Reason) {
+        self.retry_at = Instant::now() + Self::RETRY;
         let mut state = self.outbox.lock();
-        if let Some(mut spool) = state.spool.take() {
-            spool.is_up = false;
-            spool.take_overflow(|event| {
-                let at = accepted_at(event.record.timestamp());
-                state.insert(event.record.clone(), event.sizes, at, 0)
-            });
-            state.spool = Some(spool);
-        }
+        state.spool.is_up = false;
+        state.take_overflow();
         drop(state);
         self.outbox.metrics.degraded(true);
         self.health.disk_refuses(reason);
@@ -313,41 +242,38 @@ impl DiskThread {
     }
 }
 
-fn wait<'a>(
-    outbox: &'a Outbox,
-    state: std::sync::MutexGuard<'a, State>,
-    limit: Option<Duration>,
-) -> std::sync::MutexGuard<'a, State> {
-    use std::sync::PoisonError;
-    match limit {
-        None => outbox
-            .disk_work
-            .wait(state)
-            .unwrap_or_else(PoisonError::into_inner),
-        Some(limit) => {
-            let waited = outbox.disk_work.wait_timeout(state, limit);
-            waited.unwrap_or_else(PoisonError::into_inner).0
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PublisherOptions;
+    use crate::spool::Spool;
 
-impl Drop for DiskHandle {
-    fn drop(&mut self) {
-        /// A disk that hangs does not hang the end of the process.
-        const PATIENCE: Duration = Duration::from_secs(5);
-        let deadline = Instant::now() + PATIENCE;
-        let mut state = self.0.lock();
-        if let Some(spool) = &mut state.spool {
-            spool.is_closing = true;
+    #[test]
+    fn a_refused_write_is_tried_again_between_two_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = DiskOutbox::new(dir.path().join("outbox.db"));
+        let OpenedDisk::Queue(queue, _) = options.open().unwrap() else {
+            panic!()
+        };
+        let outbox = Outbox::new(PublisherOptions::default(), Spool::of(&options));
+        let mut thread = DiskThread {
+            outbox: Arc::new(outbox),
+            health: Arc::default(),
+            options,
+            queue: Some(queue),
+            retry_at: Instant::now(),
+            has_read: false,
+            reads_again_at: None,
+            failed_reads: 0,
+            missing: String::new(),
+        };
+        thread.outbox.lock().spool.found(1_000, 1_000_000);
+        thread.failed(&Reason::new("full"));
+        let failed_at = Instant::now();
+        while matches!(thread.next_work(), Work::Read { .. }) {
+            assert!(failed_at.elapsed() < 5 * DiskThread::RETRY);
         }
-        self.0.disk_work.notify_all();
-        let is_open = |state: &State| state.spool.as_ref().is_some_and(|spool| !spool.is_closed);
-        while is_open(&state) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            state = wait(&self.0, state, Some(left));
-        }
+        assert!(failed_at.elapsed() >= DiskThread::RETRY / 2);
+        assert!(matches!(thread.next_work(), Work::Read { .. }));
     }
 }

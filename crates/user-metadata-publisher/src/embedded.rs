@@ -34,7 +34,7 @@ impl LogTarget {
 }
 
 /// Makes a publisher to the embedded log. An appended event is a delivered one. The log is written
-/// by a thread of its own, which ends with the task.
+/// by a thread of its own, which ends with the task. Blocks while it opens the file.
 ///
 /// # Errors
 ///
@@ -108,17 +108,13 @@ impl Transport for LogTransport {
         self.partitions
     }
 
-    async fn send(
-        &self,
-        partition: u32,
-        records: Arc<Vec<EncodedEvent>>,
-    ) -> Result<u64, SendError> {
+    async fn send(&self, partition: u32, events: Arc<Vec<EncodedEvent>>) -> Result<u64, SendError> {
         let gone = || SendError::Unavailable(Reason::new("the log's thread has ended"));
         let (done, offset) = oneshot::channel();
         self.appends
             .try_send(Append {
                 partition,
-                records,
+                events,
                 done,
             })
             .map_err(|_| gone())?;

@@ -31,6 +31,8 @@ pub enum PublisherStatus {
 pub(crate) enum Trouble {
     Connection,
     Partition(u32),
+    /// What waits on disk can't be read.
+    Disk,
     /// Nobody says what is wrong, but events wait for long.
     Stalled,
     Full,

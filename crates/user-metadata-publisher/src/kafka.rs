@@ -53,7 +53,8 @@ pub fn kafka(target: KafkaTarget, options: PublisherOptions) -> (Publisher, Publ
 }
 
 /// The same with its outbox on disk: while Kafka is away events wait there, and what a process
-/// leaves behind the next one delivers.
+/// leaves behind the next one delivers. Blocks while it reads the file once: seconds, if that is
+/// large.
 ///
 /// # Errors
 ///
@@ -124,20 +125,16 @@ impl Transport for KafkaTransport {
     }
 
     // The producer bounds each call by its deadlines and connects anew after a timeout.
-    async fn send(
-        &self,
-        partition: u32,
-        records: Arc<Vec<EncodedEvent>>,
-    ) -> Result<u64, SendError> {
+    async fn send(&self, partition: u32, events: Arc<Vec<EncodedEvent>>) -> Result<u64, SendError> {
         let size = |event: &EncodedEvent| event.record_size(&self.source);
-        let bytes: usize = records.iter().map(size).sum();
+        let bytes: usize = events.iter().map(size).sum();
         let compression = if bytes < Self::COMPRESS_FROM_BYTES {
             Compression::None
         } else {
             self.target.compression
         };
         let producer = self.producer().await?;
-        let batch = || batch(&records, &self.source);
+        let batch = || batch(&events, &self.source);
         Ok(producer.produce_with(partition, batch, compression).await?)
     }
 }

@@ -12,30 +12,30 @@ pub(crate) struct Lane {
     pub(crate) busy: bool,
 }
 
-/// A record on its way, with its receipt.
+/// An event on its way, with its receipt.
 pub(crate) struct Parcel {
     pub(crate) receipt: Receipt,
-    pub(crate) record: EncodedEvent,
+    pub(crate) event: EncodedEvent,
 }
 
 impl Parcel {
     /// What decides the partition.
     pub(crate) fn key(&self) -> &[u8] {
-        self.record.key()
+        self.event.key()
     }
 }
 
-/// Records that are sent together.
+/// Events that are sent together.
 pub(crate) struct Batch {
     pub(crate) partition: u32,
     pub(crate) receipts: Vec<Receipt>,
-    pub(crate) records: Arc<Vec<EncodedEvent>>,
+    pub(crate) events: Arc<Vec<EncodedEvent>>,
     /// How often it has failed so far.
     pub(crate) failures: u32,
 }
 
 impl Lane {
-    /// Takes the next batch of up to `max_bytes`, or one larger record.
+    /// Takes the next batch of up to `max_bytes`, or one larger event.
     pub(crate) fn next_batch(&mut self, partition: u32, max_bytes: usize) -> Option<Batch> {
         let mut bytes = 0;
         let fitting = self.waiting.iter().take_while(|parcel| {
@@ -43,16 +43,16 @@ impl Lane {
             bytes <= max_bytes
         });
         let count = fitting.count().max(1).min(self.waiting.len());
-        let (receipts, records): (Vec<_>, Vec<_>) = self
+        let (receipts, events): (Vec<_>, Vec<_>) = self
             .waiting
             .drain(..count)
-            .map(|parcel| (parcel.receipt, parcel.record))
+            .map(|parcel| (parcel.receipt, parcel.event))
             .unzip();
-        let records = Arc::new(records);
+        let events = Arc::new(events);
         (count > 0).then_some(Batch {
             partition,
             receipts,
-            records,
+            events,
             failures: 0,
         })
     }
@@ -73,17 +73,17 @@ impl Batch {
             .sum()
     }
 
-    /// Keeps the first `count` records and returns the others.
+    /// Keeps the first `count` events and returns the others.
     pub(crate) fn split_off(&mut self, count: usize) -> Vec<Parcel> {
         // The transport is done with it, so nothing is copied.
-        let mut records = Arc::unwrap_or_clone(std::mem::take(&mut self.records));
-        let rest = records.split_off(count);
-        self.records = Arc::new(records);
+        let mut events = Arc::unwrap_or_clone(std::mem::take(&mut self.events));
+        let rest = events.split_off(count);
+        self.events = Arc::new(events);
         let receipts = self.receipts.split_off(count);
         receipts
             .into_iter()
             .zip(rest)
-            .map(|(receipt, record)| Parcel { receipt, record })
+            .map(|(receipt, event)| Parcel { receipt, event })
             .collect()
     }
 }

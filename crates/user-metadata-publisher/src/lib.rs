@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
-    not(all(feature = "kafka", feature = "embedded", feature = "disk")),
-    allow(dead_code, reason = "what only the carrier that is left out would use")
+    not(feature = "disk"),
+    allow(dead_code, reason = "what only the outbox on disk uses")
 )]
 
 mod accounting;
@@ -9,6 +9,7 @@ mod backoff;
 mod delivered;
 #[cfg(feature = "disk")]
 mod disk;
+mod disk_handle;
 #[cfg(feature = "disk")]
 mod disk_outbox;
 #[cfg(feature = "embedded")]
@@ -20,6 +21,7 @@ mod health;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod lane;
+mod load;
 #[cfg(feature = "embedded")]
 mod log_thread;
 mod losses;
@@ -30,6 +32,7 @@ mod publisher;
 mod receipt;
 mod relay;
 mod spool;
+mod state;
 #[cfg(test)]
 mod testing;
 mod transport;
@@ -42,7 +45,7 @@ pub use disk_outbox::DiskOutbox;
 pub use embedded::{LogTarget, embedded};
 pub use error::PublishError;
 pub use health::PublisherStatus;
-#[cfg(all(feature = "disk", feature = "kafka"))]
+#[cfg(feature = "disk")]
 pub use kafka::kafka_on_disk;
 #[cfg(feature = "kafka")]
 pub use kafka::{KafkaTarget, kafka};

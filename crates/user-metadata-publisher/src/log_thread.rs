@@ -15,7 +15,7 @@ use crate::transport::{Reason, SendError, in_words};
 /// A batch to append, and where the offset of its first record goes.
 pub(crate) struct Append {
     pub(crate) partition: u32,
-    pub(crate) records: Arc<Vec<EncodedEvent>>,
+    pub(crate) events: Arc<Vec<EncodedEvent>>,
     pub(crate) done: oneshot::Sender<Result<u64, SendError>>,
 }
 
@@ -72,16 +72,16 @@ impl LogThread {
     fn append(&mut self, appends: Vec<Append>) {
         let batches: Vec<_> = appends
             .iter()
-            .map(|append| (append.partition, records(&append.records, &self.source)))
+            .map(|append| (append.partition, records(&append.events, &self.source)))
             .collect();
         self.appended += appends
             .iter()
-            .map(|append| append.records.len())
+            .map(|append| append.events.len())
             .sum::<usize>();
         let result = self.writer.append_encoded(&batches);
         for (index, append) in appends.into_iter().enumerate() {
-            // The relay goes on with the records, so let go of them first.
-            drop(append.records);
+            // The relay goes on with the events, so let go of them first.
+            drop(append.events);
             // Nobody waits for the answer of a task that was dropped.
             drop(append.done.send(match &result {
                 Ok(offsets) => Ok(offsets[index]),

@@ -40,7 +40,9 @@ impl Metrics {
             accepted: counter!(ACCEPTED),
             recovered: counter!(RECOVERED),
             published: counter!(PUBLISHED),
-            dropped: DropReason::ALL.map(|reason| counter!(DROPPED, "reason" => reason.as_str())),
+            dropped: std::array::from_fn(
+                |reason| counter!(DROPPED, "reason" => DropReason::ALL[reason].as_str()),
+            ),
             pending: gauge!(PENDING),
             outbox_bytes: gauge!(OUTBOX_BYTES),
             outbox_oldest: gauge!(OUTBOX_OLDEST),

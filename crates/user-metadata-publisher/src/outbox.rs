@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,9 +7,11 @@ use tokio::time::{Instant, timeout_at};
 use user_metadata_events::EncodedEvent;
 
 use crate::lane::Parcel;
+use crate::load::Unwritten;
 use crate::metrics::Metrics;
 use crate::receipt::{Receipt, Sizes};
-use crate::spool::{Spool, Unwritten};
+use crate::spool::Spool;
+use crate::state::State;
 use crate::{Accounting, DropReason, PublishError, PublisherOptions};
 
 /// The events that were accepted and are not yet acknowledged, and the account of all. Whoever
@@ -28,27 +30,6 @@ pub(crate) struct Outbox {
     pub(crate) metrics: Metrics,
 }
 
-#[derive(Default)]
-pub(crate) struct State {
-    waiting: VecDeque<Parcel>,
-    waiting_bytes: usize,
-    /// Each event in memory that waits or is under way.
-    pending: BTreeMap<u64, Slot>,
-    pending_bytes: usize,
-    next_sequence: u64,
-    /// All but what is pending.
-    pub(crate) counts: Accounting,
-    handles_gone: bool,
-    task_gone: bool,
-    pub(crate) spool: Option<Spool>,
-}
-
-struct Slot {
-    accepted_at: Instant,
-    /// The batch on the disk that holds the event; 0 before it is written.
-    row: u64,
-}
-
 /// Where an event goes.
 enum Place {
     /// Into memory, where the relay finds it.
@@ -61,13 +42,9 @@ impl Outbox {
     /// The largest batch, in bytes: half of what a broker takes by default.
     pub(crate) const BATCH_BYTES: usize = 512 << 10;
 
-    pub(crate) fn new(options: PublisherOptions, spool: Option<Spool>) -> Self {
-        let state = State {
-            spool,
-            ..State::default()
-        };
+    pub(crate) fn new(options: PublisherOptions, spool: Spool) -> Self {
         Self {
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(spool)),
             changed: Notify::new(),
             disk_work: Condvar::new(),
             max_events: options.max_events,
@@ -79,8 +56,8 @@ impl Outbox {
     }
 
     /// Takes an event, or refuses it.
-    pub(crate) fn push(&self, record: EncodedEvent) -> Result<(), PublishError> {
-        let sizes = Sizes::of(&record, &self.source);
+    pub(crate) fn push(&self, event: EncodedEvent) -> Result<(), PublishError> {
+        let sizes = Sizes::of(&event, &self.source);
         let mut state = self.lock();
         let place = match self.admit(&state, sizes) {
             Ok(place) => place,
@@ -90,26 +67,25 @@ impl Outbox {
             }
         };
         state.counts.accepted += 1;
-        let kept = state.spool.is_some().then(|| record.clone());
+        let kept = state.spool.is_used.then(|| event.clone());
         let (sequence, wakes) = match place {
             Place::Overflow => (None, false),
             Place::Memory => {
                 let before = state.waiting_bytes;
-                let sequence = state.insert(record, sizes, Instant::now(), 0);
+                let sequence = state.insert(event, sizes, Instant::now(), 0);
                 // The relay is woken for the first and when a batch is full, not for every event.
                 let is_full = |bytes| bytes >= Self::BATCH_BYTES;
                 let wakes = before == 0 || (!is_full(before) && is_full(state.waiting_bytes));
                 (Some(sequence), wakes)
             }
         };
-        let wakes_disk = match (&mut state.spool, kept) {
-            (Some(spool), Some(record)) => spool.push(Unwritten {
+        let wakes_disk = kept.is_some_and(|event| {
+            state.spool.push(Unwritten {
                 sequence,
-                record,
+                event,
                 sizes,
-            }),
-            _ => false,
-        };
+            })
+        });
         self.metrics.accepted();
         self.show(&state);
         drop(state);
@@ -132,22 +108,18 @@ impl Outbox {
             return Err((DropReason::Closed, PublishError::Closed));
         }
         let (events, bytes) = (state.pending.len(), state.pending_bytes + sizes.memory());
-        let place = match &state.spool {
-            None => (events < self.max_events && bytes <= self.max_bytes).then_some(Place::Memory),
-            Some(spool) if spool.is_up && !spool.has_room(sizes) => None,
-            Some(spool) => {
-                let is_behind = spool.is_behind();
-                let fits = bytes + spool.overflow_memory() <= self.max_bytes;
-                // A quarter of the memory is for what the disk is about to take.
-                let has_window = events < self.max_events && bytes <= self.max_bytes / 4 * 3;
-                if !fits {
-                    None
-                } else if is_behind || (spool.is_up && !has_window) {
-                    Some(Place::Overflow)
-                } else {
-                    Some(Place::Memory)
-                }
-            }
+        let spool = &state.spool;
+        let fits = bytes + spool.overflow_memory() <= self.max_bytes;
+        // With a disk, a quarter of the memory is for what it is about to take.
+        let has_window = events < self.max_events && bytes <= self.max_bytes / 4 * 3;
+        let place = if !spool.is_used {
+            (fits && events < self.max_events).then_some(Place::Memory)
+        } else if !fits || (spool.is_up && !spool.has_room(sizes)) {
+            None
+        } else if spool.is_behind() || (spool.is_up && !has_window) {
+            Some(Place::Overflow)
+        } else {
+            Some(Place::Memory)
         };
         place.ok_or_else(|| {
             let (events, bytes) = state.size();
@@ -238,14 +210,15 @@ impl Outbox {
         for receipt in receipts {
             let slot = state.pending.remove(&receipt.sequence);
             state.pending_bytes -= receipt.sizes.memory();
-            if let (Some(spool), Some(slot)) = (&mut state.spool, slot) {
-                wakes_disk |= spool.settle(slot.row);
+            if let Some(slot) = slot {
+                wakes_disk |= state.spool.settle(slot.row, receipt.sizes);
             }
         }
         let State { spool, pending, .. } = state;
-        if let Some(spool) = spool {
-            spool.forget(|sequence| pending.contains_key(&sequence));
-        }
+        spool.forget(
+            |sequence| pending.contains_key(&sequence),
+            state.pending_bytes,
+        );
         self.show(state);
         if wakes_disk || (!had_room && self.has_room_to_read(state)) {
             self.disk_work.notify_one();
@@ -280,8 +253,7 @@ impl Outbox {
     pub(crate) fn kept(&self) -> u64 {
         let state = self.lock();
         let written = state.pending.values().filter(|slot| slot.row != 0).count();
-        let behind = state.spool.as_ref().map_or(0, Spool::events_behind);
-        written as u64 + behind
+        written as u64 + state.spool.events_behind()
     }
 
     /// How long the oldest pending event has waited. Also sets the gauge of it.
@@ -303,63 +275,5 @@ impl Outbox {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Puts an event where the relay finds it, and returns its place in the order.
-    pub(crate) fn insert(
-        &mut self,
-        record: EncodedEvent,
-        sizes: Sizes,
-        accepted_at: Instant,
-        row: u64,
-    ) -> u64 {
-        let sequence = self.next_sequence;
-        self.next_sequence += 1;
-        self.pending.insert(sequence, Slot { accepted_at, row });
-        self.pending_bytes += sizes.memory();
-        self.waiting_bytes += sizes.batch();
-        let receipt = Receipt {
-            sequence,
-            accepted_at,
-            sizes,
-        };
-        self.waiting.push_back(Parcel { receipt, record });
-        sequence
-    }
-
-    /// Notes that these events are on the disk in the batch `row`; returns how many of them are
-    /// still pending.
-    pub(crate) fn place(&mut self, events: &[Unwritten], row: u64) -> u64 {
-        let mut left = 0;
-        for sequence in events.iter().filter_map(|event| event.sequence) {
-            if let Some(slot) = self.pending.get_mut(&sequence) {
-                slot.row = row;
-                left += 1;
-            }
-        }
-        left
-    }
-
-    pub(crate) fn is_pending(&self, sequence: u64) -> bool {
-        self.pending.contains_key(&sequence)
-    }
-
-    fn is_all_in_memory(&self) -> bool {
-        self.spool.as_ref().is_none_or(|spool| !spool.is_behind())
-    }
-
-    /// The pending events, and the bytes that count against the bound.
-    pub(crate) fn size(&self) -> (usize, usize) {
-        let in_memory = (self.pending.len(), self.pending_bytes);
-        match &self.spool {
-            None => in_memory,
-            Some(spool) => {
-                let behind = usize::try_from(spool.events()).unwrap_or(usize::MAX);
-                let bytes = usize::try_from(spool.bytes()).unwrap_or(usize::MAX);
-                (in_memory.0 + behind, bytes)
-            }
-        }
     }
 }

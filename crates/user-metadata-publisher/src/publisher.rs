@@ -4,14 +4,16 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use user_metadata_events::{EncodeError, UserMetadataEvent};
 
+use crate::disk_handle::DiskHandle;
 use crate::health::Health;
 use crate::outbox::Outbox;
 use crate::relay::Relay;
+use crate::spool::Spool;
 use crate::transport::Transport;
 use crate::watch::Watch;
 use crate::{Accounting, DropReason, PublishError, PublisherOptions, PublisherStatus};
 #[cfg(feature = "disk")]
-use crate::{disk::DiskThread, disk_outbox::DiskOutbox, spool::Spool};
+use crate::{disk::DiskThread, disk_outbox::DiskOutbox};
 #[cfg(feature = "disk")]
 use user_metadata_log::OpenError;
 
@@ -20,10 +22,7 @@ use user_metadata_log::OpenError;
 pub struct Publisher(Arc<Handle>);
 
 /// What all clones share; when it is dropped, none is left.
-struct Handle {
-    outbox: Arc<Outbox>,
-    health: Arc<Health>,
-}
+struct Handle(PublisherMonitor);
 
 impl Publisher {
     /// Makes a publisher with its outbox in memory, and its task, which the caller spawns.
@@ -31,7 +30,7 @@ impl Publisher {
         transport: T,
         options: PublisherOptions,
     ) -> (Self, PublisherTask) {
-        let outbox = Arc::new(Outbox::new(options, None));
+        let outbox = Arc::new(Outbox::new(options, Spool::default()));
         Self::assemble(transport, outbox, Arc::default(), None)
     }
 
@@ -43,23 +42,23 @@ impl Publisher {
         disk: DiskOutbox,
     ) -> Result<(Self, PublisherTask), OpenError> {
         let opened = disk.open()?;
-        let outbox = Arc::new(Outbox::new(options, Some(Spool::of(&disk))));
+        let outbox = Arc::new(Outbox::new(options, Spool::of(&disk)));
         let health = Arc::default();
         let thread = DiskThread::start(&outbox, &health, disk, opened);
-        let flush = Some(Box::new(thread) as Box<dyn Send>);
-        Ok(Self::assemble(transport, outbox, health, flush))
+        Ok(Self::assemble(transport, outbox, health, Some(thread)))
     }
 
     fn assemble<T: Transport>(
         transport: T,
         outbox: Arc<Outbox>,
         health: Arc<Health>,
-        flush: Option<Box<dyn Send>>,
+        disk: Option<DiskHandle>,
     ) -> (Self, PublisherTask) {
         let relay = Relay::new(transport, Arc::clone(&outbox), Arc::clone(&health));
-        let watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), flush);
+        let watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), disk);
         let task = PublisherTask::new(relay, watch, Arc::clone(&outbox));
-        (Self(Arc::new(Handle { outbox, health })), task)
+        let handle = Handle(PublisherMonitor { outbox, health });
+        (Self(Arc::new(handle)), task)
     }
 
     /// Queues `event` and returns at once: it waits for nothing and nobody. `traceparent` is the
@@ -77,7 +76,7 @@ impl Publisher {
         event: UserMetadataEvent,
         traceparent: Option<&str>,
     ) -> Result<(), PublishError> {
-        let outbox = &self.0.outbox;
+        let outbox = &self.0.0.outbox;
         match event.to_encoded(traceparent) {
             Ok(record) => outbox.push(record),
             Err(error) => {
@@ -93,22 +92,19 @@ impl Publisher {
     /// Returns what became of all events so far.
     #[must_use]
     pub fn accounting(&self) -> Accounting {
-        self.0.outbox.accounting()
+        self.0.0.accounting()
     }
 
     /// Returns whether events get through.
     #[must_use]
     pub fn status(&self) -> PublisherStatus {
-        self.0.health.status()
+        self.0.0.status()
     }
 
     /// Returns a look at this publisher that does not keep its task running.
     #[must_use]
     pub fn monitor(&self) -> PublisherMonitor {
-        PublisherMonitor {
-            outbox: Arc::clone(&self.0.outbox),
-            health: Arc::clone(&self.0.health),
-        }
+        self.0.0.clone()
     }
 }
 
@@ -151,16 +147,13 @@ impl fmt::Debug for PublisherMonitor {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.outbox.close();
+        self.0.outbox.close();
     }
 }
 
 impl fmt::Debug for Publisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publisher")
-            .field("status", &self.status())
-            .field("accounting", &self.accounting())
-            .finish()
+        f.debug_tuple("Publisher").field(&self.0.0).finish()
     }
 }
 
@@ -170,13 +163,15 @@ pub struct PublisherTask {
 }
 
 impl PublisherTask {
-    fn new<T: Transport>(relay: Relay<T>, watch: Watch, outbox: Arc<Outbox>) -> Self {
+    fn new<T: Transport>(relay: Relay<T>, mut watch: Watch, outbox: Arc<Outbox>) -> Self {
         // The watch is made before the first poll, so that it sees the end of a task never run.
         let run = async move {
             tokio::select! {
                 () = relay.run() => {}
                 () = watch.run() => {}
             }
+            watch.flush().await;
+            drop(watch);
             outbox.accounting()
         };
         Self { run: Box::pin(run) }

@@ -108,7 +108,7 @@ impl<T: Transport> Relay<T> {
                 sleep(backoff::delay(batch.failures)).await;
             }
             let result = transport
-                .send(batch.partition, Arc::clone(&batch.records))
+                .send(batch.partition, Arc::clone(&batch.events))
                 .await;
             (batch, result)
         }));
@@ -131,8 +131,8 @@ impl<T: Transport> Relay<T> {
 
     fn acknowledge(&mut self, batch: &Batch, offset: u64) {
         self.outbox.published(&batch.receipts);
-        for (record, offset) in batch.records.iter().zip(offset..) {
-            delivered::log(record, batch.partition, offset);
+        for (event, offset) in batch.events.iter().zip(offset..) {
+            delivered::log(event, batch.partition, offset);
         }
         let larger = self.max_batch_bytes + self.max_batch_bytes / 16;
         self.max_batch_bytes = larger.min(Outbox::BATCH_BYTES);
@@ -150,8 +150,8 @@ impl<T: Transport> Relay<T> {
     /// Sends the first half of a batch that can't be taken as it is; gives up a single event.
     fn halve(&mut self, mut batch: Batch, error: &SendError) {
         let is_too_large = matches!(error, SendError::TooLarge);
-        if let [record] = &**batch.records {
-            debug!(event_id = %record.id(), %error, "an event is given up");
+        if let [event] = &**batch.events {
+            debug!(event_id = %event.id(), %error, "an event is given up");
             let reason = if is_too_large {
                 DropReason::TooLarge
             } else {

@@ -1,14 +1,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use user_metadata_events::EncodedEvent;
-
+use crate::load::{Load, Unwritten};
 use crate::receipt::Sizes;
 
 /// What the outbox knows of its disk: which events are to be written, which batches hold events
 /// that are not acknowledged, and what lies there that is not in memory.
 #[derive(Default)]
 pub(crate) struct Spool {
+    /// There is a disk.
+    pub(crate) is_used: bool,
     pub(crate) max_bytes: u64,
     /// The disk takes what is written to it.
     pub(crate) is_up: bool,
@@ -17,8 +18,12 @@ pub(crate) struct Spool {
     unwritten_bytes: u64,
     /// When the first of them came.
     unwritten_since: Option<Instant>,
+    /// What events take that were acknowledged before they were written: some are still among them.
+    settled_bytes: usize,
     /// Those of them that are nowhere else in memory: they come after what lies on the disk only.
     overflow: Overflow,
+    /// When the write that is under way began, unless it writes nothing.
+    pub(crate) writing_since: Option<Instant>,
     /// Batches with events in memory that are not acknowledged.
     rows: HashMap<u64, Row>,
     /// Batches whose events are all acknowledged, to be removed.
@@ -29,14 +34,6 @@ pub(crate) struct Spool {
     behind: Behind,
     pub(crate) is_closing: bool,
     pub(crate) is_closed: bool,
-}
-
-/// An event that the disk is to take.
-pub(crate) struct Unwritten {
-    /// Of an event that is in memory, too.
-    pub(crate) sequence: Option<u64>,
-    pub(crate) record: EncodedEvent,
-    pub(crate) sizes: Sizes,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -58,14 +55,6 @@ struct Behind {
     after: u64,
 }
 
-/// What the disk's thread is to write.
-#[derive(Default)]
-pub(crate) struct Load {
-    pub(crate) events: Vec<Unwritten>,
-    /// Batches to be removed, with their bytes.
-    pub(crate) done: Vec<(u64, u64)>,
-}
-
 impl Spool {
     /// Large enough to be cheap, small enough to be removed soon.
     const ROW_BYTES: u64 = 512 << 10;
@@ -77,6 +66,7 @@ impl Spool {
 
     pub(crate) fn new(max_bytes: u64) -> Self {
         Self {
+            is_used: true,
             max_bytes,
             is_up: true,
             ..Self::default()
@@ -163,12 +153,14 @@ impl Spool {
             }
         }
         self.unwritten_since = (!self.unwritten.is_empty()).then(Instant::now);
+        self.writing_since = (!load.is_empty()).then(Instant::now);
         load
     }
 
     /// Notes that `load` is on the disk, as the batch `row` of so many bytes, of whose events `left`
     /// are in memory and not acknowledged.
     pub(crate) fn written(&mut self, load: &Load, row: u64, bytes: u64, left: u64) {
+        self.writing_since = None;
         for (_, bytes) in &load.done {
             self.bytes = self.bytes.saturating_sub(*bytes);
         }
@@ -195,6 +187,7 @@ impl Spool {
 
     /// Puts back what could not be written.
     pub(crate) fn put_back(&mut self, load: Load) {
+        self.writing_since = None;
         if !load.events.is_empty() {
             self.unwritten_since.get_or_insert_with(Instant::now);
         }
@@ -231,23 +224,34 @@ impl Spool {
         self.done_since.get_or_insert_with(Instant::now);
     }
 
-    /// Lets go of events that need not be written any more.
-    pub(crate) fn forget(&mut self, is_pending: impl Fn(u64) -> bool) {
+    /// Lets go of events that need not be written any more: of the oldest at once, and of those
+    /// behind one that is still pending when they take a quarter of what `pending_bytes` takes.
+    pub(crate) fn forget(&mut self, is_pending: impl Fn(u64) -> bool, pending_bytes: usize) {
         while let Some(first) = self.unwritten.front()
             && first.sequence.is_some_and(|sequence| !is_pending(sequence))
         {
             self.unwritten_bytes -= first.sizes.batch() as u64;
             self.unwritten.pop_front();
         }
+        if self.settled_bytes > (pending_bytes / 4).max(Self::ROW_BYTES as usize) {
+            self.settled_bytes = 0;
+            self.unwritten.retain(|event| {
+                let stays = event.sequence.is_none_or(&is_pending);
+                // The count includes what is being written now.
+                self.unwritten_bytes -= if stays { 0 } else { event.sizes.batch() as u64 };
+                stays
+            });
+        }
         if self.unwritten.is_empty() {
             self.unwritten_since = None;
         }
     }
 
-    /// Notes that an event of a batch is acknowledged or lost; says whether the thread has to be
-    /// told.
-    pub(crate) fn settle(&mut self, row: u64) -> bool {
+    /// Notes that an event of a batch (0: of none yet) is acknowledged or lost; says whether the
+    /// thread has to be told.
+    pub(crate) fn settle(&mut self, row: u64, sizes: Sizes) -> bool {
         let Some(found) = self.rows.get_mut(&row) else {
+            self.settled_bytes += sizes.memory();
             return false;
         };
         found.left -= 1;
@@ -272,18 +276,45 @@ impl Spool {
         self.behind.after
     }
 
+    /// Whether the events of a batch are in memory or acknowledged: it was written while older ones
+    /// waited on the disk to be read, in a file that could not be opened at the start.
+    pub(crate) fn holds(&self, row: u64) -> bool {
+        self.rows.contains_key(&row) || self.done.iter().any(|(done, _)| *done == row)
+    }
+
+    /// Reads on after a batch that it [holds](Self::holds).
+    pub(crate) fn pass_over(&mut self, row: u64) {
+        self.behind.after = row;
+    }
+
     /// Notes that a batch was read; `left` of its events are in memory now.
     pub(crate) fn read(&mut self, row: u64, events: u64, left: u64, bytes: u64) {
         self.behind.after = row;
         self.behind.events = self.behind.events.saturating_sub(events);
         self.hold(row, left, bytes);
+        self.count_bytes();
     }
 
-    /// Notes that a batch of so many events can't be read, and returns how many are lost.
-    pub(crate) fn unreadable(&mut self, row: u64, events: u64) -> u64 {
-        let lost = events.min(self.behind.events);
+    /// Notes that a batch can't be read, and is to be removed. What was in it counts until the end of
+    /// the file is reached: a damaged batch is not to be believed how much that is.
+    pub(crate) fn unreadable(&mut self, row: u64) {
         self.behind.after = row;
-        self.behind.events -= lost;
+        self.finish(row, 0);
+    }
+
+    /// Gives up what is not in the file where it was to be, and returns how many events that are.
+    pub(crate) fn lose_the_rest(&mut self) -> u64 {
+        let lost = std::mem::take(&mut self.behind.events);
+        self.count_bytes();
         lost
+    }
+
+    /// Where nothing lies on the disk only, all batches are known: those that could not be read
+    /// count no more.
+    fn count_bytes(&mut self) {
+        if self.behind.events == 0 {
+            let rows = self.rows.values().map(|row| row.bytes);
+            self.bytes = rows.chain(self.done.iter().map(|(_, bytes)| *bytes)).sum();
+        }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) enum Fault {
     Unavailable(u64),
     /// It fails after so many milliseconds, although everything is stored.
     AnswerLost(u64),
-    /// It fails although the first so many records are stored.
+    /// It fails although the first so many events are stored.
     Partial(usize),
     /// From now on the topic has so many partitions.
     Partitions(u32),
@@ -56,7 +56,7 @@ pub(crate) struct Topic {
     pub(crate) connect_failures: u32,
     /// For the next calls of `send`.
     pub(crate) faults: VecDeque<Fault>,
-    /// A batch of more records is too large.
+    /// A batch of more events is too large.
     pub(crate) max_records: usize,
     /// What is stored, by partition: the numbers of the events.
     pub(crate) stored: BTreeMap<u32, Vec<u64>>,
@@ -94,19 +94,19 @@ impl Memory {
 }
 
 impl Topic {
-    fn store(&mut self, partition: u32, records: &[EncodedEvent]) {
+    fn store(&mut self, partition: u32, events: &[EncodedEvent]) {
         self.stored
             .entry(partition)
             .or_default()
-            .extend(records.iter().map(number));
+            .extend(events.iter().map(number));
     }
 
     /// Users called `poison…` are rejected, users called `huge…` are too large.
-    fn refusal(&self, records: &[EncodedEvent]) -> Option<(DropReason, SendError)> {
-        let is = |record: &EncodedEvent, name: &[u8]| record.key().starts_with(name);
-        if records.len() > self.max_records || records.iter().any(|r| is(r, b"huge")) {
+    fn refusal(&self, events: &[EncodedEvent]) -> Option<(DropReason, SendError)> {
+        let is = |event: &EncodedEvent, name: &[u8]| event.key().starts_with(name);
+        if events.len() > self.max_records || events.iter().any(|r| is(r, b"huge")) {
             Some((DropReason::TooLarge, SendError::TooLarge))
-        } else if records.iter().any(|r| is(r, b"poison")) {
+        } else if events.iter().any(|r| is(r, b"poison")) {
             Some((
                 DropReason::Rejected,
                 SendError::Rejected("poison".to_owned()),
@@ -116,23 +116,23 @@ impl Topic {
         }
     }
 
-    fn answer(&mut self, partition: u32, records: &[EncodedEvent]) -> Result<u64, SendError> {
-        if let Some((reason, error)) = self.refusal(records) {
-            if let [record] = records {
-                self.refused.push((number(record), reason));
+    fn answer(&mut self, partition: u32, events: &[EncodedEvent]) -> Result<u64, SendError> {
+        if let Some((reason, error)) = self.refusal(events) {
+            if let [event] = events {
+                self.refused.push((number(event), reason));
             }
             return Err(error);
         }
         let offset = self.stored.entry(partition).or_default().len() as u64;
-        self.store(partition, records);
-        self.acknowledged.extend(records.iter().map(number));
+        self.store(partition, events);
+        self.acknowledged.extend(events.iter().map(number));
         Ok(offset)
     }
 }
 
-/// The number of the event in a record.
-fn number(record: &EncodedEvent) -> u64 {
-    let id = record.id();
+/// The number of an event.
+fn number(event: &EncodedEvent) -> u64 {
+    let id = event.id();
     u64::try_from(id.to_u128() & u128::from(u64::MAX)).unwrap()
 }
 
@@ -150,18 +150,14 @@ impl Transport for Memory {
         NonZeroU32::new(self.topic().partitions).unwrap()
     }
 
-    async fn send(
-        &self,
-        partition: u32,
-        records: Arc<Vec<EncodedEvent>>,
-    ) -> Result<u64, SendError> {
+    async fn send(&self, partition: u32, events: Arc<Vec<EncodedEvent>>) -> Result<u64, SendError> {
         let fault = {
             let mut topic = self.topic();
             assert!(
                 topic.busy.insert(partition),
                 "two batches of a partition under way"
             );
-            topic.batches.push(records.len());
+            topic.batches.push(events.len());
             topic.faults.pop_front().unwrap_or(Fault::None)
         };
         if let Fault::Slow(ms) | Fault::Unavailable(ms) | Fault::AnswerLost(ms) = fault {
@@ -178,15 +174,15 @@ impl Transport for Memory {
         let error = SendError::Unavailable(Reason::new("no answer"));
         match fault {
             Fault::Unavailable(_) => Err(error),
-            Fault::AnswerLost(_) if topic.refusal(&records).is_none() => {
-                topic.store(partition, &records);
+            Fault::AnswerLost(_) if topic.refusal(&events).is_none() => {
+                topic.store(partition, &events);
                 Err(error)
             }
-            Fault::Partial(count) if topic.refusal(&records).is_none() => {
-                topic.store(partition, &records[..count.min(records.len())]);
+            Fault::Partial(count) if topic.refusal(&events).is_none() => {
+                topic.store(partition, &events[..count.min(events.len())]);
                 Err(error)
             }
-            _ => topic.answer(partition, &records),
+            _ => topic.answer(partition, &events),
         }
     }
 }

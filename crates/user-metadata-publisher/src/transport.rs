@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use user_metadata_events::EncodedEvent;
 
-/// What carries records to a topic. The relay has one [`send`](Self::send) in flight per
+/// What carries events to a topic. The relay has one [`send`](Self::send) in flight per
 /// partition, so a partition keeps the order.
 pub(crate) trait Transport: Send + Sync + 'static {
     /// Gets ready to send. Called until it succeeds, before anything else; returns in bounded
@@ -15,13 +15,13 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// How many partitions the topic has now, as far as is known.
     fn partitions(&self) -> NonZeroU32;
 
-    /// Appends `records` to `partition`, all or none, and returns the offset of the first once
+    /// Appends `events` to `partition`, all or none, and returns the offset of the first once
     /// they are acknowledged; returns in bounded time. After an error they may be there all the
     /// same.
     fn send(
         &self,
         partition: u32,
-        records: Arc<Vec<EncodedEvent>>,
+        events: Arc<Vec<EncodedEvent>>,
     ) -> impl Future<Output = Result<u64, SendError>> + Send;
 
     /// Lets go of everything, so that another process can take over.
@@ -33,7 +33,7 @@ pub(crate) trait Transport: Send + Sync + 'static {
     }
 }
 
-/// Why records were not acknowledged, and so what to do with them.
+/// Why events were not acknowledged, and so what to do with them.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
     /// Send them again after a back-off.
@@ -98,7 +98,7 @@ impl SendError {
         })
     }
 
-    /// What is wrong while the records are not taken.
+    /// What is wrong while the events are not taken.
     pub(crate) fn reason(self) -> Reason {
         match self {
             Self::Unavailable(reason) => reason,

@@ -1,9 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{error, warn};
 
+use crate::disk_handle::DiskHandle;
 use crate::health::{Health, Trouble};
 use crate::losses::Losses;
 use crate::outbox::Outbox;
@@ -18,11 +20,9 @@ pub(crate) struct Watch {
     losses: Losses,
     refused: u64,
     started: Instant,
-    disk: Option<Flush>,
+    /// Dropped before the last account: it puts on disk what is left.
+    disk: Option<DiskHandle>,
 }
-
-/// What is dropped before the last account: it puts on disk what is left.
-type Flush = Box<dyn Send>;
 
 impl Watch {
     const EVERY: Duration = Duration::from_secs(1);
@@ -30,7 +30,10 @@ impl Watch {
     /// A broker that is frozen answers nothing until the request's deadline; this is sooner.
     const STALLED: Duration = Duration::from_secs(5);
 
-    pub(crate) fn new(outbox: Arc<Outbox>, health: Arc<Health>, disk: Option<Flush>) -> Self {
+    /// A write takes a millisecond; behind a sync of a busy disk, a hundred.
+    const HUNG: Duration = Duration::from_secs(1);
+
+    pub(crate) fn new(outbox: Arc<Outbox>, health: Arc<Health>, disk: Option<DiskHandle>) -> Self {
         Self {
             outbox,
             health,
@@ -42,12 +45,21 @@ impl Watch {
     }
 
     /// Watches until it is dropped.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(&mut self) {
         let mut ticks = interval(Self::EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             self.look();
+        }
+    }
+
+    /// Puts on disk what is left, which may block, so that no other task waits when it is dropped.
+    pub(crate) async fn flush(&mut self) {
+        if let Some(disk) = self.disk.take() {
+            self.outbox.end();
+            // An error says that the runtime ends, which drops it, too.
+            drop(spawn_blocking(|| drop(disk)).await);
         }
     }
 
@@ -63,10 +75,23 @@ impl Watch {
         let is_full = std::mem::replace(&mut self.refused, refused) != refused;
         let full = is_full.then(|| "the outbox is full, new events are lost".to_owned());
         self.note(Trouble::Full, full, accounting.pending);
+        self.look_at_disk();
         self.health.look();
 
         if let Some(lost) = self.losses.observe(accounting.dropped) {
             report(&lost);
+        }
+    }
+
+    /// A write that hangs is no error, and yet nothing reaches the disk.
+    fn look_at_disk(&self) {
+        // Said under the lock, so that it is before the end of the write, which takes it back.
+        let state = self.outbox.lock();
+        let since = state.spool.writing_since;
+        if since.is_some_and(|since| since.elapsed() >= Self::HUNG) {
+            self.outbox.metrics.degraded(true);
+            let reason = "the disk of the outbox does not answer";
+            self.health.disk_refuses(&Reason::new(reason));
         }
     }
 

@@ -52,6 +52,9 @@ fn read_all(dir: &Path) -> Vec<(u32, Stored)> {
     all
 }
 
+/// Between its fork and its exec, a child holds the locks on files that this process has.
+static FORKS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// Waits until `condition` holds; the test's own deadline is the patience of who runs it.
 async fn wait_until(mut condition: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
@@ -108,6 +111,7 @@ async fn a_published_event_is_a_record_in_the_log() {
 
 #[tokio::test]
 async fn every_user_s_events_are_in_order_and_the_log_is_free_once_the_task_has_ended() {
+    let _no_child = FORKS.lock().await;
     let dir = tempfile::tempdir().unwrap();
     for round in 0..3 {
         let (publisher, task) = open(dir.path());
@@ -190,7 +194,7 @@ async fn retention_runs_beside_the_appends() {
 /// all that were accepted arrive once there is room.
 #[cfg(target_os = "linux")]
 mod full_disk {
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
@@ -201,12 +205,16 @@ mod full_disk {
         let disk = tempfile::tempdir().unwrap();
         let script = r#"mount -t tmpfs -o size=2m none "$0" || exit 77
             exec "$1" full_disk::on_a_small_disk --exact --ignored --nocapture"#;
+        let forks = FORKS.blocking_lock();
         let child = Command::new("unshare")
             .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
             .arg(disk.path())
             .arg(std::env::current_exe().unwrap())
             .env(DISK, disk.path())
-            .output();
+            .stdout(Stdio::piped())
+            .spawn();
+        drop(forks);
+        let child = child.and_then(|child| child.wait_with_output());
         let may_skip = std::env::var_os("CI").is_none();
         match child {
             Ok(output) if output.status.success() => {

@@ -1,14 +1,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::{collection::vec, prelude::*};
 use tokio::time::{sleep, timeout};
 use tracing::Level;
-use user_metadata_log::DiskQueueReader;
+use user_metadata_log::{DiskQueue, DiskQueueReader, LogSync};
 
 use super::*;
+use crate::encode::kept;
 use crate::testing::{Fault, Lines, Memory, event};
 
 fn run<F: Future>(test: F) -> F::Output {
@@ -224,6 +226,171 @@ fn a_disk_that_refuses_is_said_and_tried_again_while_events_go_on_from_memory() 
         .iter()
         .filter(|line| line.contains("the outbox is not on disk"));
     assert_eq!(of_disk.count(), 1, "{warnings:?}");
+}
+
+#[test]
+fn an_event_that_is_stuck_keeps_no_others_in_memory_while_the_disk_refuses() {
+    // Nobody writes it.
+    let spool = Spool::of(&DiskOutbox::new("outbox.db"));
+    let outbox = Outbox::new(PublisherOptions::default(), spool);
+    let publish = |n| {
+        outbox
+            .push(event(n, "a").to_encoded(None).unwrap())
+            .unwrap();
+        outbox.take()[0].receipt
+    };
+    let stuck = publish(0);
+    for n in 1..10_000 {
+        outbox.published(&[publish(n)]);
+        assert!(outbox.lock().size().1 < 1 << 20, "{n}");
+    }
+    assert_eq!(outbox.accounting().pending, 1);
+    outbox.published(&[stuck]);
+    assert_eq!(outbox.lock().size(), (0, 0));
+}
+
+#[test]
+fn a_write_that_hangs_is_said_until_it_ends() {
+    let (lines, _guard) = Lines::collect();
+    let spool = Spool::of(&DiskOutbox::new("outbox.db"));
+    let outbox = Arc::new(Outbox::new(PublisherOptions::default(), spool));
+    let health = Arc::new(Health::default());
+    let mut watch = Watch::new(Arc::clone(&outbox), Arc::clone(&health), None);
+    outbox
+        .push(event(0, "a").to_encoded(None).unwrap())
+        .unwrap();
+    let begin = |seconds| {
+        let mut state = outbox.lock();
+        let spool = &mut state.spool;
+        let load = spool.take(|_| true);
+        spool.writing_since = Instant::now().checked_sub(Duration::from_secs(seconds));
+        load
+    };
+    run(async {
+        let watching = tokio::spawn(async move { watch.run().await });
+        let load = begin(0);
+        outbox.lock().spool.put_back(load);
+        assert_eq!(health.status(), PublisherStatus::Connecting);
+        let load = begin(60);
+        let is_said = || matches!(health.status(), PublisherStatus::Degraded { .. });
+        until("it is said", is_said).await;
+        outbox.lock().spool.written(&load, 1, 1, 1);
+        health.disk_works();
+        watching.abort();
+    });
+    assert_eq!(health.status(), PublisherStatus::Connecting);
+    let warnings = lines.of(Level::WARN);
+    assert!(warnings[0].contains("does not answer"), "{warnings:?}");
+}
+
+#[test]
+fn a_disk_that_opens_late_with_what_an_earlier_run_left_sends_each_event_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, aside) = (dir.path().join("data"), dir.path().join("aside"));
+    let path = folder.join("outbox.db");
+    run(async {
+        let (earlier, task) = start(&away(), &path, 1 << 20);
+        for n in 0..20 {
+            earlier.publish(event(n, "a"), None).unwrap();
+        }
+        drop((earlier, task));
+        // A file where the folder is to be.
+        std::fs::rename(&folder, &aside).unwrap();
+        std::fs::write(&folder, "").unwrap();
+
+        let memory = away();
+        // No room to read before all is written.
+        let (publisher, task) = start(&memory, &path, 60_000);
+        for n in 20..50 {
+            publisher.publish(event(n, "a"), None).unwrap();
+        }
+        std::fs::remove_file(&folder).unwrap();
+        std::fs::rename(&aside, &folder).unwrap();
+        until("it is open", || publisher.accounting().recovered == 20).await;
+        for n in 50..60 {
+            publisher.publish(event(n, "a"), None).unwrap();
+        }
+        until("all are on disk", || publisher.monitor().kept() == 60).await;
+        memory.topic().connect_failures = 0;
+        drop(publisher);
+        let accounting = timeout(Duration::from_secs(30), task.run()).await.unwrap();
+        assert_adds_up(&accounting);
+        assert_eq!((accounting.published, accounting.pending), (60, 0));
+        let mut sent = memory.topic().acknowledged.clone();
+        sent.sort_unstable();
+        assert_eq!(sent, Vec::from_iter(0..60));
+    });
+    assert_eq!(records_in(&path), 0);
+}
+
+/// Leaves events in an outbox, each in a batch of its own, as an earlier process would.
+fn leave(path: &Path, events: u64) {
+    let (mut queue, _) = DiskQueue::open(path, LogSync::Normal).unwrap();
+    for n in 0..events {
+        let record = event(n, &"a".repeat(128)).to_encoded(None).unwrap();
+        queue.write(&kept([&record], "/test"), &[]).unwrap();
+    }
+}
+
+/// Overwrites the byte at `offset` of one of the first pages of the table.
+fn break_page(path: &Path, offset: usize) {
+    const PAGE: usize = 4_096;
+    let bytes = std::fs::read(path).unwrap();
+    let is_leaf = |page: &usize| bytes[page * PAGE] == 0x0d;
+    let leaves: Vec<usize> = (1..bytes.len() / PAGE).filter(is_leaf).collect();
+    let mut file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    let page = leaves[leaves.len() / 5];
+    file.seek(SeekFrom::Start((page * PAGE + offset) as u64))
+        .unwrap();
+    file.write_all(&[0xff]).unwrap();
+}
+
+/// Breaks one byte of an outbox in use; returns the events that are lost.
+fn break_in_use(path: &Path, offset: usize) -> u64 {
+    let (lines, _guard) = Lines::collect();
+    // More than SQLite keeps in memory.
+    leave(path, 30_000);
+    let lost = run(async {
+        let memory = away();
+        let (publisher, task) = start(&memory, path, 100_000);
+        let monitor = publisher.monitor();
+        let outbox = Arc::clone(&publisher.monitor().outbox);
+        assert_eq!(publisher.accounting().recovered, 30_000);
+        break_page(path, offset);
+        memory.topic().connect_failures = 0;
+        let task = tokio::spawn(task.run());
+        let left = || monitor.accounting().pending;
+        until("all that can be read is sent", || left() == 0).await;
+        assert_eq!(monitor.status(), PublisherStatus::Healthy);
+        publisher.publish(event(30_000, "a"), None).unwrap();
+        drop(publisher);
+        let accounting = task.await.unwrap();
+        assert_adds_up(&accounting);
+        assert_eq!(accounting.pending, 0);
+        assert_eq!(memory.topic().acknowledged.last(), Some(&30_000));
+        assert_eq!(stored(&memory).len() as u64, accounting.published);
+        assert_eq!(outbox.lock().size(), (0, 0));
+        accounting.dropped.get(DropReason::Unreadable)
+    });
+    let errors = lines.of(Level::ERROR);
+    assert!(errors.iter().any(|line| line.contains("events are lost")));
+    lost
+}
+
+#[test]
+fn a_page_of_the_disk_that_breaks_stops_neither_what_lies_after_it_nor_new_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let lost = break_in_use(&dir.path().join("outbox.db"), 0);
+    assert!((1..20).contains(&lost), "{lost}");
+}
+
+#[test]
+fn a_batch_that_breaks_on_the_disk_is_counted_and_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    // The last byte of a page is that of a batch.
+    assert_eq!(break_in_use(&path, 4_095), 1);
+    assert_eq!(records_in(&path), 0);
 }
 
 #[test]

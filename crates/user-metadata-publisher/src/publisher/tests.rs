@@ -98,7 +98,7 @@ async fn play(scenario: &Scenario) -> Outcome {
         ..Default::default()
     };
     let (publisher, task) = Publisher::new(memory.clone(), options);
-    let outbox = Arc::clone(&publisher.0.outbox);
+    let outbox = Arc::clone(&publisher.monitor().outbox);
     let task = tokio::spawn(timeout(ms(scenario.patience_ms), task.run()));
     let mut calls = Vec::new();
     for step in &scenario.steps {

@@ -1,0 +1,50 @@
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::outbox::Outbox;
+use crate::state::State;
+
+/// Ends the disk's thread, and waits for it, when it is dropped.
+pub(crate) struct DiskHandle(Arc<Outbox>);
+
+impl DiskHandle {
+    pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
+        Self(outbox)
+    }
+}
+
+impl Drop for DiskHandle {
+    fn drop(&mut self) {
+        /// A disk that hangs does not hang the end of the process.
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.0.lock();
+        state.spool.is_closing = true;
+        self.0.disk_work.notify_all();
+        while !state.spool.is_closed {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = wait(&self.0, state, Some(left));
+        }
+    }
+}
+
+/// Waits until the disk's thread is told something, or for so long.
+pub(crate) fn wait<'a>(
+    outbox: &'a Outbox,
+    state: MutexGuard<'a, State>,
+    limit: Option<Duration>,
+) -> MutexGuard<'a, State> {
+    match limit {
+        None => outbox
+            .disk_work
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner),
+        Some(limit) => {
+            let waited = outbox.disk_work.wait_timeout(state, limit);
+            waited.unwrap_or_else(PoisonError::into_inner).0
+        }
+    }
+}
