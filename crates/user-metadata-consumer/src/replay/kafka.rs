@@ -31,7 +31,14 @@ pub(crate) struct KafkaReplay {
 }
 
 /// What one look at Kafka has brought.
-type Page = Result<Vec<GroupRecord>, ConsumeError>;
+type Page = Result<Found, ConsumeError>;
+
+struct Found {
+    records: Vec<GroupRecord>,
+    /// Where the reader stood behind these records. By the time somebody takes them it may be
+    /// further.
+    positions: Vec<(u32, u64)>,
+}
 
 impl KafkaReplay {
     pub(crate) async fn open(options: &KafkaOptions, ask: Ask) -> Result<Self, ReplayError> {
@@ -68,19 +75,13 @@ impl KafkaReplay {
         })
     }
 
-    /// Cancel safe: with records in hand, nothing is awaited.
-    async fn take(&mut self, records: Vec<GroupRecord>) {
-        if records.is_empty() {
-            // There may be no record up to the end, as behind the last transaction.
-            for (partition, _) in self.course.starts() {
-                if let Some(position) = self.reader.position(partition).await {
-                    self.course.passed(partition, position);
-                }
-            }
+    fn take(&mut self, found: Found) {
+        let records = found.records.into_iter().map(to_fetched).collect();
+        let records = self.course.take(records);
+        // There may be no record up to the end, as behind the last transaction.
+        for (partition, position) in found.positions {
+            self.course.passed(partition, position);
         }
-        let records = self
-            .course
-            .take(records.into_iter().map(to_fetched).collect());
         if std::mem::take(&mut self.in_trouble) {
             tracing::info!("reading from Kafka again");
             self.told.push_back(Input::Recovered);
@@ -104,7 +105,13 @@ impl KafkaReplay {
 async fn read_on(reader: Arc<TopicReader>, outlet: mpsc::Sender<Page>) {
     let mut failures = 0;
     while let Ok(place) = outlet.reserve().await {
-        let page = reader.next().await;
+        let page = match reader.next().await {
+            Ok(records) => Ok(Found {
+                records,
+                positions: reader.positions().await,
+            }),
+            Err(error) => Err(error),
+        };
         failures = if page.is_err() { failures + 1 } else { 0 };
         place.send(page);
         if failures > 0 {
@@ -129,7 +136,7 @@ impl Source for KafkaReplay {
                 return Ok(Input::End);
             }
             match self.pages.recv().await {
-                Some(Ok(records)) => self.take(records).await,
+                Some(Ok(found)) => self.take(found),
                 Some(Err(error)) if error.is_retriable() => self.note(&error),
                 Some(Err(error)) => return Err(error.into()),
                 None => return Err("the task that reads has ended".into()),

@@ -286,7 +286,7 @@ impl TopicReader {
     /// stands makes it look now.
     async fn forget_back_offs(&self) {
         for partition in &self.partitions {
-            if let Some(position) = self.consumer.position(&self.topic, *partition).await {
+            if let Some(position) = self.position(*partition).await {
                 let sought = self.consumer.seek(&self.topic, *partition, position).await;
                 if let Err(error) = sought {
                     tracing::debug!(%error, partition, "not sought");
@@ -312,12 +312,25 @@ impl TopicReader {
         Ok(())
     }
 
-    /// The offset that the next fetch starts at: beyond the last record that [`next`](Self::next)
-    /// has returned where what follows is no record, as the end of a transaction.
-    pub async fn position(&self, partition: u32) -> Option<u64> {
-        let partition = i32::try_from(partition).ok()?;
-        let position = self.consumer.fetch_position(&self.topic, partition).await?;
-        u64::try_from(position).ok()
+    /// Per partition the offset behind what [`next`](Self::next) has returned: beyond the last record
+    /// where what follows is none, as the end of a transaction.
+    pub async fn positions(&self) -> Vec<(u32, u64)> {
+        let mut positions = Vec::with_capacity(self.partitions.len());
+        for partition in &self.partitions {
+            if let Some(position) = self.position(*partition).await
+                && let (Ok(partition), Ok(position)) =
+                    (u32::try_from(*partition), u64::try_from(position))
+            {
+                positions.push((partition, position));
+            }
+        }
+        positions
+    }
+
+    /// Not where the next fetch begins, which is behind what waits to be handed out.
+    async fn position(&self, partition: i32) -> Option<i64> {
+        self.consumer.fetch_position(&self.topic, partition).await?;
+        self.consumer.position(&self.topic, partition).await
     }
 
     /// Ends it. One that is dropped instead does the same in the background.
