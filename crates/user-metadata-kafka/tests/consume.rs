@@ -13,7 +13,7 @@ use support::{
 };
 use user_metadata_kafka::{
     Compression, ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupRecord,
-    KafkaOptions, KafkaRecord, Producer, TopicSpec,
+    KafkaOptions, KafkaRecord, PartitionLag, Producer, TopicSpec,
 };
 use user_metadata_testing::kafka::kcat;
 use user_metadata_testing::{Scratch, require};
@@ -392,6 +392,19 @@ async fn a_caller_that_takes_nothing_stops_the_reading() {
     assert_eq!(lag.lag_records(), 20_000, "read, but not dealt with");
     consumer.commit(&[(0, 19_999)]).unwrap();
     assert_eq!(consumer.lag()[0].lag_records(), 1);
+}
+
+#[tokio::test]
+async fn behind_the_last_record_of_a_transaction_there_is_nothing_to_wait_for() {
+    let kafka = require!(support::shared());
+    let topic = topic("transaction", 1);
+    filled(&kafka, &topic, 0).await;
+    admin::transaction(&kafka, &topic, &["one", "two"]).await;
+    let mut consumer = join(&kafka, group(&topic)).await;
+    assert_eq!(read(&mut consumer, 2).await[1].offset, 1);
+    consumer.commit(&[(0, 2)]).unwrap();
+    let is_done = |lag: PartitionLag| (lag.end == 3 && lag.lag_records() == 0).then_some(());
+    until(async || consumer.lag().pop().and_then(is_done)).await;
 }
 
 #[tokio::test]

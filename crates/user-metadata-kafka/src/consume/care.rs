@@ -143,7 +143,13 @@ impl Member {
                 (Ok(end), Some(position)) => {
                     if let (Ok(partition), Ok(end)) = (u32::try_from(partition), u64::try_from(end))
                     {
-                        self.reaches.set(partition, Reach { position, end });
+                        let batches = self.outlet.batches();
+                        let reach = Reach {
+                            position,
+                            end,
+                            batches,
+                        };
+                        self.reaches.set(partition, reach);
                     }
                 }
                 (Ok(_), None) => {}

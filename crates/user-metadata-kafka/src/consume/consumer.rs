@@ -1,6 +1,5 @@
 //! The caller's side of a member of a consumer group.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use super::listener::Listener;
 use super::login::log_in;
 use super::member::{CLOSE, Member};
 use super::outlet::{Message, Outlet};
+use super::progress::Progress;
 use super::reach::Reaches;
 use super::{ConsumeError, GroupEvent, GroupOptions, GroupProtocol, PartitionLag};
 use crate::KafkaOptions;
@@ -46,8 +46,7 @@ pub struct GroupConsumer {
     assignment: Vec<u32>,
     /// How often [`GroupEvent::Assigned`] or [`GroupEvent::Left`] was taken.
     announcements: u64,
-    /// Per partition the first offset that is not dealt with.
-    progress: BTreeMap<u32, u64>,
+    progress: Progress,
     commits: Commits,
     reaches: Reaches,
 }
@@ -79,7 +78,7 @@ impl GroupConsumer {
             has_left: false,
             assignment: Vec::new(),
             announcements: 0,
-            progress: BTreeMap::new(),
+            progress: Progress::default(),
             commits,
             reaches: member.reaches.clone(),
             member: tokio::spawn(member.run()),
@@ -120,28 +119,21 @@ impl GroupConsumer {
 
     fn note(&mut self, event: &GroupEvent) {
         match event {
-            GroupEvent::Records(records) => {
-                for record in records {
-                    self.progress
-                        .entry(record.partition)
-                        .or_insert(record.offset);
-                }
-            }
+            GroupEvent::Records(records) => self.progress.took(records),
             GroupEvent::Assigned(partitions) => {
                 self.announcements += 1;
                 self.has_left = false;
                 self.assignment.clone_from(partitions);
-                self.progress
-                    .retain(|partition, _| partitions.contains(partition));
+                self.progress.keep(partitions);
             }
             GroupEvent::Left => {
                 self.announcements += 1;
                 self.has_left = true;
                 self.assignment.clear();
-                self.progress.clear();
+                self.progress.keep(&[]);
             }
             GroupEvent::OffsetReset { partition, to, .. } => {
-                self.progress.insert(*partition, *to);
+                self.progress.reset(*partition, *to);
             }
             GroupEvent::Revoking(_) | GroupEvent::Unavailable { .. } | GroupEvent::Recovered => {}
         }
@@ -160,7 +152,7 @@ impl GroupConsumer {
     /// [`ConsumeError`] if the last attempt of the task has failed since the call before; a
     /// rebalance is no failure. `positions` are kept either way, so there is nothing to repeat.
     pub fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), ConsumeError> {
-        self.progress.extend(positions.iter().copied());
+        self.progress.dealt_with(positions);
         self.commits.push(positions, self.announcements);
         self.commits.take_failure().map_or(Ok(()), Err)
     }
@@ -188,8 +180,7 @@ impl GroupConsumer {
             .iter()
             .filter_map(|partition| {
                 let reach = self.reaches.get(*partition)?;
-                let position = self.progress.get(partition).copied();
-                let position = position.unwrap_or(reach.position);
+                let position = self.progress.position(*partition, &reach);
                 Some(PartitionLag {
                     partition: *partition,
                     position,

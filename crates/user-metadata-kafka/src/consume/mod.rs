@@ -14,6 +14,7 @@ mod member;
 mod options;
 mod outlet;
 mod place;
+mod progress;
 mod range;
 mod reach;
 

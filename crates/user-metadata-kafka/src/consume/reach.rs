@@ -10,6 +10,8 @@ pub(super) struct Reach {
     pub(super) position: u64,
     /// The offset that the partition's next record will get.
     pub(super) end: u64,
+    /// How many batches had been handed out by then, to a caller that may not have taken them.
+    pub(super) batches: u64,
 }
 
 /// Shared between the task, which looks, and the caller, who asks.
