@@ -51,6 +51,12 @@ pub(super) struct Commits {
 }
 
 impl Commits {
+    /// Takes where reading starts in partitions of this member, before the caller has any of it.
+    pub(super) fn start(&self, positions: &[(u32, u64)]) {
+        let announcements = self.pending.borrow().announcements;
+        self.push(positions, announcements);
+    }
+
     /// Takes positions from a caller that has seen `announcements`. One of a partition that was
     /// lost and given back since then would put the group back behind what another member has
     /// committed meanwhile.
@@ -215,6 +221,19 @@ mod tests {
         commits.push(&[(0, 3), (1, 4)], 1);
         commits.push(&[(0, 5)], 1);
         assert_eq!(pending(&commits), [(0, 5), (1, 4)]);
+    }
+
+    #[tokio::test]
+    async fn where_reading_starts_is_told_before_the_partition_goes() {
+        let commits = Commits::default();
+        announce(&commits, &[0]);
+        commits.start(&[(0, 7), (1, 7)]);
+        assert_eq!(pending(&commits), [(0, 7)]);
+        let soon = Duration::from_millis(1);
+        let settled = tokio::time::timeout(soon, commits.settled()).await;
+        assert!(settled.is_err(), "nobody was told");
+        announce(&commits, &[]);
+        commits.settled().await;
     }
 
     #[test]
