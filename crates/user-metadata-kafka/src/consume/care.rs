@@ -94,7 +94,10 @@ impl Member {
             let leave = CloseOptions::new()
                 .timeout(limit)
                 .group_membership_operation(GroupMembershipOperation::LeaveGroup);
-            deadline(limit, self.consumer.close_with(leave)).await?;
+            // However it ends, nothing can be done with this one any more.
+            if let Err(error) = deadline(limit, self.consumer.close_with(leave)).await {
+                tracing::debug!(%error, "the group will notice by itself");
+            }
             return Err(ConsumeError::Ended);
         }
         deadline(limit, self.consumer.unsubscribe()).await?;
