@@ -452,6 +452,30 @@ async fn a_topic_that_was_deleted_and_made_anew_is_read_from_its_start() {
 }
 
 #[tokio::test]
+async fn what_is_in_hand_of_a_deleted_topic_is_no_position_in_the_new_one() {
+    let kafka = require!(support::shared());
+    let topic = topic("old-in-hand", 1);
+    let kafka = kafka.with_metadata_max_age(Duration::from_millis(500));
+    let producer = filled(&kafka, &topic, 10).await;
+    let mut consumer = join(&kafka, group(&topic)).await;
+    read(&mut consumer, 10).await;
+    admin::delete_topic(&kafka, &topic).await;
+    until(async || {
+        let batch = [record("key", "new")];
+        let produced = producer.produce(0, &batch, Compression::None).await;
+        (produced.ok()? == 0).then_some(())
+    })
+    .await;
+    told(&kafka, &topic, &[(0, 0)]).await;
+    consumer.commit(&[(0, 10)]).unwrap();
+    let is_reset = |event| matches!(event, GroupEvent::OffsetReset { to: 0, .. });
+    while !is_reset(next(&mut consumer).await) {}
+    consumer.commit(&[(0, 10)]).unwrap();
+    consumer.close().await.unwrap();
+    told(&kafka, &topic, &[(0, 0)]).await;
+}
+
+#[tokio::test]
 async fn partitions_that_come_later_are_written_and_read_from_their_start() {
     let kafka = require!(support::shared());
     let topic = topic("growing", 1);

@@ -23,7 +23,7 @@ type Positions = BTreeMap<u32, u64>;
 #[derive(Debug, Default)]
 struct Pending {
     positions: Positions,
-    /// How often an assignment was announced to the caller.
+    /// How often an assignment, or another place to go on at, was announced to the caller.
     announcements: u64,
     /// Per partition of this member, which announcement gave it.
     given: BTreeMap<u32, u64>,
@@ -93,6 +93,19 @@ impl Commits {
                 given.or_insert(pending.announcements);
             }
             pending.note();
+        });
+    }
+
+    /// Notes that the caller will be told that a partition goes on at `start`, which is told the
+    /// group, too; call it before the caller can know. What it says until then is of no use.
+    pub(super) fn restart(&self, partition: u32, start: u64) {
+        self.pending.send_modify(|pending| {
+            pending.announcements += 1;
+            if let Some(given) = pending.given.get_mut(&partition) {
+                *given = pending.announcements;
+                pending.positions.insert(partition, start);
+                pending.note();
+            }
         });
     }
 

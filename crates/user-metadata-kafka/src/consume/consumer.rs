@@ -44,7 +44,8 @@ pub struct GroupConsumer {
     has_ended: bool,
     has_left: bool,
     assignment: Vec<u32>,
-    /// How often [`GroupEvent::Assigned`] or [`GroupEvent::Left`] was taken.
+    /// How often [`GroupEvent::Assigned`], [`GroupEvent::Left`] or [`GroupEvent::OffsetReset`] was
+    /// taken.
     announcements: u64,
     progress: Progress,
     commits: Commits,
@@ -133,6 +134,7 @@ impl GroupConsumer {
                 self.progress.keep(&[]);
             }
             GroupEvent::OffsetReset { partition, to, .. } => {
+                self.announcements += 1;
                 self.progress.reset(*partition, *to);
             }
             GroupEvent::Revoking(_) | GroupEvent::Unavailable { .. } | GroupEvent::Recovered => {}
@@ -144,16 +146,17 @@ impl GroupConsumer {
     /// Returns at once, and the member's task tells the group, again and again if it has to: later
     /// positions take the place of earlier ones. Those of a partition that was taken away since the
     /// last [`Assigned`](GroupEvent::Assigned) that `next` has returned are dropped, also if it was
-    /// given back: its records come again, from where the group stands. [`close`](Self::close) and the end of a
-    /// [`Revoking`](GroupEvent::Revoking) wait for it.
+    /// given back: its records come again, from where the group stands. So are those of records from
+    /// before an [`OffsetReset`](GroupEvent::OffsetReset) that lie beyond what has come since.
+    /// [`close`](Self::close) and the end of a [`Revoking`](GroupEvent::Revoking) wait for it.
     ///
     /// # Errors
     ///
     /// [`ConsumeError`] if the last attempt of the task has failed since the call before; a
     /// rebalance is no failure. `positions` are kept either way, so there is nothing to repeat.
     pub fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), ConsumeError> {
-        self.progress.dealt_with(positions);
-        self.commits.push(positions, self.announcements);
+        let positions = self.progress.dealt_with(positions);
+        self.commits.push(&positions, self.announcements);
         self.commits.take_failure().map_or(Ok(()), Err)
     }
 

@@ -35,12 +35,21 @@ impl Progress {
         }
     }
 
-    pub(super) fn dealt_with(&mut self, positions: &[(u32, u64)]) {
-        for (partition, next) in positions {
-            if let Some(place) = self.partitions.get_mut(partition) {
-                place.next = *next;
-            }
-        }
+    /// Notes these positions, and returns those that can be: what lies beyond all that was taken is
+    /// of another topic, which was there before.
+    pub(super) fn dealt_with(&mut self, positions: &[(u32, u64)]) -> Vec<(u32, u64)> {
+        let mut known = positions.to_vec();
+        known.retain(
+            |(partition, next)| match self.partitions.get_mut(partition) {
+                Some(place) if *next > place.taken => false,
+                Some(place) => {
+                    place.next = *next;
+                    true
+                }
+                None => true,
+            },
+        );
+        known
     }
 
     /// Goes on elsewhere.
@@ -61,7 +70,7 @@ impl Progress {
         match self.partitions.get(&partition) {
             None => reach.position,
             // What lies behind it is no record: the end of a transaction, or compacted away.
-            Some(Place { next, taken }) if next >= taken && self.batches >= reach.batches => {
+            Some(Place { next, taken }) if next == taken && self.batches >= reach.batches => {
                 reach.position.max(*next)
             }
             Some(Place { next, .. }) => *next,
