@@ -187,6 +187,30 @@ async fn a_second_member_takes_its_share_after_the_first_has_committed_it_and_al
     told(&kafka, &topic, &[(given[0], 6), (1 - given[0], 5)]).await;
 }
 
+#[tokio::test]
+async fn the_lag_of_a_partition_that_comes_back_is_not_the_one_that_it_had() {
+    let kafka = require!(support::shared());
+    let topic = topic("come-back", 2);
+    let producer = filled(&kafka, &topic, 5).await;
+    let mut first = join(&kafka, group(&topic)).await;
+    read(&mut first, 10).await;
+    first.commit(&[(0, 5), (1, 5)]).unwrap();
+    until(async || (first.lag().len() == 2).then_some(())).await;
+    let mut second = join(&kafka, group(&topic)).await;
+    while first.assignment().len() != 1 {
+        next(&mut first).await;
+    }
+    let given = 1 - first.assignment()[0];
+    produce(&producer, given, "new").await;
+    read(&mut second, 1).await;
+    second.commit(&[(given, 6)]).unwrap();
+    second.close().await.unwrap();
+    assigned(&mut first, &[0, 1]).await;
+    let lags = first.lag();
+    let lag = lags.iter().find(|lag| lag.partition == given);
+    assert!(lag.is_none_or(|lag| lag.position == 6), "{lag:?}");
+}
+
 /// Reads, commits and reports records until told to stop.
 async fn work(
     mut consumer: GroupConsumer,

@@ -126,12 +126,14 @@ impl GroupConsumer {
                 self.has_left = false;
                 self.assignment.clone_from(partitions);
                 self.progress.keep(partitions);
+                self.reaches.keep(partitions);
             }
             GroupEvent::Left => {
                 self.announcements += 1;
                 self.has_left = true;
                 self.assignment.clear();
                 self.progress.keep(&[]);
+                self.reaches.keep(&[]);
             }
             GroupEvent::OffsetReset { partition, to, .. } => {
                 self.announcements += 1;

@@ -52,6 +52,7 @@ impl Member {
             u64::try_from(refused),
             u64::try_from(oldest),
         ) {
+            self.reaches.forget(partition);
             self.commits.restart(partition, to);
             self.event(GroupEvent::OffsetReset {
                 partition,

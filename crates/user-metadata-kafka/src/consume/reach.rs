@@ -27,6 +27,15 @@ impl Reaches {
         self.lock().get(&partition).copied()
     }
 
+    /// Forgets all others: they are another member's, or were until now.
+    pub(super) fn keep(&self, partitions: &[u32]) {
+        self.lock().retain(|own, _| partitions.contains(own));
+    }
+
+    pub(super) fn forget(&self, partition: u32) {
+        self.lock().remove(&partition);
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<u32, Reach>> {
         // No code panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
