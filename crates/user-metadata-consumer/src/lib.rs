@@ -8,6 +8,8 @@ mod topic_writer;
 pub mod conformance;
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 mod consumer;
+#[cfg(any(feature = "kafka", feature = "embedded"))]
+mod deal;
 #[cfg(feature = "embedded")]
 mod embedded;
 #[cfg(feature = "kafka")]
