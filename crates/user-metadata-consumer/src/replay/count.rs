@@ -79,13 +79,11 @@ impl ReplayCounter {
             #[cfg(feature = "kafka")]
             Carrier::Kafka(options) => {
                 if *what == ReplayOf::DeadLetters {
-                    let reader =
-                        user_metadata_kafka::TopicReader::connect(options, &ask.topic, 1).await?;
+                    let admin = user_metadata_kafka::TopicAdmin::connect(options).await?;
                     for sink in sinks {
                         let group = letters_group(&setting.group, sink);
-                        count.is_at(sink, reader.committed(&group).await?);
+                        count.is_at(sink, admin.committed(&group, &ask.topic).await?);
                     }
-                    reader.close().await;
                 }
                 Box::pin(count.all_of(KafkaReplay::open(options, ask).await?))
             }

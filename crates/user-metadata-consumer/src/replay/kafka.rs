@@ -20,6 +20,7 @@ pub(crate) struct KafkaReplay {
     /// The task that reads, which ends with this.
     reading: JoinSet<()>,
     course: Course,
+    topic: String,
     /// Whose positions are kept.
     group: Option<String>,
     uncommitted: BTreeMap<u32, u64>,
@@ -51,7 +52,7 @@ impl KafkaReplay {
         let bounds = bounds.map(|found| (found.partition, found.start..found.end));
         let bounds = bounds.collect();
         let starts = match (&ask.group, ask.time()) {
-            (Some(group), _) => reader.committed(group).await?,
+            (Some(group), _) => reader.admin().committed(group, &ask.topic).await?,
             (None, Some(time)) => reader.offsets_at(time.as_i64()).await?,
             (None, None) => BTreeMap::new(),
         };
@@ -68,6 +69,7 @@ impl KafkaReplay {
             told: VecDeque::from([Input::Assigned(bounds.into_keys().collect())]),
             course,
             report: Report::new(ask.progress),
+            topic: ask.topic,
             group: ask.group,
             uncommitted: BTreeMap::new(),
             in_trouble: false,
@@ -150,7 +152,8 @@ impl Source for KafkaReplay {
         if let Some(group) = &self.group
             && !positions.is_empty()
         {
-            self.reader.commit(group, &positions).await?;
+            let admin = self.reader.admin();
+            admin.commit(group, &self.topic, &positions).await?;
         }
         self.uncommitted.clear();
         self.course.settled(&positions);

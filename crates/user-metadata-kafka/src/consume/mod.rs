@@ -1,5 +1,6 @@
 //! Consuming in a group, on krafka.
 
+mod admin;
 mod care;
 mod classify;
 mod commits;
@@ -18,6 +19,7 @@ mod progress;
 mod range;
 mod reach;
 
+pub use admin::TopicAdmin;
 pub use consumer::GroupConsumer;
 pub use error::ConsumeError;
 pub use event::{GroupEvent, GroupRecord, PartitionLag};
