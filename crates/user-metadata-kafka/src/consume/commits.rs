@@ -47,7 +47,7 @@ impl Pending {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Commits {
     pending: watch::Sender<Pending>,
-    failure: Arc<Mutex<Option<ConsumeError>>>,
+    failure: Arc<Mutex<Option<Arc<ConsumeError>>>>,
 }
 
 impl Commits {
@@ -109,9 +109,9 @@ impl Commits {
         });
     }
 
-    /// Why the last attempt failed, once.
-    pub(super) fn take_failure(&self) -> Option<ConsumeError> {
-        self.failure().take()
+    /// Why the last attempt failed.
+    pub(super) fn failure(&self) -> Option<Arc<ConsumeError>> {
+        self.lock_failure().clone()
     }
 
     /// For how long nothing was told although there is something to tell.
@@ -128,7 +128,7 @@ impl Commits {
         drop(settled.await);
     }
 
-    fn failure(&self) -> MutexGuard<'_, Option<ConsumeError>> {
+    fn lock_failure(&self) -> MutexGuard<'_, Option<Arc<ConsumeError>>> {
         // No code panics while it holds the lock.
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -161,13 +161,13 @@ impl Committer {
             let wait = match self.commit(positions.unwrap_or_default()).await {
                 Ok(true) => {
                     incident.end();
-                    self.commits.take_failure();
+                    *self.commits.lock_failure() = None;
                     PAUSE
                 }
                 Ok(false) if self.is_stranded() => return stranded(),
                 Ok(false) => incident.failed(),
                 Err(error) if error.is_retriable() => {
-                    *self.commits.failure() = Some(error);
+                    *self.commits.lock_failure() = Some(Arc::new(error));
                     incident.failed()
                 }
                 Err(error) => return error,

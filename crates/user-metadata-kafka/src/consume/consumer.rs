@@ -151,23 +151,24 @@ impl GroupConsumer {
     /// given back: its records come again, from where the group stands. So are those of records from
     /// before an [`OffsetReset`](GroupEvent::OffsetReset) that lie beyond what has come since.
     /// [`close`](Self::close) and the end of a [`Revoking`](GroupEvent::Revoking) wait for it.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumeError`] if the last attempt of the task has failed since the call before; a
-    /// rebalance is no failure. `positions` are kept either way, so there is nothing to repeat.
-    pub fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), ConsumeError> {
+    pub fn commit(&mut self, positions: &[(u32, u64)]) {
         let positions = self.progress.dealt_with(positions);
         self.commits.push(&positions, self.announcements);
-        self.commits.take_failure().map_or(Ok(()), Err)
     }
 
     /// For how long the group has not been told positions that it is to be told. A rebalance takes
     /// seconds, an outage as long as it takes; while commits succeed one after the other it is next
     /// to nothing.
     #[must_use]
-    pub fn untold_for(&self) -> Option<Duration> {
+    pub fn uncommitted_for(&self) -> Option<Duration> {
         self.commits.untold_for()
+    }
+
+    /// Why the last attempt to tell the group has failed, until one succeeds; a rebalance is no
+    /// failure.
+    #[must_use]
+    pub fn last_commit_error(&self) -> Option<Arc<ConsumeError>> {
+        self.commits.failure()
     }
 
     /// The partitions that this member owns, sorted, as the last [`GroupEvent::Assigned`] said.
