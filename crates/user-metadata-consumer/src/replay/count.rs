@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use user_metadata_events::UnixMillis;
 
+use super::ask::{Ask, letters_group};
 #[cfg(feature = "kafka")]
 use super::kafka::KafkaReplay;
 #[cfg(feature = "embedded")]
 use super::log::LogReplay;
+use super::replayer::Setting;
 #[cfg(feature = "embedded")]
 use super::replayer::log_path;
-use super::replayer::{Ask, Setting, letters_group};
 use super::{ReplayError, ReplayOf, ReplayProgress};
 use crate::consumer::Carrier;
 use crate::pipeline::{Fetched, Input, Source};

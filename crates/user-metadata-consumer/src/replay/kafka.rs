@@ -5,9 +5,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use user_metadata_kafka::{ConsumeError, GroupRecord, KafkaOptions, TopicReader};
 
+use super::ask::Ask;
 use super::course::Course;
 use super::error::ReplayError;
-use super::replayer::Ask;
 use super::report::Report;
 use crate::BoxError;
 use crate::kafka::to_fetched;
