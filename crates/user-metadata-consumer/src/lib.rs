@@ -8,6 +8,8 @@ mod topic_writer;
 pub mod conformance;
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 mod consumer;
+#[cfg(any(feature = "kafka", feature = "embedded"))]
+mod deal;
 #[cfg(feature = "embedded")]
 mod embedded;
 #[cfg(feature = "kafka")]
@@ -55,8 +57,8 @@ pub use status::{ConsumerHealth, ConsumerStatus, PartitionStatus, Problem, SinkS
 pub use user_metadata_events::{Record, UnixMillis, UserMetadataEvent};
 #[cfg(feature = "kafka")]
 pub use user_metadata_kafka::{
-    GroupProtocol, KafkaOptions, OptionsError, SaslMechanism, SaslOptions, Secret, TlsOptions,
-    TopicSpec,
+    ConsumeError as KafkaConsumeError, GroupProtocol, KafkaOptions, OptionsError, SaslMechanism,
+    SaslOptions, Secret, TlsOptions, TopicSpec,
 };
 #[cfg(feature = "embedded")]
-pub use user_metadata_log::OpenError;
+pub use user_metadata_log::{OpenError, ReadError};

@@ -14,8 +14,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 pub trait Sink: Send + 'static {
     /// Connects to the target, and makes what has to be there (tables, indexes, topics), so that
     /// what is wrong shows before the first event. Called before the first batch, and again after a
-    /// back-off while it is [`Unavailable`](SinkError::Unavailable); by `check-config` without any
-    /// batch after it. Must do no harm where everything is there already.
+    /// back-off while it is [`Unavailable`](SinkError::Unavailable); without any batch after it by
+    /// whoever only wants to know. Must do no harm where everything is there already.
     ///
     /// Bound every wait. By default nothing has to be done.
     ///

@@ -22,7 +22,7 @@ pub enum ConsumerHealth {
     Ready,
     /// It does, or will soon: something is away and has not been for long.
     Degraded(Vec<String>),
-    /// It does not: no sink has a partition to read, a sink has failed for good, or one has made
+    /// It does not: no sink is running in its group, a sink has failed for good, or one has made
     /// no progress for [`ConsumerStatus::STALLED`].
     NotReady(Vec<String>),
 }
@@ -201,7 +201,7 @@ impl ConsumerStatus {
         let sinks = self.sinks();
         let mut grave: Vec<String> = sinks.iter().filter_map(SinkStatus::grave).collect();
         if sinks.iter().all(|sink| sink.state != SinkState::Running) {
-            grave.push("no sink has a partition to read".to_owned());
+            grave.push("no sink is running in its group".to_owned());
         }
         let problems = sinks.iter().flat_map(|sink| {
             let named = |problem: &Problem| format!("{}: {}", sink.name, problem.what);

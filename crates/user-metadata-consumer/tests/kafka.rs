@@ -212,7 +212,7 @@ async fn while_kafka_can_not_be_reached_the_consumer_waits_and_says_so() {
     let ConsumerHealth::NotReady(reasons) = consumer.status.health() else {
         panic!("it must not be ready")
     };
-    assert_eq!(reasons[0], "no sink has a partition to read");
+    assert_eq!(reasons[0], "no sink is running in its group");
     assert!(
         reasons[1].starts_with("own: Kafka is unavailable"),
         "{reasons:?}"

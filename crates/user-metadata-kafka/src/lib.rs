@@ -27,7 +27,7 @@ pub use topic::{TopicSpec, TopicState};
 #[cfg(feature = "consume")]
 pub use consume::{
     ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupProtocol,
-    GroupRecord, PartitionBounds, PartitionLag, TopicReader,
+    GroupRecord, PartitionBounds, PartitionLag, TopicAdmin, TopicReader,
 };
 #[cfg(feature = "produce")]
 pub use produce::{

@@ -13,7 +13,7 @@ use support::{
 };
 use user_metadata_kafka::{
     Compression, ConsumeError, ConsumeStart, GroupConsumer, GroupEvent, GroupOptions, GroupRecord,
-    KafkaOptions, KafkaRecord, Producer, TopicSpec,
+    KafkaOptions, KafkaRecord, PartitionLag, Producer, TopicSpec,
 };
 use user_metadata_testing::kafka::kcat;
 use user_metadata_testing::{Scratch, require};
@@ -114,7 +114,7 @@ async fn a_group_resumes_behind_its_commit_wherever_it_is_told_to_start() {
     let producer = filled(&kafka, &topic, 10).await;
     let mut first = join(&kafka, group(&topic)).await;
     read(&mut first, 10).await;
-    first.commit(&[(0, 4)]).unwrap();
+    first.commit(&[(0, 4)]);
     first.close().await.unwrap();
     produce(&producer, 0, "10").await;
     for start in [ConsumeStart::Latest, ConsumeStart::At(now_ms() + 9)] {
@@ -170,7 +170,7 @@ async fn a_second_member_takes_its_share_after_the_first_has_committed_it_and_al
         }
     };
     assert_eq!(given.len(), 1);
-    first.commit(&[(0, 5), (1, 5)]).unwrap();
+    first.commit(&[(0, 5), (1, 5)]);
     assigned(&mut first, &[1 - given[0]]).await;
     // The share goes to the other with the round that this member's polls start.
     assigned(&mut second, &given).await;
@@ -178,13 +178,37 @@ async fn a_second_member_takes_its_share_after_the_first_has_committed_it_and_al
     let new = read(&mut second, 1).await;
     let place = (new[0].partition, new[0].offset);
     assert_eq!(place, (given[0], 5), "nothing came twice");
-    second.commit(&[(given[0], 6)]).unwrap();
+    second.commit(&[(given[0], 6)]);
     // Another's by now: dropped.
-    first.commit(&[(given[0], 1)]).unwrap();
+    first.commit(&[(given[0], 1)]);
     first.close().await.unwrap();
     assigned(&mut second, &[0, 1]).await;
     second.close().await.unwrap();
     told(&kafka, &topic, &[(given[0], 6), (1 - given[0], 5)]).await;
+}
+
+#[tokio::test]
+async fn the_lag_of_a_partition_that_comes_back_is_not_the_one_that_it_had() {
+    let kafka = require!(support::shared());
+    let topic = topic("come-back", 2);
+    let producer = filled(&kafka, &topic, 5).await;
+    let mut first = join(&kafka, group(&topic)).await;
+    read(&mut first, 10).await;
+    first.commit(&[(0, 5), (1, 5)]);
+    until(async || (first.lag().len() == 2).then_some(())).await;
+    let mut second = join(&kafka, group(&topic)).await;
+    while first.assignment().len() != 1 {
+        next(&mut first).await;
+    }
+    let given = 1 - first.assignment()[0];
+    produce(&producer, given, "new").await;
+    read(&mut second, 1).await;
+    second.commit(&[(given, 6)]);
+    second.close().await.unwrap();
+    assigned(&mut first, &[0, 1]).await;
+    let lags = first.lag();
+    let lag = lags.iter().find(|lag| lag.partition == given);
+    assert!(lag.is_none_or(|lag| lag.position == 6), "{lag:?}");
 }
 
 /// Reads, commits and reports records until told to stop.
@@ -205,7 +229,7 @@ async fn work(
                 seen.send((record.partition, record.offset)).unwrap();
             }
             let positions: Vec<_> = positions.into_iter().collect();
-            consumer.commit(&positions).unwrap();
+            consumer.commit(&positions);
         }
     }
     consumer.close().await.unwrap();
@@ -270,7 +294,7 @@ fn after_a_member_has_died_another_goes_on_behind_its_last_commit() {
         filled(&kafka, &topic, 10).await;
         let mut member = join(&kafka, group(&topic)).await;
         read(&mut member, 20).await;
-        member.commit(&[(0, 4), (1, 9)]).unwrap();
+        member.commit(&[(0, 4), (1, 9)]);
         told(&kafka, &topic, &[(0, 4), (1, 9)]).await;
         // Neither dropped nor closed.
         std::mem::forget(member);
@@ -303,7 +327,7 @@ fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
     let mut other = awake.block_on(async {
         let mut other = join(&kafka, group(&topic)).await;
         read(&mut other, 10).await;
-        other.commit(&[(0, 5), (1, 5)]).unwrap();
+        other.commit(&[(0, 5), (1, 5)]);
         told(&kafka, &topic, &[(0, 5), (1, 5)]).await;
         other
     });
@@ -319,11 +343,11 @@ fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
     });
     suspended.block_on(async {
         // What it had in hand when it fell asleep.
-        sleeper.commit(&[(0, 2), (1, 2)]).unwrap();
+        sleeper.commit(&[(0, 2), (1, 2)]);
         while next(&mut sleeper).await != GroupEvent::Left {}
         while sleeper.assignment().len() != 1 {
             // Committed before it knows what it was given anew.
-            sleeper.commit(&[(0, 3), (1, 3)]).unwrap();
+            sleeper.commit(&[(0, 3), (1, 3)]);
             next(&mut sleeper).await;
         }
         sleeper.close().await.unwrap();
@@ -360,7 +384,7 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
     });
     let more = more.await;
     assert!(more.is_err(), "had {share:?}, was assigned {more:?}");
-    busy.commit(&[(0, 5), (1, 5)]).unwrap();
+    busy.commit(&[(0, 5), (1, 5)]);
     busy.close().await.unwrap();
     other.close().await.unwrap();
     // The share was taken away with the records in hand, the rest was committed.
@@ -390,8 +414,21 @@ async fn a_caller_that_takes_nothing_stops_the_reading() {
     assert_eq!(offsets, (0..20_000).collect::<Vec<_>>());
     let lag = consumer.lag()[0];
     assert_eq!(lag.lag_records(), 20_000, "read, but not dealt with");
-    consumer.commit(&[(0, 19_999)]).unwrap();
+    consumer.commit(&[(0, 19_999)]);
     assert_eq!(consumer.lag()[0].lag_records(), 1);
+}
+
+#[tokio::test]
+async fn behind_the_last_record_of_a_transaction_there_is_nothing_to_wait_for() {
+    let kafka = require!(support::shared());
+    let topic = topic("transaction", 1);
+    filled(&kafka, &topic, 0).await;
+    admin::transaction(&kafka, &topic, &["one", "two"]).await;
+    let mut consumer = join(&kafka, group(&topic)).await;
+    assert_eq!(read(&mut consumer, 2).await[1].offset, 1);
+    consumer.commit(&[(0, 2)]);
+    let is_done = |lag: PartitionLag| (lag.end == 3 && lag.lag_records() == 0).then_some(());
+    until(async || consumer.lag().pop().and_then(is_done)).await;
 }
 
 #[tokio::test]
@@ -401,7 +438,7 @@ async fn an_offset_that_is_not_kept_any_more_goes_on_at_the_oldest_record_and_sa
     filled(&kafka, &topic, 10).await;
     let mut first = join(&kafka, group(&topic)).await;
     read(&mut first, 10).await;
-    first.commit(&[(0, 2)]).unwrap();
+    first.commit(&[(0, 2)]);
     first.close().await.unwrap();
     admin::delete_records_before(&kafka, &topic, 5).await;
     let latest = group(&topic).with_start(ConsumeStart::Latest);
@@ -424,7 +461,7 @@ async fn a_topic_that_was_deleted_and_made_anew_is_read_from_its_start() {
     let producer = filled(&kafka, &topic, 10).await;
     let mut consumer = join(&kafka, group(&topic)).await;
     read(&mut consumer, 10).await;
-    consumer.commit(&[(0, 10)]).unwrap();
+    consumer.commit(&[(0, 10)]);
     told(&kafka, &topic, &[(0, 10)]).await;
     admin::delete_topic(&kafka, &topic).await;
     let batch = vec![record("key", "new"); 20];
@@ -434,8 +471,32 @@ async fn a_topic_that_was_deleted_and_made_anew_is_read_from_its_start() {
     })
     .await;
     while read(&mut consumer, 1).await[0].offset != 0 {}
-    consumer.commit(&[(0, 1)]).unwrap();
+    consumer.commit(&[(0, 1)]);
     told(&kafka, &topic, &[(0, 1)]).await;
+}
+
+#[tokio::test]
+async fn what_is_in_hand_of_a_deleted_topic_is_no_position_in_the_new_one() {
+    let kafka = require!(support::shared());
+    let topic = topic("old-in-hand", 1);
+    let kafka = kafka.with_metadata_max_age(Duration::from_millis(500));
+    let producer = filled(&kafka, &topic, 10).await;
+    let mut consumer = join(&kafka, group(&topic)).await;
+    read(&mut consumer, 10).await;
+    admin::delete_topic(&kafka, &topic).await;
+    until(async || {
+        let batch = [record("key", "new")];
+        let produced = producer.produce(0, &batch, Compression::None).await;
+        (produced.ok()? == 0).then_some(())
+    })
+    .await;
+    told(&kafka, &topic, &[(0, 0)]).await;
+    consumer.commit(&[(0, 10)]);
+    let is_reset = |event| matches!(event, GroupEvent::OffsetReset { to: 0, .. });
+    while !is_reset(next(&mut consumer).await) {}
+    consumer.commit(&[(0, 10)]);
+    consumer.close().await.unwrap();
+    told(&kafka, &topic, &[(0, 0)]).await;
 }
 
 #[tokio::test]

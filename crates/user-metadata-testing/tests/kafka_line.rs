@@ -189,7 +189,7 @@ async fn joins_made_before_kafka_is_there_arrive_when_it_is() {
     assert_eq!(
         consumer.get("/readyz").status,
         503,
-        "no sink has a partition"
+        "no sink is running in its group"
     );
     broker.restart();
     let database = Database::open(&path);

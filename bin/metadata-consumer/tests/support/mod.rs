@@ -15,7 +15,7 @@ use user_metadata_consumer::{
 };
 use user_metadata_events::{ClientId, ConnectionInfo, EventId, Metadata, User, partition_for_key};
 use user_metadata_kafka::{
-    Compression, KafkaOptions, KafkaRecord, Producer, TopicReader, TopicSpec,
+    Compression, KafkaOptions, KafkaRecord, Producer, TopicAdmin, TopicSpec,
 };
 use user_metadata_log::{Batch, DataDir, GroupPositions, LogOptions, LogRecord, LogWriter};
 use user_metadata_testing::process::{Ended, Program, Running};
@@ -137,8 +137,8 @@ impl Topic {
     pub(crate) async fn positions(&self, group: &str) -> BTreeMap<u32, u64> {
         match self.kafka() {
             Some(options) => {
-                let reader = TopicReader::connect(&options, &self.name, 1).await.unwrap();
-                reader.committed(group).await.unwrap()
+                let admin = TopicAdmin::connect(&options).await.unwrap();
+                admin.committed(group, &self.name).await.unwrap()
             }
             None => GroupPositions::peek(&self.dir(), group).unwrap(),
         }

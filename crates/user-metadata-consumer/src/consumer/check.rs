@@ -53,7 +53,7 @@ fn standing(positions: &BTreeMap<u32, u64>) -> String {
 
 #[cfg(feature = "kafka")]
 mod kafka {
-    use user_metadata_kafka::{ConsumeError, KafkaOptions, TopicReader, TopicSpec};
+    use user_metadata_kafka::{ConsumeError, KafkaOptions, TopicAdmin, TopicSpec};
 
     use super::{BoxError, Check, ConsumerBuilder, dead_letter_topic, standing};
     use crate::pipeline::in_words;
@@ -64,8 +64,8 @@ mod kafka {
         groups: &[String],
     ) -> Vec<Check> {
         let brokers = format!("Kafka at {}", options.brokers().join(","));
-        let reader = match TopicReader::connect(options, &builder.topic, 1).await {
-            Ok(reader) => reader,
+        let admin = match TopicAdmin::connect(options).await {
+            Ok(admin) => admin,
             Err(error @ (ConsumeError::Unavailable(_) | ConsumeError::Timeout(_))) => {
                 let error = in_words(&error) + "; check the brokers' names, and that they run";
                 return vec![Check::new(brokers, Err::<String, _>(error))];
@@ -74,25 +74,24 @@ mod kafka {
         };
         let mut checks = vec![Check::new(brokers, Ok::<_, BoxError>("reached"))];
         for topic in [builder.topic.clone(), dead_letter_topic(&builder.topic)] {
-            let found = topic_found(builder, &reader, &topic).await;
+            let found = topic_found(builder, &admin, &topic).await;
             checks.push(Check::new(format!("topic {topic}"), found));
         }
         for group in groups {
-            let positions = reader.committed(group).await;
+            let positions = admin.committed(group, &builder.topic).await;
             let found = positions.map(|positions| standing(&positions));
             checks.push(Check::new(format!("group {group}"), found));
         }
-        reader.close().await;
         checks
     }
 
     async fn topic_found(
         builder: &ConsumerBuilder,
-        reader: &TopicReader,
+        admin: &TopicAdmin,
         topic: &str,
     ) -> Result<String, BoxError> {
         let spec = TopicSpec::new(topic, builder.partitions, builder.replication_factor)?;
-        Ok(match reader.find(&spec).await? {
+        Ok(match admin.find(&spec).await? {
             Some(partitions) => format!("there, with {partitions} partitions"),
             None => "not there yet; it can be made when it is needed".to_owned(),
         })

@@ -1,13 +1,13 @@
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use user_metadata_events::{Record, partition_for_key};
+use user_metadata_events::Record;
 use user_metadata_log::{
     AppendOnceError, Batch, LogOptions, LogReader, LogRecord, OpenError, append_once,
 };
 
+use crate::deal::deal;
 use crate::{Rejection, SinkError, TopicWriter};
 
 /// Appends to an embedded log that several processes write now and then: it is opened for each
@@ -75,7 +75,9 @@ fn append(
         partitions,
         ..LogOptions::default()
     };
-    let parts = deal(records, partitions);
+    let parts = deal(records, partitions, LogTopicWriter::MAX_BYTES, |record| {
+        (record.key.as_deref(), record.payload_bytes())
+    });
     let batches: Vec<_> = parts
         .iter()
         .map(|(partition, records)| Batch {
@@ -84,26 +86,6 @@ fn append(
         })
         .collect();
     append_once(path, options, &batches, LogTopicWriter::PATIENCE).map(drop)
-}
-
-/// Deals the records to the partitions of their keys, in batches that are not too large.
-fn deal(records: Vec<LogRecord>, partitions: NonZeroU32) -> Vec<(u32, Vec<LogRecord>)> {
-    let mut full = Vec::new();
-    let mut open: BTreeMap<u32, (usize, Vec<LogRecord>)> = BTreeMap::new();
-    for record in records {
-        let key = record.key.as_deref();
-        let partition = key.map_or(0, |key| partition_for_key(key, partitions));
-        let (bytes, batch) = open.entry(partition).or_default();
-        if *bytes + record.payload_bytes() > LogTopicWriter::MAX_BYTES && !batch.is_empty() {
-            full.push((partition, std::mem::take(batch)));
-            *bytes = 0;
-        }
-        *bytes += record.payload_bytes();
-        batch.push(record);
-    }
-    let open = open.into_iter();
-    full.extend(open.map(|(partition, (_, batch))| (partition, batch)));
-    full
 }
 
 fn to_sink_error(error: AppendOnceError) -> SinkError {

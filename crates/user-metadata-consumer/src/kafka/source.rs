@@ -14,8 +14,6 @@ pub(crate) struct KafkaSource {
     consumer: GroupConsumer,
     options: KafkaOptions,
     dead_letters: TopicSpec,
-    /// Why positions could not be committed, as far as it was told.
-    why_untold: Option<BoxError>,
 }
 
 /// How long a commit may take before somebody hears of it.
@@ -31,7 +29,6 @@ impl KafkaSource {
             consumer,
             options,
             dead_letters,
-            why_untold: None,
         }
     }
 }
@@ -60,23 +57,17 @@ impl Source for KafkaSource {
     }
 
     async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
-        let why = match self.consumer.commit(positions) {
-            Err(error) if !error.is_retriable() => return Err(error.into()),
-            Err(error) => Some(error.into()),
-            Ok(()) => None,
-        };
+        self.consumer.commit(positions);
         // The member tries again by itself; a rebalance or a short outage is no news.
-        match self.consumer.untold_for() {
-            Some(untold) if untold >= PATIENCE => {
-                self.why_untold = why.or(self.why_untold.take());
-                let why = self.why_untold.as_deref().map_or_else(
-                    || "the group is being shared out".to_owned(),
-                    |error| in_words(error),
-                );
-                Err(why.into())
-            }
-            _ => Ok(()),
+        let untold = self.consumer.uncommitted_for();
+        if untold.is_none_or(|untold| untold < PATIENCE) {
+            return Ok(());
         }
+        let error = self.consumer.last_commit_error();
+        let shared_out = || "the group is being shared out".to_owned();
+        Err(error
+            .map_or_else(shared_out, |error| in_words(&*error))
+            .into())
     }
 
     fn reach(&self) -> Vec<Reach> {

@@ -1,8 +1,9 @@
-use user_metadata_events::{Record, partition_for_key};
+use user_metadata_events::Record;
 use user_metadata_kafka::{
     Compression, KafkaOptions, KafkaRecord, ProduceError, Producer, TopicSpec,
 };
 
+use crate::deal::deal;
 use crate::pipeline::in_words;
 use crate::{Rejection, SinkError, TopicWriter};
 
@@ -46,36 +47,16 @@ impl TopicWriter for KafkaTopicWriter {
     async fn append(&mut self, records: &[Record]) -> Result<Vec<Rejection>, SinkError> {
         let producer = self.producer().await?;
         let mut refused = Vec::new();
-        for (partition, batch) in batches(records, producer) {
+        let numbered = records.iter().map(to_kafka).enumerate();
+        let partitions = producer.partitions();
+        let batches = deal(numbered, partitions, Self::BATCH_BYTES, |(_, record)| {
+            (record.key.as_deref(), record.approximate_size())
+        });
+        for (partition, batch) in batches {
             append_batch(producer, partition, batch, &mut refused).await?;
         }
         Ok(refused)
     }
-}
-
-/// Deals the records to their partitions, in batches that a broker takes.
-fn batches(records: &[Record], producer: &Producer) -> Vec<(u32, Vec<Numbered>)> {
-    let partitions = producer.partitions();
-    let mut batches: Vec<(u32, Vec<Numbered>)> = Vec::new();
-    let mut open: std::collections::BTreeMap<u32, (usize, Vec<Numbered>)> = Default::default();
-    for (index, record) in records.iter().enumerate() {
-        let key = record.key.as_deref();
-        let partition = key.map_or(0, |key| partition_for_key(key, partitions));
-        let record = to_kafka(record);
-        let size = record.approximate_size();
-        let (bytes, batch) = open.entry(partition).or_default();
-        if *bytes + size > KafkaTopicWriter::BATCH_BYTES && !batch.is_empty() {
-            batches.push((partition, std::mem::take(batch)));
-            *bytes = 0;
-        }
-        *bytes += size;
-        batch.push((index, record));
-    }
-    batches.extend(
-        open.into_iter()
-            .map(|(partition, (_, batch))| (partition, batch)),
-    );
-    batches
 }
 
 /// Appends one batch, by halves if the broker will not take the whole.

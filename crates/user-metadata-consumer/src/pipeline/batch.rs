@@ -14,8 +14,6 @@ pub(crate) struct Batch {
     pub(crate) deliveries: Vec<Delivery>,
     /// What is no event, or what the sink has rejected.
     pub(crate) letters: Vec<DeadLetter>,
-    /// Records without a value: nothing to store, nothing wrong.
-    pub(crate) tombstones: u64,
     records: usize,
     spans: BTreeMap<u32, Span>,
 }
@@ -26,6 +24,8 @@ struct Span {
     next_offset: u64,
     oldest: UnixMillis,
     last: UnixMillis,
+    records: usize,
+    tombstones: u64,
 }
 
 /// The sink speaks of an event that it was not given.
@@ -50,12 +50,13 @@ impl Batch {
             next_offset: 0,
             oldest: time,
             last: time,
+            records: 0,
+            tombstones: 0,
         });
-        *span = Span {
-            next_offset: offset + 1,
-            oldest: span.oldest.min(time),
-            last: time,
-        };
+        span.next_offset = offset + 1;
+        span.oldest = span.oldest.min(time);
+        span.last = time;
+        span.records += 1;
         let position = Position {
             topic: Arc::clone(topic),
             partition,
@@ -63,7 +64,7 @@ impl Batch {
         };
         match UserMetadataEvent::decode(record.value.as_deref()) {
             Ok(event) => self.deliveries.push(Delivery::new(event, record, position)),
-            Err(DecodeError::Tombstone) => self.tombstones += 1,
+            Err(DecodeError::Tombstone) => span.tombstones += 1,
             Err(error) => self.letters.push(DeadLetter {
                 record,
                 position,
@@ -78,12 +79,17 @@ impl Batch {
         self.deliveries.clear();
         self.letters.clear();
         self.spans.clear();
-        (self.tombstones, self.records) = (0, 0);
+        self.records = 0;
     }
 
     /// How many records were added, whatever they are.
     pub(crate) const fn records(&self) -> usize {
         self.records
+    }
+
+    /// How many records have no value: nothing to store, nothing wrong.
+    pub(crate) fn tombstones(&self) -> u64 {
+        self.spans.values().map(|span| span.tombstones).sum()
     }
 
     /// Per partition the offset after the last record.
@@ -117,6 +123,7 @@ impl Batch {
         self.letters.retain(|letter| kept(&letter.position));
         self.spans
             .retain(|partition, _| partitions.contains(partition));
+        self.records = self.spans.values().map(|span| span.records).sum();
     }
 
     /// Turns what the sink rejects into dead letters; what is left is stored.
@@ -143,5 +150,33 @@ impl Batch {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_does_not_count() {
+        let topic = Arc::from("topic");
+        let mut batch = Batch::default();
+        for partition in [0, 0, 1] {
+            let record = user_metadata_events::Record {
+                key: None,
+                value: None,
+                headers: Vec::new(),
+                timestamp: UnixMillis::EPOCH,
+            };
+            let fetched = Fetched {
+                partition,
+                offset: 0,
+                record,
+            };
+            batch.add(&topic, fetched);
+        }
+        assert_eq!((batch.records(), batch.tombstones()), (3, 3));
+        batch.keep(&[1]);
+        assert_eq!((batch.records(), batch.tombstones()), (1, 1));
     }
 }

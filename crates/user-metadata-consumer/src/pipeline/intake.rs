@@ -146,8 +146,12 @@ impl<K: Source> Intake<K> {
     /// Drops what lies in other partitions.
     fn own(&mut self, partitions: Vec<u32>) {
         self.next.keep(&partitions);
+        if self.next.records() == 0 {
+            self.since = None;
+        }
         self.waiting
             .retain(|fetched| partitions.contains(&fetched.partition));
+        self.fill();
         self.kept.retain(|kept| partitions.contains(kept));
         self.assigned = partitions;
     }

@@ -173,7 +173,7 @@ impl Monitor {
 
     /// Notes that everything of a batch is settled.
     pub(crate) fn settled(&mut self, batch: &Batch) {
-        self.metrics.tombstones(batch.tombstones);
+        self.metrics.tombstones(batch.tombstones());
         let mut notes = lock(&self.shared);
         for (partition, next_offset, time) in batch.last() {
             notes.lags.stored(partition, next_offset, time);

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use user_metadata_events::UnixMillis;
 
+use super::ask::{Ask, letters_group};
 #[cfg(feature = "kafka")]
 use super::kafka::KafkaReplay;
 #[cfg(feature = "embedded")]
 use super::log::LogReplay;
+use super::replayer::Setting;
 #[cfg(feature = "embedded")]
 use super::replayer::log_path;
-use super::replayer::{Ask, Setting, letters_group};
 use super::{ReplayError, ReplayOf, ReplayProgress};
 use crate::consumer::Carrier;
 use crate::pipeline::{Fetched, Input, Source};
@@ -79,13 +80,11 @@ impl ReplayCounter {
             #[cfg(feature = "kafka")]
             Carrier::Kafka(options) => {
                 if *what == ReplayOf::DeadLetters {
-                    let reader =
-                        user_metadata_kafka::TopicReader::connect(options, &ask.topic, 1).await?;
+                    let admin = user_metadata_kafka::TopicAdmin::connect(options).await?;
                     for sink in sinks {
                         let group = letters_group(&setting.group, sink);
-                        count.is_at(sink, reader.committed(&group).await?);
+                        count.is_at(sink, admin.committed(&group, &ask.topic).await?);
                     }
-                    reader.close().await;
                 }
                 Box::pin(count.all_of(KafkaReplay::open(options, ask).await?))
             }

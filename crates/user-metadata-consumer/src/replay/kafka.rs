@@ -5,9 +5,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use user_metadata_kafka::{ConsumeError, GroupRecord, KafkaOptions, TopicReader};
 
+use super::ask::Ask;
 use super::course::Course;
 use super::error::ReplayError;
-use super::replayer::Ask;
 use super::report::Report;
 use crate::BoxError;
 use crate::kafka::to_fetched;
@@ -20,6 +20,7 @@ pub(crate) struct KafkaReplay {
     /// The task that reads, which ends with this.
     reading: JoinSet<()>,
     course: Course,
+    topic: String,
     /// Whose positions are kept.
     group: Option<String>,
     uncommitted: BTreeMap<u32, u64>,
@@ -31,7 +32,14 @@ pub(crate) struct KafkaReplay {
 }
 
 /// What one look at Kafka has brought.
-type Page = Result<Vec<GroupRecord>, ConsumeError>;
+type Page = Result<Found, ConsumeError>;
+
+struct Found {
+    records: Vec<GroupRecord>,
+    /// Where the reader stood behind these records. By the time somebody takes them it may be
+    /// further.
+    positions: Vec<(u32, u64)>,
+}
 
 impl KafkaReplay {
     pub(crate) async fn open(options: &KafkaOptions, ask: Ask) -> Result<Self, ReplayError> {
@@ -44,7 +52,7 @@ impl KafkaReplay {
         let bounds = bounds.map(|found| (found.partition, found.start..found.end));
         let bounds = bounds.collect();
         let starts = match (&ask.group, ask.time()) {
-            (Some(group), _) => reader.committed(group).await?,
+            (Some(group), _) => reader.admin().committed(group, &ask.topic).await?,
             (None, Some(time)) => reader.offsets_at(time.as_i64()).await?,
             (None, None) => BTreeMap::new(),
         };
@@ -61,6 +69,7 @@ impl KafkaReplay {
             told: VecDeque::from([Input::Assigned(bounds.into_keys().collect())]),
             course,
             report: Report::new(ask.progress),
+            topic: ask.topic,
             group: ask.group,
             uncommitted: BTreeMap::new(),
             in_trouble: false,
@@ -68,19 +77,13 @@ impl KafkaReplay {
         })
     }
 
-    /// Cancel safe: with records in hand, nothing is awaited.
-    async fn take(&mut self, records: Vec<GroupRecord>) {
-        if records.is_empty() {
-            // There may be no record up to the end, as behind the last transaction.
-            for (partition, _) in self.course.starts() {
-                if let Some(position) = self.reader.position(partition).await {
-                    self.course.passed(partition, position);
-                }
-            }
+    fn take(&mut self, found: Found) {
+        let records = found.records.into_iter().map(to_fetched).collect();
+        let records = self.course.take(records);
+        // There may be no record up to the end, as behind the last transaction.
+        for (partition, position) in found.positions {
+            self.course.passed(partition, position);
         }
-        let records = self
-            .course
-            .take(records.into_iter().map(to_fetched).collect());
         if std::mem::take(&mut self.in_trouble) {
             tracing::info!("reading from Kafka again");
             self.told.push_back(Input::Recovered);
@@ -104,7 +107,13 @@ impl KafkaReplay {
 async fn read_on(reader: Arc<TopicReader>, outlet: mpsc::Sender<Page>) {
     let mut failures = 0;
     while let Ok(place) = outlet.reserve().await {
-        let page = reader.next().await;
+        let page = match reader.next().await {
+            Ok(records) => Ok(Found {
+                records,
+                positions: reader.positions().await,
+            }),
+            Err(error) => Err(error),
+        };
         failures = if page.is_err() { failures + 1 } else { 0 };
         place.send(page);
         if failures > 0 {
@@ -129,7 +138,7 @@ impl Source for KafkaReplay {
                 return Ok(Input::End);
             }
             match self.pages.recv().await {
-                Some(Ok(records)) => self.take(records).await,
+                Some(Ok(found)) => self.take(found),
                 Some(Err(error)) if error.is_retriable() => self.note(&error),
                 Some(Err(error)) => return Err(error.into()),
                 None => return Err("the task that reads has ended".into()),
@@ -143,7 +152,8 @@ impl Source for KafkaReplay {
         if let Some(group) = &self.group
             && !positions.is_empty()
         {
-            self.reader.commit(group, &positions).await?;
+            let admin = self.reader.admin();
+            admin.commit(group, &self.topic, &positions).await?;
         }
         self.uncommitted.clear();
         self.course.settled(&positions);

@@ -5,9 +5,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 use user_metadata_log::{DataDir, GroupPositions, LogReader, OpenError, ReadError};
 
+use super::ask::Ask;
 use super::course::Course;
 use super::error::ReplayError;
-use super::replayer::Ask;
 use super::report::Report;
 use crate::BoxError;
 use crate::embedded::Topic;

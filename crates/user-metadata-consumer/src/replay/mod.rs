@@ -1,5 +1,6 @@
 //! Reading again what is there: events from a time or an offset on, or dead letters.
 
+mod ask;
 mod count;
 mod course;
 mod error;

@@ -94,7 +94,10 @@ impl Member {
             let leave = CloseOptions::new()
                 .timeout(limit)
                 .group_membership_operation(GroupMembershipOperation::LeaveGroup);
-            deadline(limit, self.consumer.close_with(leave)).await?;
+            // However it ends, nothing can be done with this one any more.
+            if let Err(error) = deadline(limit, self.consumer.close_with(leave)).await {
+                tracing::debug!(%error, "the group will notice by itself");
+            }
             return Err(ConsumeError::Ended);
         }
         deadline(limit, self.consumer.unsubscribe()).await?;
@@ -143,7 +146,13 @@ impl Member {
                 (Ok(end), Some(position)) => {
                     if let (Ok(partition), Ok(end)) = (u32::try_from(partition), u64::try_from(end))
                     {
-                        self.reaches.set(partition, Reach { position, end });
+                        let batches = self.outlet.batches();
+                        let reach = Reach {
+                            position,
+                            end,
+                            batches,
+                        };
+                        self.reaches.set(partition, reach);
                     }
                 }
                 (Ok(_), None) => {}

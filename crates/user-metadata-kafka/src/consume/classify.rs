@@ -9,7 +9,9 @@ use super::ConsumeError;
 /// Turns an error into ours. Only what surely stays until somebody changes a flag or the cluster
 /// is a refusal: whoever waits for the rest to pass loses nothing.
 pub(super) fn classify(error: KrafkaError) -> ConsumeError {
-    if is_code(&error, ErrorCode::FencedInstanceId) {
+    if matches!(error, KrafkaError::Closed { .. }) {
+        ConsumeError::Ended
+    } else if is_code(&error, ErrorCode::FencedInstanceId) {
         ConsumeError::Refused(Box::new(Fenced))
     } else if is_code(&error, ErrorCode::UnreleasedInstanceId)
         || matches!(error, KrafkaError::Fenced { .. })
@@ -138,6 +140,12 @@ mod tests {
         assert!(!lost.is_retriable(), "{lost:?}");
         let taken = classify(broker(ErrorCode::UnreleasedInstanceId));
         assert!(taken.is_retriable(), "{taken:?}");
+    }
+
+    #[test]
+    fn a_client_that_was_closed_is_not_waited_for() {
+        let closed = classify_poll(KrafkaError::closed("consumer is closed"));
+        assert!(closed.needs_a_new_member(), "{closed:?}");
     }
 
     #[test]

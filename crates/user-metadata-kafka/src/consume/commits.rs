@@ -23,7 +23,7 @@ type Positions = BTreeMap<u32, u64>;
 #[derive(Debug, Default)]
 struct Pending {
     positions: Positions,
-    /// How often an assignment was announced to the caller.
+    /// How often an assignment, or another place to go on at, was announced to the caller.
     announcements: u64,
     /// Per partition of this member, which announcement gave it.
     given: BTreeMap<u32, u64>,
@@ -47,10 +47,16 @@ impl Pending {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Commits {
     pending: watch::Sender<Pending>,
-    failure: Arc<Mutex<Option<ConsumeError>>>,
+    failure: Arc<Mutex<Option<Arc<ConsumeError>>>>,
 }
 
 impl Commits {
+    /// Takes where reading starts in partitions of this member, before the caller has any of it.
+    pub(super) fn start(&self, positions: &[(u32, u64)]) {
+        let announcements = self.pending.borrow().announcements;
+        self.push(positions, announcements);
+    }
+
     /// Takes positions from a caller that has seen `announcements`. One of a partition that was
     /// lost and given back since then would put the group back behind what another member has
     /// committed meanwhile.
@@ -90,9 +96,22 @@ impl Commits {
         });
     }
 
-    /// Why the last attempt failed, once.
-    pub(super) fn take_failure(&self) -> Option<ConsumeError> {
-        self.failure().take()
+    /// Notes that the caller will be told that a partition goes on at `start`, which is told the
+    /// group, too; call it before the caller can know. What it says until then is of no use.
+    pub(super) fn restart(&self, partition: u32, start: u64) {
+        self.pending.send_modify(|pending| {
+            pending.announcements += 1;
+            if let Some(given) = pending.given.get_mut(&partition) {
+                *given = pending.announcements;
+                pending.positions.insert(partition, start);
+                pending.note();
+            }
+        });
+    }
+
+    /// Why the last attempt failed.
+    pub(super) fn failure(&self) -> Option<Arc<ConsumeError>> {
+        self.lock_failure().clone()
     }
 
     /// For how long nothing was told although there is something to tell.
@@ -109,7 +128,7 @@ impl Commits {
         drop(settled.await);
     }
 
-    fn failure(&self) -> MutexGuard<'_, Option<ConsumeError>> {
+    fn lock_failure(&self) -> MutexGuard<'_, Option<Arc<ConsumeError>>> {
         // No code panics while it holds the lock.
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,13 +161,13 @@ impl Committer {
             let wait = match self.commit(positions.unwrap_or_default()).await {
                 Ok(true) => {
                     incident.end();
-                    self.commits.take_failure();
+                    *self.commits.lock_failure() = None;
                     PAUSE
                 }
                 Ok(false) if self.is_stranded() => return stranded(),
                 Ok(false) => incident.failed(),
                 Err(error) if error.is_retriable() => {
-                    *self.commits.failure() = Some(error);
+                    *self.commits.lock_failure() = Some(Arc::new(error));
                     incident.failed()
                 }
                 Err(error) => return error,
@@ -215,6 +234,19 @@ mod tests {
         commits.push(&[(0, 3), (1, 4)], 1);
         commits.push(&[(0, 5)], 1);
         assert_eq!(pending(&commits), [(0, 5), (1, 4)]);
+    }
+
+    #[tokio::test]
+    async fn where_reading_starts_is_told_before_the_partition_goes() {
+        let commits = Commits::default();
+        announce(&commits, &[0]);
+        commits.start(&[(0, 7), (1, 7)]);
+        assert_eq!(pending(&commits), [(0, 7)]);
+        let soon = Duration::from_millis(1);
+        let settled = tokio::time::timeout(soon, commits.settled()).await;
+        assert!(settled.is_err(), "nobody was told");
+        announce(&commits, &[]);
+        commits.settled().await;
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The caller's side of a member of a consumer group.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use super::listener::Listener;
 use super::login::log_in;
 use super::member::{CLOSE, Member};
 use super::outlet::{Message, Outlet};
+use super::progress::Progress;
 use super::reach::Reaches;
 use super::{ConsumeError, GroupEvent, GroupOptions, GroupProtocol, PartitionLag};
 use crate::KafkaOptions;
@@ -44,10 +44,10 @@ pub struct GroupConsumer {
     has_ended: bool,
     has_left: bool,
     assignment: Vec<u32>,
-    /// How often [`GroupEvent::Assigned`] or [`GroupEvent::Left`] was taken.
+    /// How often [`GroupEvent::Assigned`], [`GroupEvent::Left`] or [`GroupEvent::OffsetReset`] was
+    /// taken.
     announcements: u64,
-    /// Per partition the first offset that is not dealt with.
-    progress: BTreeMap<u32, u64>,
+    progress: Progress,
     commits: Commits,
     reaches: Reaches,
 }
@@ -79,7 +79,7 @@ impl GroupConsumer {
             has_left: false,
             assignment: Vec::new(),
             announcements: 0,
-            progress: BTreeMap::new(),
+            progress: Progress::default(),
             commits,
             reaches: member.reaches.clone(),
             member: tokio::spawn(member.run()),
@@ -120,28 +120,24 @@ impl GroupConsumer {
 
     fn note(&mut self, event: &GroupEvent) {
         match event {
-            GroupEvent::Records(records) => {
-                for record in records {
-                    self.progress
-                        .entry(record.partition)
-                        .or_insert(record.offset);
-                }
-            }
+            GroupEvent::Records(records) => self.progress.took(records),
             GroupEvent::Assigned(partitions) => {
                 self.announcements += 1;
                 self.has_left = false;
                 self.assignment.clone_from(partitions);
-                self.progress
-                    .retain(|partition, _| partitions.contains(partition));
+                self.progress.keep(partitions);
+                self.reaches.keep(partitions);
             }
             GroupEvent::Left => {
                 self.announcements += 1;
                 self.has_left = true;
                 self.assignment.clear();
-                self.progress.clear();
+                self.progress.keep(&[]);
+                self.reaches.keep(&[]);
             }
             GroupEvent::OffsetReset { partition, to, .. } => {
-                self.progress.insert(*partition, *to);
+                self.announcements += 1;
+                self.progress.reset(*partition, *to);
             }
             GroupEvent::Revoking(_) | GroupEvent::Unavailable { .. } | GroupEvent::Recovered => {}
         }
@@ -152,25 +148,27 @@ impl GroupConsumer {
     /// Returns at once, and the member's task tells the group, again and again if it has to: later
     /// positions take the place of earlier ones. Those of a partition that was taken away since the
     /// last [`Assigned`](GroupEvent::Assigned) that `next` has returned are dropped, also if it was
-    /// given back: its records come again, from where the group stands. [`close`](Self::close) and the end of a
-    /// [`Revoking`](GroupEvent::Revoking) wait for it.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumeError`] if the last attempt of the task has failed since the call before; a
-    /// rebalance is no failure. `positions` are kept either way, so there is nothing to repeat.
-    pub fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), ConsumeError> {
-        self.progress.extend(positions.iter().copied());
-        self.commits.push(positions, self.announcements);
-        self.commits.take_failure().map_or(Ok(()), Err)
+    /// given back: its records come again, from where the group stands. So are those of records from
+    /// before an [`OffsetReset`](GroupEvent::OffsetReset) that lie beyond what has come since.
+    /// [`close`](Self::close) and the end of a [`Revoking`](GroupEvent::Revoking) wait for it.
+    pub fn commit(&mut self, positions: &[(u32, u64)]) {
+        let positions = self.progress.dealt_with(positions);
+        self.commits.push(&positions, self.announcements);
     }
 
     /// For how long the group has not been told positions that it is to be told. A rebalance takes
     /// seconds, an outage as long as it takes; while commits succeed one after the other it is next
     /// to nothing.
     #[must_use]
-    pub fn untold_for(&self) -> Option<Duration> {
+    pub fn uncommitted_for(&self) -> Option<Duration> {
         self.commits.untold_for()
+    }
+
+    /// Why the last attempt to tell the group has failed, until one succeeds; a rebalance is no
+    /// failure.
+    #[must_use]
+    pub fn last_commit_error(&self) -> Option<Arc<ConsumeError>> {
+        self.commits.failure()
     }
 
     /// The partitions that this member owns, sorted, as the last [`GroupEvent::Assigned`] said.
@@ -188,8 +186,7 @@ impl GroupConsumer {
             .iter()
             .filter_map(|partition| {
                 let reach = self.reaches.get(*partition)?;
-                let position = self.progress.get(partition).copied();
-                let position = position.unwrap_or(reach.position);
+                let position = self.progress.position(*partition, &reach);
                 Some(PartitionLag {
                     partition: *partition,
                     position,

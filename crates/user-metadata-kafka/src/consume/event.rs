@@ -56,8 +56,8 @@ pub enum GroupEvent {
 pub struct PartitionLag {
     /// The partition.
     pub partition: u32,
-    /// The first offset that is not dealt with: the last one committed here, else the one that
-    /// reading started at.
+    /// The first offset that is not dealt with: the last one committed here, or beyond it where no
+    /// record follows; else the one that reading started at.
     pub position: u64,
     /// The offset that the next record of the partition will get.
     pub end: u64,

@@ -108,7 +108,7 @@ impl Member {
         if let Some(refusal) = self.kafka.refusal(&error) {
             return Err(ConsumeError::Untrusted(refusal));
         }
-        if error.is_retriable() {
+        if error.is_retriable() || error.needs_a_new_member() {
             return Err(error);
         }
         self.outlet.fail(error).await;

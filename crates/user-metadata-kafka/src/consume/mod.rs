@@ -1,5 +1,6 @@
 //! Consuming in a group, on krafka.
 
+mod admin;
 mod care;
 mod classify;
 mod commits;
@@ -14,9 +15,11 @@ mod member;
 mod options;
 mod outlet;
 mod place;
+mod progress;
 mod range;
 mod reach;
 
+pub use admin::TopicAdmin;
 pub use consumer::GroupConsumer;
 pub use error::ConsumeError;
 pub use event::{GroupEvent, GroupRecord, PartitionLag};

@@ -3,6 +3,7 @@
 //! and what happens to the group while the caller is busy.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub(super) enum Message {
 pub(super) struct Outlet {
     sender: mpsc::Sender<Message>,
     waiting: Mutex<VecDeque<Message>>,
+    batches: AtomicU64,
 }
 
 impl Outlet {
@@ -33,12 +35,21 @@ impl Outlet {
         let outlet = Self {
             sender,
             waiting: Mutex::default(),
+            batches: AtomicU64::new(0),
         };
         (outlet, receiver)
     }
 
+    /// How many messages with records were ever queued.
+    pub(super) fn batches(&self) -> u64 {
+        self.batches.load(Ordering::Relaxed)
+    }
+
     /// Queues `message` and passes on what the caller has room for.
     pub(super) fn push(&self, message: Message) {
+        if matches!(message, Message::Event(GroupEvent::Records(_))) {
+            self.batches.fetch_add(1, Ordering::Relaxed);
+        }
         let mut waiting = self.waiting();
         match (waiting.back(), &message) {
             // An outage that is over before anybody was told is nobody's business.

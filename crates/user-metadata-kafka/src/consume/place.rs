@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use krafka::consumer::{OffsetAndMetadata, TopicPartition};
-
 use super::care::LATEST;
 use super::classify::deadline;
 use super::member::Member;
@@ -54,6 +52,8 @@ impl Member {
             u64::try_from(refused),
             u64::try_from(oldest),
         ) {
+            self.reaches.forget(partition);
+            self.commits.restart(partition, to);
             self.event(GroupEvent::OffsetReset {
                 partition,
                 from,
@@ -78,12 +78,14 @@ impl Member {
             ConsumeStart::Latest => self.offsets(&old, LATEST).await?,
             ConsumeStart::At(time) => self.offsets_at(&old, time).await?,
         });
-        for (partition, offset) in &starts {
-            self.seek(*partition, *offset).await;
+        let mut positions = Vec::with_capacity(starts.len());
+        for (partition, offset) in starts {
+            self.seek(partition, offset).await;
+            if let (Ok(partition), Ok(offset)) = (u32::try_from(partition), u64::try_from(offset)) {
+                positions.push((partition, offset));
+            }
         }
-        if let Err(error) = self.commit_starts(&starts).await {
-            tracing::debug!(%error, "the start was not committed");
-        }
+        self.commits.start(&positions);
         Ok(())
     }
 
@@ -113,20 +115,5 @@ impl Member {
             .map(|((_, partition), committed)| (partition, committed.offset))
             .filter(|(_, offset)| *offset >= 0)
             .collect())
-    }
-
-    async fn commit_starts(&self, starts: &[(i32, i64)]) -> Result<(), ConsumeError> {
-        let topic = self.options.topic();
-        let positions: Vec<_> = starts
-            .iter()
-            .map(|(partition, offset)| {
-                (
-                    TopicPartition::new(topic, *partition),
-                    OffsetAndMetadata::new(*offset),
-                )
-            })
-            .collect();
-        let commit = self.consumer.commit_offsets(positions);
-        deadline(self.request_timeout, commit).await
     }
 }

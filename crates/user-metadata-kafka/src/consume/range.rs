@@ -5,21 +5,18 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use krafka::admin::{
-    AdminClient, AlterConsumerGroupOffsetsOptions, CreateTopicsOptions,
-    ListConsumerGroupOffsetsOptions, ListTopicsOptions, NewTopic, TopicPartition,
-};
 use krafka::consumer::{AutoOffsetReset, Consumer};
 use krafka::error::KrafkaError;
 
+use super::admin::TopicAdmin;
 use super::classify::{classify, classify_poll, deadline};
 use super::fetch::in_batches_of;
 use super::login::log_in;
 use super::member::to_group_record;
 use super::place::EARLIEST;
 use super::{ConsumeError, GroupRecord, care::LATEST};
+use crate::KafkaOptions;
 use crate::topic::checked_topic;
-use crate::{KafkaOptions, TopicSpec};
 
 /// How long one poll may wait for records.
 const POLL: Duration = Duration::from_secs(1);
@@ -28,12 +25,9 @@ const POLL: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Reads a topic from any offset, as a member of no group.
-///
-/// It can tell and set the positions of a group that has no members, which a group that others
-/// read as is not: Kafka refuses.
 pub struct TopicReader {
     consumer: Consumer,
-    admin: AdminClient,
+    admin: TopicAdmin,
     topic: String,
     request_timeout: Duration,
     partitions: Vec<i32>,
@@ -78,12 +72,18 @@ impl TopicReader {
             .map_err(classify)?;
         Ok(Self {
             consumer,
-            admin: client.admin(),
+            admin: TopicAdmin::new(client.admin(), kafka.request_timeout()),
             topic,
             request_timeout: kafka.request_timeout(),
             partitions: Vec::new(),
             in_trouble: AtomicBool::new(false),
         })
+    }
+
+    /// What else there is to know and to set, by the same connections.
+    #[must_use]
+    pub const fn admin(&self) -> &TopicAdmin {
+        &self.admin
     }
 
     /// What each partition holds now, sorted; `None` where there is no such topic, which asking
@@ -93,15 +93,9 @@ impl TopicReader {
     ///
     /// [`ConsumeError`], within two request timeouts for each question.
     pub async fn bounds(&mut self) -> Result<Option<Vec<PartitionBounds>>, ConsumeError> {
-        let options = ListTopicsOptions::default();
-        let topics = deadline(self.request_timeout, self.admin.list_topics(options)).await?;
-        if !topics.contains(&self.topic) {
+        let Some(count) = self.admin.partitions(&self.topic).await? else {
             return Ok(None);
-        }
-        let metadata = self.consumer.fetch_metadata(Some(&self.topic));
-        let metadata = deadline(self.request_timeout, metadata).await?;
-        let listed = metadata.topics.first();
-        let count = listed.map_or(0, |listed| listed.partition_count());
+        };
         self.partitions = (0..i32::try_from(count).unwrap_or(i32::MAX)).collect();
         let starts = self.offsets(EARLIEST).await?;
         let ends = self.offsets(LATEST).await?;
@@ -114,35 +108,6 @@ impl TopicReader {
             }
         });
         Ok(Some(bounds.collect()))
-    }
-
-    /// The partitions of a topic, whichever; `None` where it is not there and could be made so, which
-    /// asking does not do.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumeError`], within the request timeout for each question;
-    /// [`Refused`](ConsumeError::Refused) where it could not be made.
-    pub async fn find(&self, topic: &TopicSpec) -> Result<Option<u32>, ConsumeError> {
-        let options = ListTopicsOptions::default();
-        let topics = deadline(self.request_timeout, self.admin.list_topics(options)).await?;
-        if topics.iter().any(|name| name == topic.name()) {
-            let metadata = self.consumer.fetch_metadata(Some(topic.name()));
-            let metadata = deadline(self.request_timeout, metadata).await?;
-            let listed = metadata.topics.first();
-            let count = listed.map_or(0, |listed| listed.partition_count());
-            return Ok(u32::try_from(count).ok());
-        }
-        let partitions = i32::try_from(topic.partitions().get()).unwrap_or(i32::MAX);
-        let copies = i16::try_from(topic.replication_factor().get()).unwrap_or(i16::MAX);
-        let topic = NewTopic::new(topic.name(), partitions, copies).map_err(classify)?;
-        let options = CreateTopicsOptions::default().validate_only(true);
-        let answers = self.admin.create_topics([topic], options);
-        let answers = deadline(self.request_timeout, answers).await?;
-        for answer in answers.into_values() {
-            answer.map_err(|error| ConsumeError::Refused(error.into()))?;
-        }
-        Ok(None)
     }
 
     /// The offset of the first record of `time` (ms since the Unix epoch) or later in each
@@ -176,50 +141,6 @@ impl TopicReader {
             }
         }
         Ok(offsets)
-    }
-
-    /// The positions that `group` has committed in this topic.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumeError`], within the request timeout.
-    pub async fn committed(&self, group: &str) -> Result<BTreeMap<u32, u64>, ConsumeError> {
-        let options = ListConsumerGroupOffsetsOptions::default();
-        let asked = self.admin.list_consumer_group_offsets(group, options);
-        let found = deadline(self.request_timeout, asked).await?;
-        let mut positions = BTreeMap::new();
-        for (of, position) in found {
-            let position = position.map_err(classify)?.offset;
-            if let (Ok(partition), Some(Ok(offset))) =
-                (u32::try_from(of.partition), position.map(u64::try_from))
-                && of.topic == self.topic
-            {
-                positions.insert(partition, offset);
-            }
-        }
-        Ok(positions)
-    }
-
-    /// Sets the positions of `group` in this topic: per partition the offset after the last record
-    /// that is dealt with.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumeError`], within the request timeout; [`Refused`](ConsumeError::Refused) while the
-    /// group has members.
-    pub async fn commit(&self, group: &str, positions: &[(u32, u64)]) -> Result<(), ConsumeError> {
-        let positions = positions.iter().filter_map(|(partition, offset)| {
-            let partition = i32::try_from(*partition).ok()?;
-            let offset = i64::try_from(*offset).ok()?;
-            Some((TopicPartition::new(self.topic.clone(), partition), offset))
-        });
-        let options = AlterConsumerGroupOffsetsOptions::default();
-        let set = self
-            .admin
-            .alter_consumer_group_offsets(group, positions, options);
-        let set = deadline(self.request_timeout, set).await?;
-        set.into_values()
-            .try_for_each(|answer| answer.map_err(classify))
     }
 
     /// Reads these partitions from these offsets on.
@@ -286,7 +207,7 @@ impl TopicReader {
     /// stands makes it look now.
     async fn forget_back_offs(&self) {
         for partition in &self.partitions {
-            if let Some(position) = self.consumer.position(&self.topic, *partition).await {
+            if let Some(position) = self.position(*partition).await {
                 let sought = self.consumer.seek(&self.topic, *partition, position).await;
                 if let Err(error) = sought {
                     tracing::debug!(%error, partition, "not sought");
@@ -312,12 +233,25 @@ impl TopicReader {
         Ok(())
     }
 
-    /// The offset that the next fetch starts at: beyond the last record that [`next`](Self::next)
-    /// has returned where what follows is no record, as the end of a transaction.
-    pub async fn position(&self, partition: u32) -> Option<u64> {
-        let partition = i32::try_from(partition).ok()?;
-        let position = self.consumer.fetch_position(&self.topic, partition).await?;
-        u64::try_from(position).ok()
+    /// Per partition the offset behind what [`next`](Self::next) has returned: beyond the last record
+    /// where what follows is none, as the end of a transaction.
+    pub async fn positions(&self) -> Vec<(u32, u64)> {
+        let mut positions = Vec::with_capacity(self.partitions.len());
+        for partition in &self.partitions {
+            if let Some(position) = self.position(*partition).await
+                && let (Ok(partition), Ok(position)) =
+                    (u32::try_from(*partition), u64::try_from(position))
+            {
+                positions.push((partition, position));
+            }
+        }
+        positions
+    }
+
+    /// Not where the next fetch begins, which is behind what waits to be handed out.
+    async fn position(&self, partition: i32) -> Option<i64> {
+        self.consumer.fetch_position(&self.topic, partition).await?;
+        self.consumer.position(&self.topic, partition).await
     }
 
     /// Ends it. One that is dropped instead does the same in the background.

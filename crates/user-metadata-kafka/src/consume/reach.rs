@@ -10,6 +10,8 @@ pub(super) struct Reach {
     pub(super) position: u64,
     /// The offset that the partition's next record will get.
     pub(super) end: u64,
+    /// How many batches had been handed out by then, to a caller that may not have taken them.
+    pub(super) batches: u64,
 }
 
 /// Shared between the task, which looks, and the caller, who asks.
@@ -23,6 +25,15 @@ impl Reaches {
 
     pub(super) fn get(&self, partition: u32) -> Option<Reach> {
         self.lock().get(&partition).copied()
+    }
+
+    /// Forgets all others: they are another member's, or were until now.
+    pub(super) fn keep(&self, partitions: &[u32]) {
+        self.lock().retain(|own, _| partitions.contains(own));
+    }
+
+    pub(super) fn forget(&self, partition: u32) {
+        self.lock().remove(&partition);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u32, Reach>> {

@@ -148,6 +148,20 @@ pub(crate) mod admin {
         client.await.unwrap().admin()
     }
 
+    /// Produces to partition 0, in one transaction, whose end takes an offset too.
+    pub(crate) async fn transaction(options: &KafkaOptions, topic: &TopicSpec, values: &[&str]) {
+        let client = krafka::Kafka::builder(super::bootstrap(options)).connect();
+        let producer = client.await.unwrap().producer();
+        let producer = producer.build_transactional(topic.name()).await.unwrap();
+        producer.begin().unwrap();
+        for value in values {
+            let record = krafka::Record::new(topic.name(), (*value).to_owned()).partition(0);
+            drop(producer.send(record).await.unwrap());
+        }
+        producer.commit().await.unwrap();
+        producer.close().await.unwrap();
+    }
+
     pub(crate) async fn raise_partitions(options: &KafkaOptions, topic: &TopicSpec, total: i32) {
         let admin = connect(options).await;
         let raise = admin.create_partitions([(topic.name(), total)], Default::default());

@@ -54,6 +54,20 @@ async fn what_waits_of_other_partitions_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_that_lost_all_its_partitions_waits_for_others_to_fill() {
+    let mut rig = Rig::start(2);
+    rig.send([(0, 0)]);
+    pass(MAX_WAIT / 2).await;
+    rig.topic.tell(Input::Assigned(vec![1, 2]));
+    pass(MAX_WAIT).await;
+    let start = Instant::now();
+    rig.send([(1, 0)]);
+    let write = rig.write().await;
+    assert_eq!(write.places(), [(1, 0)]);
+    assert_eq!(write.at - start, MAX_WAIT);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_partition_that_was_another_members_meanwhile_is_not_committed() {
     let mut rig = Rig::start(2);
     rig.send([(0, 0), (1, 0)]);

@@ -27,7 +27,7 @@ async fn a_consumer_is_ready_once_a_sink_has_a_partition_and_degraded_while_some
     let status = ConsumerStatus::new(vec![monitor.shared()]);
     assert_eq!(
         not_ready(&status.health()),
-        ["no sink has a partition to read"]
+        ["no sink is running in its group"]
     );
     monitor.assigned(&[0]);
     assert_eq!(status.health(), ConsumerHealth::Ready);
@@ -176,7 +176,7 @@ async fn a_member_without_a_partition_is_a_stand_by_and_one_that_left_the_group_
     );
     rig.topic.tell(Input::Left);
     pass(Duration::from_secs(1)).await;
-    let gone = "no sink has a partition to read";
+    let gone = "no sink is running in its group";
     assert_eq!(not_ready(&rig.status.health()), [gone]);
     pass(Duration::from_secs(60)).await;
     let health = rig.status.health();

@@ -1,0 +1,121 @@
+//! How far the caller is.
+
+use std::collections::BTreeMap;
+
+use super::GroupRecord;
+use super::reach::Reach;
+
+/// What was taken, and what of it is dealt with.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// How many batches were taken.
+    batches: u64,
+    partitions: BTreeMap<u32, Place>,
+}
+
+/// One partition.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The first offset that is not dealt with.
+    next: u64,
+    /// The offset after the last record that was taken.
+    taken: u64,
+}
+
+impl Progress {
+    pub(super) fn took(&mut self, records: &[GroupRecord]) {
+        self.batches += 1;
+        for record in records {
+            let place = self.partitions.entry(record.partition);
+            let place = place.or_insert(Place {
+                next: record.offset,
+                taken: record.offset,
+            });
+            place.taken = record.offset + 1;
+        }
+    }
+
+    /// Notes these positions, and returns those that can be: what lies beyond all that was taken is
+    /// of another topic, which was there before.
+    pub(super) fn dealt_with(&mut self, positions: &[(u32, u64)]) -> Vec<(u32, u64)> {
+        let mut known = positions.to_vec();
+        known.retain(
+            |(partition, next)| match self.partitions.get_mut(partition) {
+                Some(place) if *next > place.taken => false,
+                Some(place) => {
+                    place.next = *next;
+                    true
+                }
+                None => true,
+            },
+        );
+        known
+    }
+
+    /// Goes on elsewhere.
+    pub(super) fn reset(&mut self, partition: u32, to: u64) {
+        let place = Place {
+            next: to,
+            taken: to,
+        };
+        self.partitions.insert(partition, place);
+    }
+
+    pub(super) fn keep(&mut self, partitions: &[u32]) {
+        self.partitions.retain(|own, _| partitions.contains(own));
+    }
+
+    /// The first offset of a partition that is not dealt with.
+    pub(super) fn position(&self, partition: u32, reach: &Reach) -> u64 {
+        match self.partitions.get(&partition) {
+            None => reach.position,
+            // What lies behind it is no record: the end of a transaction, or compacted away.
+            Some(Place { next, taken }) if next == taken && self.batches >= reach.batches => {
+                reach.position.max(*next)
+            }
+            Some(Place { next, .. }) => *next,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KafkaRecord;
+
+    fn record(offset: u64) -> GroupRecord {
+        GroupRecord {
+            partition: 0,
+            offset,
+            record: KafkaRecord {
+                key: None,
+                value: None,
+                headers: Vec::new(),
+                timestamp_ms: 0,
+            },
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_counts_as_dealt_with_once_all_before_it_is() {
+        let mut progress = Progress::default();
+        let mut reach = Reach {
+            position: 4,
+            end: 4,
+            batches: 1,
+        };
+        progress.took(&[record(0), record(1), record(2)]);
+        assert_eq!(progress.position(0, &reach), 0);
+        progress.dealt_with(&[(0, 2)]);
+        assert_eq!(progress.position(0, &reach), 2);
+        progress.dealt_with(&[(0, 3)]);
+        assert_eq!(progress.position(0, &reach), 4);
+        // One more lies ready and was not taken.
+        (reach.position, reach.batches) = (6, 2);
+        assert_eq!(progress.position(0, &reach), 3);
+        progress.took(&[record(4)]);
+        assert_eq!(progress.position(0, &reach), 3);
+        progress.dealt_with(&[(0, 5)]);
+        assert_eq!(progress.position(0, &reach), 6);
+    }
+}
