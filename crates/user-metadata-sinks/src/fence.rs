@@ -31,20 +31,28 @@ pub(crate) struct Fence {
     pub(crate) newest: u64,
 }
 
+const fn is_credible(time: u64, now: u64) -> bool {
+    time <= now + SKEW
+}
+
 impl Fence {
-    /// Whether the event at `offset` of the time `time` is to be counted, and if so, counts it.
+    /// Whether the event at `offset` of the time `time` lies below what is counted.
     ///
     /// Offsets alone would not do: those of a topic that was deleted and made anew start at 0, and
     /// everything up to the old end would go uncounted. But an event that is newer than all that
     /// were counted can't be one of them.
+    pub(crate) const fn has_passed(self, offset: u64, time: u64, now: u64) -> bool {
+        let is_of_a_new_topic = is_credible(time, now) && time > self.newest;
+        offset < self.next && !is_of_a_new_topic
+    }
+
+    /// Whether the event is to be counted, and if so, counts it.
     pub(crate) fn admit(&mut self, offset: u64, time: u64, now: u64) -> bool {
-        let is_credible = time <= now + SKEW;
-        let is_of_a_new_topic = is_credible && time > self.newest;
-        if offset < self.next && !is_of_a_new_topic {
+        if self.has_passed(offset, time, now) {
             return false;
         }
         self.next = offset + 1;
-        if is_credible {
+        if is_credible(time, now) {
             self.newest = self.newest.max(time);
         }
         true
