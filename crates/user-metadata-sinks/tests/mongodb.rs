@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use support::event;
 use support::mongodb::{database, events, json, users};
 use user_metadata_consumer::{Delivery, Sink as _, SinkError};
@@ -18,6 +18,9 @@ use user_metadata_events::{EventId, UnixMillis, UserMetadataEvent};
 use user_metadata_sinks::{BuiltinSink, SinkUrl};
 use user_metadata_testing::mongo::{Server, shared};
 use user_metadata_testing::{Scratch, require};
+
+/// Longer than a clock may be ahead to be believed.
+const FAR_AHEAD: Duration = Duration::from_secs(30 * 60 * 60);
 
 /// A database of a test's own.
 macro_rules! own {
@@ -130,6 +133,23 @@ async fn a_user_has_exact_counts_whatever_comes_again() {
     write(&mut sink, &anew).await;
     write(&mut sink, &anew).await;
     assert_eq!(counts_are_exact(&url).await, 52);
+    // A server's clock that is more than a day ahead.
+    let ahead = [1, 2].map(|offset| {
+        let mut delivery = at(2_000 + offset, "ann", 0);
+        delivery.position.offset = offset;
+        delivery.event.timestamp = delivery.event.timestamp.saturating_add(FAR_AHEAD);
+        delivery
+    });
+    write(&mut sink, &ahead[..1]).await;
+    write(&mut sink, &ahead).await;
+    assert_eq!(counts_are_exact(&url).await, 54);
+    let ann = user(&url, "ann").await;
+    let counted = ann.get_array("counted").unwrap()[0].as_document().unwrap();
+    let times = ahead.map(|delivery| DateTime::from_millis(delivery.event.timestamp.as_i64()));
+    assert_eq!(
+        counted.get_array("ahead").unwrap()[..],
+        times.map(Bson::from)
+    );
 }
 
 #[tokio::test]

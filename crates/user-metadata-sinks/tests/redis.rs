@@ -151,6 +151,25 @@ async fn what_comes_again_is_counted_once_and_a_topic_made_anew_from_its_start()
     assert_eq!(joins(&url), 650);
     write(&mut sink, &[at(50, 0, of_user("b"))]).await;
     assert_eq!(joins(&url), 651);
+    // A server's clock that is more than a day ahead.
+    let ahead = [51, 52].map(|offset| {
+        at(offset, 0, |event| {
+            let far = Duration::from_secs(30 * 60 * 60);
+            event.timestamp = event.timestamp.saturating_add(far);
+        })
+    });
+    write(&mut sink, &ahead[..1]).await;
+    write(&mut sink, &ahead).await;
+    assert_eq!(joins(&url), 653);
+    let (server, _) = url.split_once('?').unwrap();
+    let fence = [
+        "HMGET",
+        &key(&url, "at:user-metadata:0"),
+        "ahead",
+        "farthest",
+    ];
+    let times = ahead.map(|delivery| delivery.event.timestamp.as_u64().to_string());
+    assert_eq!(cli(server, &fence).unwrap(), times);
 }
 
 #[tokio::test]

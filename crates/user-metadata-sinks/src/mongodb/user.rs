@@ -32,6 +32,8 @@ struct Counted {
     partition: u32,
     next: i64,
     newest: DateTime,
+    #[serde(default)]
+    ahead: Option<[DateTime; 2]>,
 }
 
 /// A user, and what a batch adds to it.
@@ -61,6 +63,7 @@ impl<'a> User<'a> {
             let fence = Fence {
                 next: u64::try_from(counted.next).unwrap_or_default(),
                 newest: millis(counted.newest),
+                ahead: counted.ahead.map(|ahead| ahead.map(millis).into()),
             };
             (place, fence)
         };
@@ -179,12 +182,17 @@ impl<'a> User<'a> {
 
     fn counted(&self) -> Vec<Bson> {
         let counted = self.counted.iter().map(|(place, fence)| {
-            Bson::from(doc! {
+            let date = |time| DateTime::from_millis(to_i64(time));
+            let mut counted = doc! {
                 "topic": &*place.topic,
                 "partition": i64::from(place.partition),
                 "next": to_i64(fence.next),
-                "newest": DateTime::from_millis(to_i64(fence.newest)),
-            })
+                "newest": date(fence.newest),
+            };
+            if let Some((least, greatest)) = fence.ahead {
+                counted.insert("ahead", vec![date(least), date(greatest)]);
+            }
+            Bson::from(counted)
         });
         counted.collect()
     }
