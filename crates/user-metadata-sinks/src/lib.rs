@@ -63,7 +63,7 @@ pub use builtin::BuiltinSink;
 pub use error::{OpenError, ParseSinkError};
 #[cfg(feature = "file")]
 pub use file::{FileSink, Rotation};
-pub use ip::{IpFilter, IpPrivacy};
+pub use ip::{IpFilter, IpPrivacy, ParseIpPrivacyError};
 #[cfg(feature = "stdout")]
 pub use ndjson::NdjsonSink;
 #[cfg(feature = "sqlite")]
