@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ const HOST: &str = "must be e.g. `https://host.example`, without a user; `http:/
 
 impl HttpTarget {
     const TIMEOUT: Duration = Duration::from_secs(30);
+    const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(300);
 
     pub(super) fn parse(
         scheme: Scheme,
@@ -67,9 +69,13 @@ impl HttpTarget {
             address: address.into(),
             id,
             secret: secret(scheme, options)?,
-            ca: options.take("ca", "must be a file in PEM", some_path)?,
+            ca: options.path("ca", "must be a file in PEM")?,
             timeout: options
-                .take("timeout", "must be e.g. `10s`, up to 5 minutes", timeout)?
+                .duration(
+                    "timeout",
+                    "must be e.g. `10s`, up to 5 minutes",
+                    Self::TIMEOUTS,
+                )?
                 .unwrap_or(Self::TIMEOUT),
             ip,
         })
@@ -81,13 +87,11 @@ fn secret(scheme: Scheme, options: &mut Options) -> Result<PathBuf, ParseSinkErr
         Scheme::Webhook => "secret-file",
         _ => "token-file",
     };
-    options
-        .take(key, SECRET, some_path)?
-        .ok_or(ParseSinkError::Option {
-            scheme: scheme.name(),
-            key,
-            problem: SECRET,
-        })
+    options.path(key, SECRET)?.ok_or(ParseSinkError::Option {
+        scheme: scheme.name(),
+        key,
+        problem: SECRET,
+    })
 }
 
 /// The vendor's in a region, or one of one's own.
@@ -133,15 +137,6 @@ fn is_loopback(authority: &str) -> bool {
 fn is_measurement_id(text: &str) -> bool {
     let digits = text.strip_prefix("G-").unwrap_or("");
     (1..=32).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
-fn some_path(value: &str) -> Option<PathBuf> {
-    (!value.is_empty()).then(|| value.into())
-}
-
-fn timeout(value: &str) -> Option<Duration> {
-    let timeout = humantime::parse_duration(value).ok()?;
-    (timeout > Duration::ZERO && timeout <= Duration::from_secs(300)).then_some(timeout)
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use super::percent;
 use super::scheme::Scheme;
@@ -54,6 +57,28 @@ impl Options {
             problem,
         };
         read.ok_or_else(wrong).map(Some)
+    }
+
+    /// Takes an option that names a file.
+    pub(crate) fn path(
+        &mut self,
+        key: &'static str,
+        problem: &'static str,
+    ) -> Result<Option<PathBuf>, ParseSinkError> {
+        self.take(key, problem, |text| (!text.is_empty()).then(|| text.into()))
+    }
+
+    /// Takes an option that is a time with a unit, such as `90s` or `1h 30m`.
+    pub(crate) fn duration(
+        &mut self,
+        key: &'static str,
+        problem: &'static str,
+        range: RangeInclusive<Duration>,
+    ) -> Result<Option<Duration>, ParseSinkError> {
+        self.take(key, problem, |text| {
+            let time = humantime::parse_duration(text).ok()?;
+            range.contains(&time).then_some(time)
+        })
     }
 
     /// Takes `users` and `sessions`, which databases have.
