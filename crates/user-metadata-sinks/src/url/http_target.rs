@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::options::Options;
 use super::percent;
-use super::scheme::Scheme;
+use super::scheme::{Kind, Scheme};
 use crate::secret::Secret;
 use crate::{IpPrivacy, ParseSinkError};
 
@@ -35,21 +35,21 @@ impl HttpTarget {
     const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(300);
 
     pub(super) fn parse(
-        scheme: Scheme,
+        scheme: &'static Scheme,
         path: &str,
         ip: IpPrivacy,
         options: &mut Options,
     ) -> Result<Self, ParseSinkError> {
         let wrong = |problem| ParseSinkError::Path {
-            scheme: scheme.name(),
+            scheme: scheme.name,
             problem,
         };
         let is_yes = |value: &str| (value == "yes").then_some(());
         let may_be_plain = options.take("plain", PLAIN, is_yes)?.is_some();
         let path = percent::decode(path)
             .ok_or_else(|| wrong("has a malformed `%`; write `%25` for a percent sign"))?;
-        let (address, id) = match scheme {
-            Scheme::Webhook => (
+        let (address, id) = match scheme.kind {
+            Kind::Webhook => (
                 is_address(&path, may_be_plain)
                     .then(|| path.clone())
                     .ok_or_else(|| {
@@ -60,8 +60,8 @@ impl HttpTarget {
                     })?,
                 String::new(),
             ),
-            Scheme::Ga4 if is_measurement_id(&path) => (host(scheme, may_be_plain, options)?, path),
-            Scheme::Ga4 => return Err(wrong("needs the measurement id, e.g. `ga4:G-1A2B3C4D5E`")),
+            Kind::Ga4 if is_measurement_id(&path) => (host(scheme, may_be_plain, options)?, path),
+            Kind::Ga4 => return Err(wrong("needs the measurement id, e.g. `ga4:G-1A2B3C4D5E`")),
             _ if path.is_empty() => (host(scheme, may_be_plain, options)?, path),
             _ => return Err(wrong("takes no path; write options after a `?`")),
         };
@@ -82,21 +82,25 @@ impl HttpTarget {
     }
 }
 
-fn secret(scheme: Scheme, options: &mut Options) -> Result<PathBuf, ParseSinkError> {
-    let key = match scheme {
-        Scheme::Webhook => "secret-file",
+fn secret(scheme: &'static Scheme, options: &mut Options) -> Result<PathBuf, ParseSinkError> {
+    let key = match scheme.kind {
+        Kind::Webhook => "secret-file",
         _ => "token-file",
     };
     options.path(key, SECRET)?.ok_or(ParseSinkError::Option {
-        scheme: scheme.name(),
+        scheme: scheme.name,
         key,
         problem: SECRET,
     })
 }
 
 /// The vendor's in a region, or one of one's own.
-fn host(scheme: Scheme, plain: bool, options: &mut Options) -> Result<String, ParseSinkError> {
-    let regions = scheme.regions();
+fn host(
+    scheme: &'static Scheme,
+    plain: bool,
+    options: &mut Options,
+) -> Result<String, ParseSinkError> {
+    let regions = scheme.regions;
     let of = |name: &str| regions.iter().find(|(region, _)| *region == name);
     let region = options.take("region", REGION, of)?.or(regions.first());
     let own = options.take("host", HOST, |value| {
