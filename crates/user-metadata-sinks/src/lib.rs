@@ -60,7 +60,7 @@ pub use crate::mongodb::MongoSink;
 #[cfg(feature = "redis")]
 pub use crate::redis::{Facet, Latest, Online, Presence, PresenceError, RedisSink};
 pub use builtin::BuiltinSink;
-pub use error::{OpenError, ParseSinkError};
+pub use error::{FileError, OpenError, ParseSinkError, SecretError, TrustError};
 #[cfg(feature = "file")]
 pub use file::{FileSink, Rotation};
 pub use ip::{IpFilter, IpPrivacy, ParseIpPrivacyError};

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::error::StoreError;
 use crate::secret::Secret;
 use crate::url::Options;
-use crate::{OpenError, ParseSinkError};
+use crate::{ParseSinkError, SecretError};
 
 /// Where MongoDB is, and how long it keeps events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl MongoConfig {
     }
 
     /// Reads the file that the options name.
-    pub(super) fn password(&self) -> Result<Option<Secret>, OpenError> {
+    pub(super) fn password(&self) -> Result<Option<Secret>, SecretError> {
         self.password_file.as_deref().map(Secret::read).transpose()
     }
 

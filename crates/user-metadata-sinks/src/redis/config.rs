@@ -9,7 +9,7 @@ use redis::{
 use super::keys::Keys;
 use crate::secret::Secret;
 use crate::url::Options;
-use crate::{OpenError, ParseSinkError};
+use crate::{OpenError, ParseSinkError, TrustError};
 
 /// Where Redis is, and how its keys are to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl RedisConfig {
         let info = self.address().into_connection_info();
         let info = info.map(|info| info.set_redis_settings(settings));
         let root_cert = self.ca.as_ref().map(|path| {
-            std::fs::read(path).map_err(|source| OpenError::Certificate {
+            std::fs::read(path).map_err(|source| TrustError::Certificate {
                 path: path.clone(),
                 source: source.into(),
             })

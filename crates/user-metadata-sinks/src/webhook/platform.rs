@@ -5,10 +5,10 @@ use sha2::{Digest as _, Sha256};
 use user_metadata_events::{EVENT_TYPE, MAX_EVENT_BYTES, UnixMillis, UserMetadataEvent};
 
 use super::sign::{ID, Key, SIGNATURE, TIMESTAMP};
-use crate::OpenError;
 use crate::http::{HttpSink, Limits, Platform};
 use crate::secret::Secret;
 use crate::url::HttpTarget;
+use crate::{OpenError, SecretError};
 
 /// A service of one's own: `{"type":"user-metadata.joined.v1","data":[EVENT,…]}`, signed.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Webhook {
 impl Webhook {
     pub(crate) fn open(target: &HttpTarget) -> Result<HttpSink<Self>, OpenError> {
         let secret = Secret::read(&target.secret)?;
-        let key = Key::parse(secret.reveal()).ok_or_else(|| OpenError::SecretForm {
+        let key = Key::parse(secret.reveal()).ok_or_else(|| SecretError::Form {
             path: target.secret.clone(),
             problem: "must be `whsec_` and the base64 of 24 to 64 bytes; make one with \
                       `echo whsec_$(openssl rand -base64 32)`",
