@@ -156,9 +156,9 @@ pub(crate) struct ReadArgs {
     #[arg(long, env = "METADATA_CONSUMER_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where events go (repeat, or separate by spaces): `stdout:`, `file:PATH`, `sqlite:PATH`,
-    /// `postgres://USER@HOST/DATABASE`, `redis://HOST`, `mongodb://HOST/DB`, `webhook:https://…`,
-    /// `segment:`, `mixpanel:`, `amplitude:`, `posthog:`, `ga4:ID`; options follow as
-    /// `?name=…&ip=full|truncate|none`, secrets as `?token-file=FILE`
+    /// `postgres://USER@HOST/DATABASE`, `redis://HOST`, `mongodb://HOST/DB` (if built with it),
+    /// `webhook:https://…`, `segment:`, `mixpanel:`, `amplitude:`, `posthog:`, `ga4:ID`; options
+    /// follow as `?name=…&ip=full|truncate|none`, secrets as `?token-file=FILE`
     #[arg(
         long,
         env = "METADATA_CONSUMER_SINK",

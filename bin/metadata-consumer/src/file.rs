@@ -4,11 +4,17 @@ use std::fmt;
 use std::path::Path;
 
 use clap::{Arg, ArgAction, Args as _, Command};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use user_metadata_sinks::{ParseSinkError, SinkUrl};
 
 use crate::args::RunArgs;
+
+/// A list of sinks is separated by spaces.
+const SPACES: &AsciiSet = &CONTROLS.add(b' ');
+/// What could mean something in an option of a URL.
+const SPECIAL: &AsciiSet = &SPACES.add(b'%').add(b'&').add(b'#').add(b'+');
 
 /// The settings of a file, as flags.
 #[derive(Debug, Default)]
@@ -204,10 +210,7 @@ impl Reading<'_> {
             let what = "a sink needs its URL: url = \"sqlite:users.sqlite\"";
             return Err((at, what.to_owned()));
         };
-        // A list of sinks is separated by spaces.
-        let url = escaped(url, char::is_whitespace);
-        let mut joint = if url.contains('?') { '&' } else { '?' };
-        let mut whole = url.clone();
+        let mut whole = utf8_percent_encode(url, SPACES).to_string();
         for (key, value) in options.iter().filter(|(key, _)| key.get_ref() != "url") {
             let text = match value.get_ref() {
                 // As a URL says it.
@@ -221,23 +224,21 @@ impl Reading<'_> {
                 );
                 return Err((value.span().start, what));
             };
-            let text = escaped(&text, |c| c.is_whitespace() || "%&#+".contains(c));
-            let option = format!("{joint}{}={text}", key.get_ref());
-            let alone = format!(
-                "{url}{}{}=",
-                if url.contains('?') { '&' } else { '?' },
-                key.get_ref()
-            );
-            if let Err(error @ ParseSinkError::UnknownOption { .. }) = alone.parse::<SinkUrl>() {
-                return Err((key.span().start, error.to_string()));
-            }
-            whole.push_str(&option);
-            joint = '&';
+            whole.push(if whole.contains('?') { '&' } else { '?' });
+            let text = utf8_percent_encode(&text, SPECIAL);
+            whole.push_str(&format!("{}={text}", key.get_ref()));
         }
-        match whole.parse::<SinkUrl>() {
-            Ok(_) => Ok(whole),
-            Err(error) => Err((at, error.to_string())),
-        }
+        let Err(error) = whole.parse::<SinkUrl>() else {
+            return Ok(whole);
+        };
+        let named = match &error {
+            ParseSinkError::UnknownOption { key, .. } => key.trim_matches([' ', '`']),
+            ParseSinkError::Option { key, .. } => key,
+            _ => "url",
+        };
+        let key = options.get_key_value(named);
+        let at = key.map_or(at, |(key, _)| key.span().start);
+        Err((at, error.to_string()))
     }
 }
 
@@ -268,19 +269,4 @@ fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
         Some((score, known)) if score > 0.8 => format!("; did you mean `{known}`?"),
         _ => "; metadata-consumer --help names them".to_owned(),
     }
-}
-
-fn escaped(text: &str, is_special: impl Fn(char) -> bool) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_special(character) {
-            let mut bytes = [0; 4];
-            for byte in character.encode_utf8(&mut bytes).bytes() {
-                escaped.push_str(&format!("%{byte:02X}"));
-            }
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped
 }

@@ -84,7 +84,7 @@ const BAD: [(&str, usize, &str); 19] = [
     ),
     (
         "[[sink]]\nurl = \"sqlite:a\"\nip = \"half\"",
-        1,
+        3,
         "`truncate`",
     ),
     (
@@ -92,7 +92,7 @@ const BAD: [(&str, usize, &str); 19] = [
         3,
         "must be a text",
     ),
-    ("[[sink]]\nurl = \"mysql:a\"", 1, "`sqlite:PATH`"),
+    ("[[sink]]\nurl = \"mysql:a\"", 2, "`sqlite:PATH`"),
 ];
 
 #[test]

@@ -56,6 +56,36 @@ pub enum OpenError {
         /// The scheme, and the feature.
         scheme: &'static str,
     },
+    /// The file that it writes can't be opened.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Its password or token can't be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// It can't be said whom it trusts.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The client of the database can't be made of what the URL and its files say.
+    #[error("the connection can't be set up; mend the URL, or the file of its certificates")]
+    Client(#[source] BoxError),
+    /// The address of a sink is no URL.
+    #[error("the address is no URL; write e.g. `https://host.example/path`")]
+    Address,
+    /// The environment names a proxy of a kind that is not known here.
+    #[error(
+        "`HTTPS_PROXY` or `ALL_PROXY` names a proxy of another kind than `http://host:port`; name \
+         one of that kind, or except the sink's host with `NO_PROXY`"
+    )]
+    Proxy,
+    /// The operating system gives no thread to write with, or no handle to standard output.
+    #[error("the sink can't start")]
+    Start(#[source] io::Error),
+}
+
+/// Why a file that a sink writes can't be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
     /// The file was written by a newer version of this software.
     #[error(
         "{} has schema version {found}, and this version knows up to {supported}; \
@@ -103,9 +133,21 @@ pub enum OpenError {
         #[source]
         source: BoxError,
     },
+    /// Another process writes the file.
+    #[error("{} is written by another process; name another file", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Why a password or a token can't be had of a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretError {
     /// The file with a password or a token can't be read.
     #[error("the secret in {} can't be read", path.display())]
-    Secret {
+    Read {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
@@ -114,10 +156,24 @@ pub enum OpenError {
     },
     /// The file holds no password or token.
     #[error("{} must hold one line, the secret", path.display())]
-    SecretText {
+    Text {
         /// The file.
         path: PathBuf,
     },
+    /// The secret can't be used.
+    #[error("the secret in {} {problem}", path.display())]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what would be right.
+        problem: &'static str,
+    },
+}
+
+/// Why it can't be said whom a sink trusts.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
     /// The file with the certificates of whom to trust can't be read.
     #[error("the certificates in {} can't be read", path.display())]
     Certificate {
@@ -127,42 +183,13 @@ pub enum OpenError {
         #[source]
         source: BoxError,
     },
-    /// TLS can't be set up.
-    #[error("TLS can't be set up")]
-    Tls(#[source] BoxError),
-    /// The client of the database can't be made of what the URL and its files say.
-    #[error("the connection can't be set up; mend the URL, or the file of its certificates")]
-    Client(#[source] BoxError),
-    /// The address of a sink is no URL.
-    #[error("the address is no URL; write e.g. `https://host.example/path`")]
-    Address,
     /// The operating system trusts nobody.
     #[error(
         "this system trusts no certificate authority: install its certificates (on Debian the \
          package `ca-certificates`), or name a file with the option `ca` (PostgreSQL: `sslrootcert`)"
     )]
     NoSystemRoots,
-    /// The environment names a proxy of a kind that is not known here.
-    #[error(
-        "`HTTPS_PROXY` or `ALL_PROXY` names a proxy of another kind than `http://host:port`; name \
-         one of that kind, or except the sink's host with `NO_PROXY`"
-    )]
-    Proxy,
-    /// The secret can't be used.
-    #[error("the secret in {} {problem}", path.display())]
-    SecretForm {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and what would be right.
-        problem: &'static str,
-    },
-    /// Another process writes the file.
-    #[error("{} is written by another process; name another file", path.display())]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The operating system gives no thread to write with, or no handle to standard output.
-    #[error("the sink can't start")]
-    Start(#[source] io::Error),
+    /// TLS can't be set up.
+    #[error("TLS can't be set up")]
+    Tls(#[source] BoxError),
 }

@@ -29,23 +29,39 @@ pub(crate) struct Fence {
     pub(crate) next: u64,
     /// The time of the newest event that was counted, in ms since the epoch.
     pub(crate) newest: u64,
+    /// The least and the greatest time that was counted though it was not credible.
+    pub(crate) ahead: Option<(u64, u64)>,
+}
+
+const fn is_credible(time: u64, now: u64) -> bool {
+    time <= now + SKEW
 }
 
 impl Fence {
-    /// Whether the event at `offset` of the time `time` is to be counted, and if so, counts it.
+    /// Whether the event at `offset` of the time `time` lies below what is counted.
     ///
     /// Offsets alone would not do: those of a topic that was deleted and made anew start at 0, and
     /// everything up to the old end would go uncounted. But an event that is newer than all that
-    /// were counted can't be one of them.
+    /// were counted can't be one of them. One of a clock that was ahead may be: its time has become
+    /// credible since.
+    pub(crate) fn has_passed(self, offset: u64, time: u64, now: u64) -> bool {
+        let was_ahead = |(least, greatest)| (least..=greatest).contains(&time);
+        let is_of_a_new_topic =
+            is_credible(time, now) && time > self.newest && !self.ahead.is_some_and(was_ahead);
+        offset < self.next && !is_of_a_new_topic
+    }
+
+    /// Whether the event is to be counted, and if so, counts it.
     pub(crate) fn admit(&mut self, offset: u64, time: u64, now: u64) -> bool {
-        let is_credible = time <= now + SKEW;
-        let is_of_a_new_topic = is_credible && time > self.newest;
-        if offset < self.next && !is_of_a_new_topic {
+        if self.has_passed(offset, time, now) {
             return false;
         }
         self.next = offset + 1;
-        if is_credible {
+        if is_credible(time, now) {
             self.newest = self.newest.max(time);
+        } else {
+            let (least, greatest) = self.ahead.unwrap_or((time, time));
+            self.ahead = Some((least.min(time), greatest.max(time)));
         }
         true
     }
@@ -74,6 +90,7 @@ mod tests {
         let expected = Fence {
             next: 6,
             newest: 30,
+            ahead: None,
         };
         assert_eq!(fence, expected);
     }
@@ -83,6 +100,7 @@ mod tests {
         let mut fence = Fence {
             next: 6,
             newest: 30,
+            ahead: None,
         };
         let admitted = [(0, 25), (1, 31), (2, 29), (3, 40)]
             .map(|(offset, time)| fence.admit(offset, time, 100));
@@ -91,7 +109,8 @@ mod tests {
             fence,
             Fence {
                 next: 4,
-                newest: 40
+                newest: 40,
+                ahead: None,
             }
         );
     }
@@ -101,11 +120,18 @@ mod tests {
         let mut fence = Fence {
             next: 6,
             newest: 30,
+            ahead: None,
         };
         let ahead = 100 + SKEW + 1;
         assert!(fence.admit(6, ahead, 100));
         assert!(!fence.admit(6, ahead, 100), "it comes again");
         assert_eq!(fence.newest, 30);
-        assert!(fence.admit(0, 31, 100), "a new topic shows");
+        let later = ahead + 1;
+        assert!(
+            !fence.admit(6, ahead, later),
+            "it comes when it is credible"
+        );
+        assert!(fence.admit(0, 31, later), "a new topic shows");
+        assert!(fence.admit(0, later, later), "and later, too");
     }
 }

@@ -2,10 +2,10 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use crate::OpenError;
+use crate::FileError;
 
 /// Makes the directory of `path` for its owner alone; one that is there is left as it is.
-pub(crate) fn create_parent(path: &Path) -> Result<(), OpenError> {
+pub(crate) fn create_parent(path: &Path) -> Result<(), FileError> {
     let Some(parent) = path.parent() else {
         return Ok(());
     };
@@ -13,14 +13,14 @@ pub(crate) fn create_parent(path: &Path) -> Result<(), OpenError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(parent).map_err(|source| OpenError::Create {
+    builder.create(parent).map_err(|source| FileError::Create {
         path: parent.to_owned(),
         source,
     })
 }
 
 /// Makes the file for its owner alone; SQLite gives its write-ahead log the same mode.
-pub(crate) fn create_file(path: &Path) -> Result<(), OpenError> {
+pub(crate) fn create_file(path: &Path) -> Result<(), FileError> {
     let mut options = OpenOptions::new();
     // Never opens one that is there: on closing it, POSIX would release every lock that this
     // process holds on it, also those of another connection.
@@ -28,7 +28,7 @@ pub(crate) fn create_file(path: &Path) -> Result<(), OpenError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(OpenError::Create {
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(FileError::Create {
             path: path.to_owned(),
             source,
         }),

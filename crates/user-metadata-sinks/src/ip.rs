@@ -53,16 +53,22 @@ impl IpPrivacy {
     }
 }
 
+/// The text is no [`IpPrivacy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be `full`, `truncate` or `none`")]
+#[non_exhaustive]
+pub struct ParseIpPrivacyError;
+
 /// As in a sink's URL: `full`, `truncate` or `none`.
 impl FromStr for IpPrivacy {
-    type Err = ();
+    type Err = ParseIpPrivacyError;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self, ParseIpPrivacyError> {
         match text {
             "full" => Ok(Self::Full),
             "truncate" => Ok(Self::Truncate),
             "none" => Ok(Self::None),
-            _ => Err(()),
+            _ => Err(ParseIpPrivacyError),
         }
     }
 }

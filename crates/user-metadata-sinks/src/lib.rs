@@ -60,10 +60,10 @@ pub use crate::mongodb::MongoSink;
 #[cfg(feature = "redis")]
 pub use crate::redis::{Facet, Latest, Online, Presence, PresenceError, RedisSink};
 pub use builtin::BuiltinSink;
-pub use error::{OpenError, ParseSinkError};
+pub use error::{FileError, OpenError, ParseSinkError, SecretError, TrustError};
 #[cfg(feature = "file")]
 pub use file::{FileSink, Rotation};
-pub use ip::{IpFilter, IpPrivacy};
+pub use ip::{IpFilter, IpPrivacy, ParseIpPrivacyError};
 #[cfg(feature = "stdout")]
 pub use ndjson::NdjsonSink;
 #[cfg(feature = "sqlite")]

@@ -2,7 +2,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use crate::OpenError;
+use crate::SecretError;
 
 /// A password or token out of a file. It is written nowhere: `Debug` prints `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -10,15 +10,15 @@ pub(crate) struct Secret(String);
 
 impl Secret {
     /// The text of a file, without the line break that an editor ends it with.
-    pub(crate) fn read(path: &Path) -> Result<Self, OpenError> {
-        let text = fs::read_to_string(path).map_err(|source| OpenError::Secret {
+    pub(crate) fn read(path: &Path) -> Result<Self, SecretError> {
+        let text = fs::read_to_string(path).map_err(|source| SecretError::Read {
             path: path.to_owned(),
             source,
         })?;
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let text = text.strip_suffix('\r').unwrap_or(text);
         if text.is_empty() || text.contains(char::is_control) {
-            return Err(OpenError::SecretText {
+            return Err(SecretError::Text {
                 path: path.to_owned(),
             });
         }
@@ -62,7 +62,7 @@ mod tests {
     fn what_can_be_no_secret_is_refused_without_being_quoted() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
-        assert!(matches!(Secret::read(&path), Err(OpenError::Secret { .. })));
+        assert!(matches!(Secret::read(&path), Err(SecretError::Read { .. })));
         for text in ["", "\n", "sword\nfish", "sword\u{1b}fish"] {
             fs::write(&path, text).unwrap();
             let error = Secret::read(&path).unwrap_err().to_string();

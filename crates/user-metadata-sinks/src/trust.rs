@@ -5,16 +5,16 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::OpenError;
+use crate::TrustError;
 
 /// Whom a client trusts: the certificates of a file in PEM and nobody else, or whom the operating
 /// system trusts.
-pub(crate) fn roots(file: Option<&Path>) -> Result<RootCertStore, OpenError> {
+pub(crate) fn roots(file: Option<&Path>) -> Result<RootCertStore, TrustError> {
     file.map_or_else(of_system, of_file)
 }
 
-fn of_file(path: &Path) -> Result<RootCertStore, OpenError> {
-    let refused = |source: Box<dyn Error + Send + Sync>| OpenError::Certificate {
+fn of_file(path: &Path) -> Result<RootCertStore, TrustError> {
+    let refused = |source: Box<dyn Error + Send + Sync>| TrustError::Certificate {
         path: path.to_owned(),
         source,
     };
@@ -30,12 +30,12 @@ fn of_file(path: &Path) -> Result<RootCertStore, OpenError> {
     Ok(roots)
 }
 
-fn of_system() -> Result<RootCertStore, OpenError> {
+fn of_system() -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
     // One that rustls can't read must not spoil the others.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(OpenError::NoSystemRoots);
+        return Err(TrustError::NoSystemRoots);
     }
     Ok(roots)
 }

@@ -12,7 +12,7 @@ use support::event;
 use tempfile::TempDir;
 use user_metadata_consumer::{Delivery, Sink, SinkError};
 use user_metadata_events::UserMetadataEvent;
-use user_metadata_sinks::{FileSink, OpenError, Rotation};
+use user_metadata_sinks::{FileError, FileSink, OpenError, Rotation};
 
 fn dir() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -119,7 +119,10 @@ fn a_file_of_something_else_is_left_as_it_is() {
         let (_dir, path) = dir();
         fs::write(&path, text).unwrap();
         let error = FileSink::open(&path, None).unwrap_err();
-        assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+        assert!(
+            matches!(error, OpenError::File(FileError::Foreign { .. })),
+            "{error}"
+        );
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
     let (dir, _) = dir();
@@ -131,7 +134,10 @@ fn two_sinks_do_not_write_one_file() {
     let (_dir, path) = dir();
     let first = FileSink::open(&path, None).unwrap();
     let error = FileSink::open(&path, None).unwrap_err();
-    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    assert!(
+        matches!(error, OpenError::File(FileError::InUse { .. })),
+        "{error}"
+    );
     drop(first);
     FileSink::open(&path, None).unwrap();
 }

@@ -5,9 +5,12 @@
 mod support;
 
 use std::fs;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use support::event;
 use support::mongodb::{database, events, json, users};
 use user_metadata_consumer::{Delivery, Sink as _, SinkError};
@@ -15,6 +18,9 @@ use user_metadata_events::{EventId, UnixMillis, UserMetadataEvent};
 use user_metadata_sinks::{BuiltinSink, SinkUrl};
 use user_metadata_testing::mongo::{Server, shared};
 use user_metadata_testing::{Scratch, require};
+
+/// Longer than a clock may be ahead to be believed.
+const FAR_AHEAD: Duration = Duration::from_secs(30 * 60 * 60);
 
 /// A database of a test's own.
 macro_rules! own {
@@ -127,6 +133,23 @@ async fn a_user_has_exact_counts_whatever_comes_again() {
     write(&mut sink, &anew).await;
     write(&mut sink, &anew).await;
     assert_eq!(counts_are_exact(&url).await, 52);
+    // A server's clock that is more than a day ahead.
+    let ahead = [1, 2].map(|offset| {
+        let mut delivery = at(2_000 + offset, "ann", 0);
+        delivery.position.offset = offset;
+        delivery.event.timestamp = delivery.event.timestamp.saturating_add(FAR_AHEAD);
+        delivery
+    });
+    write(&mut sink, &ahead[..1]).await;
+    write(&mut sink, &ahead).await;
+    assert_eq!(counts_are_exact(&url).await, 54);
+    let ann = user(&url, "ann").await;
+    let counted = ann.get_array("counted").unwrap()[0].as_document().unwrap();
+    let times = ahead.map(|delivery| DateTime::from_millis(delivery.event.timestamp.as_i64()));
+    assert_eq!(
+        counted.get_array("ahead").unwrap()[..],
+        times.map(Bson::from)
+    );
 }
 
 #[tokio::test]
@@ -171,6 +194,73 @@ async fn two_processes_count_a_user_together() {
         tokio::time::timeout(limit, writer).await.unwrap().unwrap();
     }
     assert_eq!(counts_are_exact(&url).await, 20);
+}
+
+/// Lets go of a write after so many steps, if it is not done before.
+async fn crash_after(steps: usize, url: &str, batch: &[Delivery]) -> Poll<()> {
+    let mut sink = open(url);
+    sink.prepare().await.unwrap();
+    let mut write = pin!(write(&mut sink, batch));
+    let mut step = 0;
+    poll_fn(|context| {
+        step += 1;
+        match write.as_mut().poll(context) {
+            Poll::Pending if step < steps => Poll::Pending,
+            end => Poll::Ready(end),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_a_replay_brings_of_before_is_counted_once_wherever_it_crashes() {
+    let url = own!("replay");
+    for steps in 1.. {
+        let user = format!("user-{steps}");
+        let event = |offset, ago| {
+            let mut delivery = at(offset, &user, ago);
+            let id = 1_000 * steps as u128 + u128::from(offset);
+            delivery.event.id = EventId::from_parts(delivery.event.id.timestamp(), id);
+            delivery
+        };
+        // The group began at the latest; of the events before, a publisher made a copy of one.
+        write(&mut open(&url), &[event(600, 100), event(601, 50)]).await;
+        let [first, second, third] = [event(3, 5_000), event(4, 4_000), event(5, 3_000)];
+        let mut copy = second.clone();
+        copy.position.offset = 7;
+        let before = [first, second, third, copy];
+        let crashed = crash_after(steps, &url, &before[..2]).await;
+        write(&mut open(&url), &before[1..]).await;
+        write(&mut open(&url), &before).await;
+        counts_are_exact(&url).await;
+        let found = self::user(&url, &user).await;
+        assert_eq!(
+            found.get_i64("events").unwrap(),
+            5,
+            "{steps} steps: {found}"
+        );
+        let first = found.get_datetime("firstSeen").unwrap().timestamp_millis();
+        assert_eq!(first, before[0].event.timestamp.as_i64());
+        assert_eq!(found.get("missed"), None, "{found}");
+        if crashed.is_ready() {
+            assert!(steps > 5, "it was done in {steps} steps");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_mongodb_has_removed_is_not_counted_again() {
+    let url = own!("removed");
+    let mut sink = open(&format!("{url}?keep=1h"));
+    let batch = [at(0, "ann", 7_200_000), at(1, "ann", 1_000)];
+    write(&mut sink, &batch).await;
+    let events = database(&url).await.collection::<Document>("events");
+    let old = doc! { "_id": batch[0].event.id.to_string() };
+    events.delete_one(old).await.unwrap();
+    write(&mut sink, &batch).await;
+    let ann = user(&url, "ann").await;
+    assert_eq!(ann.get_i64("events").unwrap(), 2);
 }
 
 #[tokio::test]

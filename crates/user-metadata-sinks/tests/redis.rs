@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use support::event;
@@ -150,6 +151,25 @@ async fn what_comes_again_is_counted_once_and_a_topic_made_anew_from_its_start()
     assert_eq!(joins(&url), 650);
     write(&mut sink, &[at(50, 0, of_user("b"))]).await;
     assert_eq!(joins(&url), 651);
+    // A server's clock that is more than a day ahead.
+    let ahead = [51, 52].map(|offset| {
+        at(offset, 0, |event| {
+            let far = Duration::from_secs(30 * 60 * 60);
+            event.timestamp = event.timestamp.saturating_add(far);
+        })
+    });
+    write(&mut sink, &ahead[..1]).await;
+    write(&mut sink, &ahead).await;
+    assert_eq!(joins(&url), 653);
+    let (server, _) = url.split_once('?').unwrap();
+    let fence = [
+        "HMGET",
+        &key(&url, "at:user-metadata:0"),
+        "ahead",
+        "farthest",
+    ];
+    let times = ahead.map(|delivery| delivery.event.timestamp.as_u64().to_string());
+    assert_eq!(cli(server, &fence).unwrap(), times);
 }
 
 #[tokio::test]
@@ -257,6 +277,29 @@ async fn what_may_pass_is_waited_for_and_what_may_not_is_fatal() {
     until("it answers", Duration::from_secs(5), || {
         (cli(&url, &["PING"]).unwrap() == ["PONG"]).then_some(())
     });
+}
+
+#[tokio::test]
+async fn a_script_that_holds_up_redis_is_waited_for() {
+    let server = require!(Server::start());
+    let url = server.url();
+    cli(&url, &["CONFIG", "SET", "lua-time-limit", "1"]).unwrap();
+    let busy = {
+        let url = url.clone();
+        thread::spawn(move || cli(&url, &["EVAL", "while true do end", "0"]))
+    };
+    until("Redis is busy", Duration::from_secs(5), || {
+        let said = cli(&url, &["PING"]).unwrap();
+        said[0].starts_with("BUSY").then_some(())
+    });
+    // Each of them is refused at another point: as it connects, and when it writes.
+    for url in [format!("{url}/1"), url.clone()] {
+        let error = open(&url).prepare().await.unwrap_err();
+        assert!(matches!(error, SinkError::Unavailable { .. }), "{error:?}");
+    }
+    assert_eq!(cli(&url, &["SCRIPT", "KILL"]).unwrap(), ["OK"]);
+    busy.join().unwrap().unwrap();
+    open(&format!("{url}/1")).prepare().await.unwrap();
 }
 
 #[test]

@@ -14,7 +14,7 @@ use support::{delivery, event, good_fixtures};
 use tempfile::TempDir;
 use user_metadata_consumer::{Delivery, Sink};
 use user_metadata_events::UnixMillis;
-use user_metadata_sinks::{BuiltinSink, OpenError, SinkUrl, SqliteSink};
+use user_metadata_sinks::{BuiltinSink, FileError, OpenError, SinkUrl, SqliteSink};
 
 /// A directory of its own, and a file in it that is not there yet.
 fn scratch() -> (TempDir, PathBuf) {
@@ -203,7 +203,10 @@ fn a_newer_schema_is_refused_and_left_alone() {
     let before = show(&path, "SELECT sql FROM sqlite_schema");
     let error = SqliteSink::open(&path).unwrap_err();
     assert!(
-        matches!(error, OpenError::NewerSchema { found: 99, .. }),
+        matches!(
+            error,
+            OpenError::File(FileError::NewerSchema { found: 99, .. })
+        ),
         "{error}"
     );
     assert!(error.to_string().contains("use a newer version"), "{error}");
@@ -221,7 +224,10 @@ fn what_is_not_its_database_is_refused_and_left_alone() {
     for content in [text, std::fs::read(theirs).unwrap()] {
         std::fs::write(&path, &content).unwrap();
         let error = SqliteSink::open(&path).unwrap_err();
-        assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+        assert!(
+            matches!(error, OpenError::File(FileError::Foreign { .. })),
+            "{error:?}"
+        );
         assert_eq!(std::fs::read(&path).unwrap(), content);
     }
 }
@@ -231,9 +237,15 @@ fn a_directory_that_cannot_be_made_is_named() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("file"), "").unwrap();
     let error = SqliteSink::open(dir.path().join("file/users.sqlite")).unwrap_err();
-    assert!(matches!(error, OpenError::Create { .. }), "{error:?}");
+    assert!(
+        matches!(error, OpenError::File(FileError::Create { .. })),
+        "{error:?}"
+    );
     let error = SqliteSink::open(dir.path()).unwrap_err();
-    assert!(matches!(error, OpenError::Database { .. }), "{error:?}");
+    assert!(
+        matches!(error, OpenError::File(FileError::Database { .. })),
+        "{error:?}"
+    );
 }
 
 #[test]

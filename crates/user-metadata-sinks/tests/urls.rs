@@ -117,6 +117,10 @@ fn ways_to_write_the_same_sink_are_the_same() {
             "postgresql://u:@h:5432/d?sslmode=prefer&users=on&sessions=off",
         ),
         (
+            "postgres://u@h/d?timeout=60s&keep=14d",
+            "postgres://u@h/d?timeout=1m&keep=2w",
+        ),
+        (
             "postgres://%75:p%40@[::1]/d",
             "postgres://u:p@@[::1]:5432/%64",
         ),

@@ -9,8 +9,8 @@ use serde_json::json;
 use user_metadata_events::{UnixMillis, UserMetadataEvent};
 
 use crate::http::{
-    Answer, Entry, HttpSink, JOINED, Limits, Platform, Verdict, compact, cut, in_one_line,
-    locatable, network, parts,
+    Answer, Entry, HttpSink, JOINED, Limits, Parts, Platform, Verdict, compact, cut, in_one_line,
+    locatable, network,
 };
 use crate::secret::Secret;
 use crate::url::HttpTarget;
@@ -68,7 +68,7 @@ impl Platform for Amplitude {
 
     fn encode(&self, event: &UserMetadataEvent, _now: UnixMillis) -> Result<Vec<u8>, String> {
         let metadata = &event.metadata;
-        let parts = parts(metadata);
+        let parts = Parts::from(metadata);
         let agent = metadata.user_agent.as_deref();
         let event = json!({
             "event_type": JOINED,
@@ -79,10 +79,10 @@ impl Platform for Amplitude {
             // Without it no place is derived.
             "ip": locatable(event, self.ip),
             "platform": metadata.device,
-            "os_name": parts["os"],
-            "os_version": parts["osVersion"],
-            "device_manufacturer": parts["vendor"],
-            "device_model": parts["model"],
+            "os_name": parts.os,
+            "os_version": parts.os_version,
+            "device_manufacturer": parts.vendor,
+            "device_model": parts.model,
             "language": metadata.language,
             "event_properties": {
                 "session_id": event.session_id,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tracing::warn;
 
 use super::Rotation;
-use crate::OpenError;
+use crate::FileError;
 use crate::files::{Identity, create_file, create_parent};
 
 /// A file of whole lines, and those that were full before it.
@@ -32,9 +32,9 @@ struct Open {
 const LONGEST_LINE: u64 = 1 << 20;
 
 impl LineFile {
-    pub(super) fn open(path: &Path, rotation: Option<Rotation>) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path, rotation: Option<Rotation>) -> Result<Self, FileError> {
         create_parent(path)?;
-        let create = |path: &Path, source| OpenError::Create {
+        let create = |path: &Path, source| FileError::Create {
             path: path.to_owned(),
             source,
         };
@@ -43,13 +43,13 @@ impl LineFile {
         let lock = OpenOptions::new().write(true).open(&lock_path);
         let lock = lock.map_err(|error| create(&lock_path, error))?;
         lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::InUse {
+            TryLockError::WouldBlock => FileError::InUse {
                 path: path.to_owned(),
             },
             TryLockError::Error(error) => create(&lock_path, error),
         })?;
         let open = Open::new(path).map_err(|error| match error.kind() {
-            ErrorKind::InvalidData => OpenError::Foreign {
+            ErrorKind::InvalidData => FileError::Foreign {
                 path: path.to_owned(),
             },
             _ => create(path, error),

@@ -15,6 +15,9 @@ use crate::worker::Worker;
 /// A batch is synced to disk before it counts as stored. The file has whole lines only: what a
 /// crash or a full disk has torn is cut off. A batch comes again if the process ended before its
 /// position was committed, so a reader may see events twice: deduplicate by `id`.
+///
+/// Dropping it waits until the file is closed and another process may write it; where that must not
+/// block, drop it on a thread that may, such as tokio's `spawn_blocking`.
 #[derive(Debug)]
 pub struct FileSink {
     worker: Worker<Vec<u8>, io::Result<()>>,
@@ -50,7 +53,6 @@ impl FileSink {
     }
 }
 
-/// Waits until the file is closed and another process may write it.
 impl Drop for FileSink {
     fn drop(&mut self) {
         self.worker.join();

@@ -9,7 +9,7 @@ use crate::http::{
 };
 use crate::secret::Secret;
 use crate::url::HttpTarget;
-use crate::{IpPrivacy, OpenError};
+use crate::{IpPrivacy, OpenError, SecretError};
 
 #[derive(Debug)]
 pub(crate) struct Ga4 {
@@ -41,10 +41,11 @@ impl Ga4 {
         let secret = Secret::read(&target.secret)?;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
         if !secret.reveal().bytes().all(is_plain) {
-            return Err(OpenError::SecretForm {
+            return Err(SecretError::Form {
                 path: target.secret.clone(),
                 problem: "must be letters, digits, `-` and `_`, as Google shows it",
-            });
+            }
+            .into());
         }
         let query = format!(
             "/mp/collect?measurement_id={}&api_secret={}",

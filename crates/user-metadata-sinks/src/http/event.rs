@@ -1,6 +1,5 @@
 use std::fmt;
 
-use serde_json::{Value, json};
 use user_metadata_events::{EventId, Metadata, UserMetadataEvent};
 
 use crate::IpPrivacy;
@@ -41,20 +40,35 @@ pub(crate) fn network(event: &UserMetadataEvent, ip: IpPrivacy) -> Option<String
     address(event).filter(|_| ip != IpPrivacy::Full)
 }
 
-/// The full name and version of browser and system, where they are known apart.
-pub(crate) fn parts(metadata: &Metadata) -> Value {
-    let agent = metadata.agent.as_ref();
-    let browser = agent.and_then(|agent| agent.browser.as_ref());
-    let os = agent.and_then(|agent| agent.os.as_ref());
-    let device = agent.and_then(|agent| agent.device.as_ref());
-    json!({
-        "browser": browser.map(|browser| &browser.name).or(metadata.browser.as_ref()),
-        "browserVersion": browser.and_then(|browser| browser.version.as_ref()),
-        "os": os.map(|os| &os.name).or(metadata.os.as_ref()),
-        "osVersion": os.and_then(|os| os.version.as_ref()),
-        "vendor": device.and_then(|device| device.vendor.as_ref()),
-        "model": device.and_then(|device| device.model.as_ref()),
-    })
+/// Browser, system and device in parts, where they are known apart.
+pub(crate) struct Parts<'a> {
+    /// The full name, else name and version in one.
+    pub(crate) browser: Option<&'a str>,
+    pub(crate) browser_version: Option<&'a str>,
+    /// As of the browser.
+    pub(crate) os: Option<&'a str>,
+    pub(crate) os_version: Option<&'a str>,
+    pub(crate) vendor: Option<&'a str>,
+    pub(crate) model: Option<&'a str>,
+}
+
+impl<'a> From<&'a Metadata> for Parts<'a> {
+    fn from(metadata: &'a Metadata) -> Self {
+        let agent = metadata.agent.as_ref();
+        let browser = agent.and_then(|agent| agent.browser.as_ref());
+        let os = agent.and_then(|agent| agent.os.as_ref());
+        let device = agent.and_then(|agent| agent.device.as_ref());
+        let name = browser.map(|browser| &*browser.name);
+        let os_name = os.map(|os| &*os.name);
+        Self {
+            browser: name.or(metadata.browser.as_deref()),
+            browser_version: browser.and_then(|browser| browser.version.as_deref()),
+            os: os_name.or(metadata.os.as_deref()),
+            os_version: os.and_then(|os| os.version.as_deref()),
+            vendor: device.and_then(|device| device.vendor.as_deref()),
+            model: device.and_then(|device| device.model.as_deref()),
+        }
+    }
 }
 
 #[cfg(test)]

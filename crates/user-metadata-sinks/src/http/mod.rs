@@ -27,7 +27,7 @@ pub(crate) use answer::{Answer, in_one_line};
 #[cfg(any(feature = "segment", feature = "mixpanel"))]
 pub(crate) use basic::basic;
 pub(crate) use endpoint::Endpoint;
-pub(crate) use event::{JOINED, Uuid, address, locatable, network, parts};
+pub(crate) use event::{JOINED, Parts, Uuid, address, locatable, network};
 pub(crate) use json::{compact, cut};
 pub(crate) use platform::{Entry, Limits, Platform, Verdict};
 pub(crate) use sink::HttpSink;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::OpenError;
+use crate::TrustError;
 use crate::trust::roots;
 
 /// Whom a client trusts.
@@ -19,7 +19,7 @@ pub(super) enum Trust<'a> {
 }
 
 impl Trust<'_> {
-    pub(super) fn to_tls(self) -> Result<ClientConfig, OpenError> {
+    pub(super) fn to_tls(self) -> Result<ClientConfig, TrustError> {
         let roots = match self {
             Self::System => roots(None)?,
             Self::File(path) => roots(Some(path))?,
@@ -27,7 +27,7 @@ impl Trust<'_> {
         };
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| OpenError::Tls(error.into()))?;
+            .map_err(|error| TrustError::Tls(error.into()))?;
         Ok(builder.with_root_certificates(roots).with_no_client_auth())
     }
 }

@@ -7,8 +7,8 @@ use serde_json::json;
 use user_metadata_events::{UnixMillis, UserMetadataEvent};
 
 use crate::http::{
-    Answer, Entry, HttpSink, JOINED, Limits, Platform, Verdict, basic, compact, in_one_line,
-    locatable, network, parts,
+    Answer, Entry, HttpSink, JOINED, Limits, Parts, Platform, Verdict, basic, compact, in_one_line,
+    locatable, network,
 };
 use crate::secret::Secret;
 use crate::url::HttpTarget;
@@ -57,7 +57,7 @@ impl Platform for Mixpanel {
 
     fn encode(&self, event: &UserMetadataEvent, _now: UnixMillis) -> Result<Vec<u8>, String> {
         let metadata = &event.metadata;
-        let parts = parts(metadata);
+        let parts = Parts::from(metadata);
         let agent = metadata.user_agent.as_ref();
         let event = json!({
             "event": JOINED,
@@ -71,15 +71,15 @@ impl Platform for Mixpanel {
                 "username": event.username,
                 "session_id": event.session_id,
                 "client_id": event.connection_info.client_id,
-                "$browser": parts["browser"],
-                "$browser_version": parts["browserVersion"],
-                "$os": parts["os"],
-                "os_version": parts["osVersion"],
+                "$browser": parts.browser,
+                "$browser_version": parts.browser_version,
+                "$os": parts.os,
+                "os_version": parts.os_version,
                 "browser": metadata.browser,
                 "os": metadata.os,
                 "device": metadata.device,
-                "$brand": parts["vendor"],
-                "$model": parts["model"],
+                "$brand": parts.vendor,
+                "$model": parts.model,
                 "$screen_width": metadata.screen.as_ref().map(|screen| screen.width),
                 "$screen_height": metadata.screen.as_ref().map(|screen| screen.height),
                 "language": metadata.language,

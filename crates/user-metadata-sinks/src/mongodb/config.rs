@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use mongodb::Client;
 use mongodb::options::{Acknowledgment, ClientOptions, ConnectionString, WriteConcern};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::StoreError;
 use crate::secret::Secret;
 use crate::url::Options;
-use crate::{OpenError, ParseSinkError};
+use crate::{ParseSinkError, SecretError};
 
 /// Where MongoDB is, and how long it keeps events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,9 @@ const OF_THE_DRIVER: [&str; 6] = [
     "tlsCAFile",
 ];
 
+/// What could mean something in a URL.
+const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
 /// How long it may take to connect, and to find a server that takes writes.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -43,7 +47,7 @@ impl MongoConfig {
         let mut separator = '?';
         for key in OF_THE_DRIVER {
             let given = options.take(key, "must not be empty", |text| {
-                (!text.is_empty()).then(|| encode(text))
+                (!text.is_empty()).then(|| utf8_percent_encode(text, SPECIAL).to_string())
             })?;
             if let Some(value) = given {
                 uri.push(separator);
@@ -59,10 +63,7 @@ impl MongoConfig {
         let database = parsed.default_database.ok_or_else(|| {
             wrong("needs a database, e.g. `mongodb://localhost:27017/user_metadata`")
         })?;
-        let password_file =
-            options.take("password-file", "must be the path of a file", |text| {
-                (!text.is_empty()).then(|| text.into())
-            })?;
+        let password_file = options.path("password-file", "must be the path of a file")?;
         let has_password =
             |credential: &mongodb::options::Credential| credential.password.is_some();
         if password_file.is_some() && parsed.credential.as_ref().is_some_and(has_password) {
@@ -73,13 +74,10 @@ impl MongoConfig {
                 "has `password-file`, and no user; write `mongodb://USER@…`",
             ));
         }
-        let keep = options.take(
+        let keep = options.duration(
             "keep",
             "must be a time of at least 1h, e.g. `90d`",
-            |text| {
-                let keep = humantime::parse_duration(text).ok()?;
-                (keep >= Duration::from_secs(3_600)).then_some(keep)
-            },
+            Duration::from_secs(3_600)..=Duration::MAX,
         )?;
         Ok(Self {
             uri: Secret::from(uri),
@@ -90,7 +88,7 @@ impl MongoConfig {
     }
 
     /// Reads the file that the options name.
-    pub(super) fn password(&self) -> Result<Option<Secret>, OpenError> {
+    pub(super) fn password(&self) -> Result<Option<Secret>, SecretError> {
         self.password_file.as_deref().map(Secret::read).transpose()
     }
 
@@ -110,18 +108,4 @@ impl MongoConfig {
         options.write_concern = Some(concern);
         Client::with_options(options).map_err(StoreError::from)
     }
-}
-
-/// Puts back what was decoded: everything that could mean something in a URL as `%20` and so on.
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                encoded.push(char::from(byte));
-            }
-            byte => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }

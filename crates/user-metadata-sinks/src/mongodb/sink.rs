@@ -37,8 +37,8 @@ impl MongoSink {
             Some(store) => store,
             None => {
                 let client = self.config.client(self.password.as_ref()).await?;
-                let store = Store::new(client.database(&self.config.database));
-                store.prepare(self.config.keep).await?;
+                let store = Store::new(client.database(&self.config.database), self.config.keep);
+                store.prepare().await?;
                 store
             }
         };
@@ -69,18 +69,20 @@ impl Sink for MongoSink {
     }
 }
 
-/// Events first: what is counted is there, and what is there and not yet counted comes again.
+/// Events before counts: what is counted is there, and what is there and not yet counted comes again.
 async fn write(
     store: &Store,
     batch: &[Delivery],
     chunk: &[(usize, RawDocumentBuf)],
 ) -> Result<Vec<Rejection>, StoreError> {
     let documents: Vec<_> = chunk.iter().map(|(_, document)| document.clone()).collect();
-    let inserted = store.insert(&documents).await?;
     let delivered = |number: usize| {
         let (index, _) = chunk.get(number)?;
         batch.get(*index)
     };
+    let deliveries: Vec<_> = (0..chunk.len()).filter_map(delivered).collect();
+    let users = store.note_missed(&deliveries).await?;
+    let inserted = store.insert(&documents).await?;
     let duplicates = inserted.duplicates.iter();
     let same = store
         .same(duplicates.filter_map(|number| delivered(*number)))
@@ -92,7 +94,7 @@ async fn write(
         let is_first = !inserted.duplicates.contains(&number) || same.contains(&place);
         Some((delivery, is_first))
     });
-    store.count(&rows.collect::<Vec<_>>()).await?;
+    store.count(&rows.collect::<Vec<_>>(), users).await?;
     let rejected = inserted.rejected.into_iter();
     let rejections = rejected.filter_map(|(number, reason)| {
         let (index, _) = chunk.get(number)?;

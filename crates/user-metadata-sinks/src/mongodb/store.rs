@@ -24,7 +24,12 @@ pub(super) struct Store {
     database: Database,
     events: Collection<RawDocumentBuf>,
     users: Collection<Stored>,
+    /// How long MongoDB keeps events.
+    keep: Option<Duration>,
 }
+
+/// Users of a chunk, by their id.
+type Users<'a> = BTreeMap<&'a str, User<'a>>;
 
 /// What became of documents, by their number.
 #[derive(Debug, Default)]
@@ -35,16 +40,18 @@ pub(super) struct Inserted {
 }
 
 impl Store {
-    pub(super) fn new(database: Database) -> Self {
+    pub(super) fn new(database: Database, keep: Option<Duration>) -> Self {
         Self {
             events: database.collection("events"),
             users: database.collection("users"),
             database,
+            keep,
         }
     }
 
     /// Makes the indexes, where they are not there.
-    pub(super) async fn prepare(&self, keep: Option<Duration>) -> Result<(), StoreError> {
+    pub(super) async fn prepare(&self) -> Result<(), StoreError> {
+        let keep = self.keep;
         let of_user = doc! { "userId": 1, "timestamp": -1 };
         let of_time = doc! { "timestamp": 1 };
         let options = IndexOptions::builder().expire_after(keep).build();
@@ -125,11 +132,64 @@ impl Store {
         Ok(stored.iter().filter_map(places_of).collect())
     }
 
-    /// Counts events in the documents of their users.
-    pub(super) async fn count(&self, rows: &[(&Delivery, bool)]) -> Result<(), StoreError> {
+    /// Notes with their users which events lie below what is counted and are not there: a replay
+    /// brings what the group began behind, or what was rejected. To be called before they are
+    /// inserted, for then they look like those that come again. Gives back the users as they are if
+    /// no event lies there.
+    pub(super) async fn note_missed<'a>(
+        &self,
+        deliveries: &[&'a Delivery],
+    ) -> Result<Option<Users<'a>>, StoreError> {
         for _ in 0..ATTEMPTS {
-            let mut users = self.users(rows).await?;
-            let now = UnixMillis::from(SystemTime::now()).as_u64();
+            let mut users = self.users(deliveries).await?;
+            let now = now();
+            let is_passed = |d: &&&Delivery| {
+                let user = users.get(&*d.event.user_id);
+                user.is_some_and(|user| user.has_passed(d, now))
+            };
+            let passed: Vec<_> = deliveries.iter().filter(is_passed).collect();
+            if passed.is_empty() {
+                return Ok(Some(users));
+            }
+            let ids: Vec<_> = passed.iter().map(|d| d.event.id.to_string()).collect();
+            let events: Collection<Document> = self.events.clone_with_type();
+            let find = events.find(doc! { "_id": { "$in": &ids } });
+            let stored = collect(find.projection(doc! { "_id": 1 }).into_future()).await?;
+            let stored: HashSet<_> = stored.iter().flat_map(|d| d.get_str("_id")).collect();
+            for (delivery, id) in passed.into_iter().zip(ids) {
+                // One that MongoDB has removed may have been counted.
+                let may_have_been_removed = self.keep.is_some_and(|keep| {
+                    u128::from(now.saturating_sub(delivery.event.timestamp.as_u64()))
+                        >= keep.as_millis()
+                });
+                let user = users.get_mut(&*delivery.event.user_id);
+                if let Some(user) = user
+                    && !stored.contains(&*id)
+                    && !may_have_been_removed
+                {
+                    user.note_missed(id);
+                }
+            }
+            if self.update(&users).await? {
+                return Ok(None);
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
+    /// Counts events in the documents of their users: `known`, if nobody has changed them.
+    pub(super) async fn count<'a>(
+        &self,
+        rows: &[(&'a Delivery, bool)],
+        mut known: Option<Users<'a>>,
+    ) -> Result<(), StoreError> {
+        let deliveries: Vec<_> = rows.iter().map(|(delivery, _)| *delivery).collect();
+        for _ in 0..ATTEMPTS {
+            let mut users = match known.take() {
+                Some(users) => users,
+                None => self.users(&deliveries).await?,
+            };
+            let now = now();
             for (delivery, is_first) in rows {
                 let Delivery {
                     event, position, ..
@@ -147,11 +207,8 @@ impl Store {
     }
 
     /// The users of events, as they are stored.
-    async fn users<'a>(
-        &self,
-        rows: &[(&'a Delivery, bool)],
-    ) -> Result<BTreeMap<&'a str, User<'a>>, StoreError> {
-        let ids: HashSet<&str> = rows.iter().map(|(d, _)| &*d.event.user_id).collect();
+    async fn users<'a>(&self, deliveries: &[&'a Delivery]) -> Result<Users<'a>, StoreError> {
+        let ids: HashSet<&str> = deliveries.iter().map(|d| &*d.event.user_id).collect();
         let listed: Vec<&str> = ids.iter().copied().collect();
         let find = self.users.find(doc! { "_id": { "$in": listed } });
         let stored = collect(find.into_future()).await?;
@@ -166,7 +223,7 @@ impl Store {
     }
 
     /// Whether all of it could be written; if not, somebody else has written some of the users.
-    async fn update(&self, users: &BTreeMap<&str, User<'_>>) -> Result<bool, StoreError> {
+    async fn update(&self, users: &Users<'_>) -> Result<bool, StoreError> {
         let updates: Vec<_> = users.values().filter_map(User::update).collect();
         if updates.is_empty() {
             return Ok(true);
@@ -202,6 +259,10 @@ impl Store {
 /// What tells a copy of an event from another.
 pub(super) fn position(id: &str, record: &Document) -> String {
     format!("{id} {record}")
+}
+
+fn now() -> u64 {
+    UnixMillis::from(SystemTime::now()).as_u64()
 }
 
 fn number(document: &Document, key: &str) -> Option<i64> {

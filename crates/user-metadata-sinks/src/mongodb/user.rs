@@ -1,7 +1,9 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde::Deserialize;
+use user_metadata_consumer::Delivery;
 use user_metadata_events::{ClientIp, UserMetadataEvent};
 
 use super::document::to_i64;
@@ -18,6 +20,8 @@ pub(super) struct Stored {
     events: i64,
     revision: i64,
     counted: Vec<Counted>,
+    #[serde(default)]
+    missed: BTreeSet<String>,
 }
 
 /// How far the events of a user are counted in one partition: one, unless the topic's partitions
@@ -28,6 +32,8 @@ struct Counted {
     partition: u32,
     next: i64,
     newest: DateTime,
+    #[serde(default)]
+    ahead: Option<[DateTime; 2]>,
 }
 
 /// A user, and what a batch adds to it.
@@ -40,6 +46,8 @@ pub(super) struct User<'a> {
     last_seen: Option<u64>,
     events: i64,
     counted: Vec<(Place, Fence)>,
+    /// Ids of events that lie below what is counted, and were not: they are about to be inserted.
+    missed: BTreeSet<String>,
     latest: Option<&'a UserMetadataEvent>,
     is_changed: bool,
 }
@@ -55,6 +63,7 @@ impl<'a> User<'a> {
             let fence = Fence {
                 next: u64::try_from(counted.next).unwrap_or_default(),
                 newest: millis(counted.newest),
+                ahead: counted.ahead.map(|ahead| ahead.map(millis).into()),
             };
             (place, fence)
         };
@@ -62,7 +71,9 @@ impl<'a> User<'a> {
         let first_seen = stored.as_ref().map(|stored| millis(stored.first_seen));
         let last_seen = stored.as_ref().map(|stored| millis(stored.last_seen));
         let events = stored.as_ref().map_or(0, |stored| stored.events);
-        let counted = stored.map_or_else(Vec::new, |stored| stored.counted);
+        let (counted, missed) = stored
+            .map(|stored| (stored.counted, stored.missed))
+            .unwrap_or_default();
         Self {
             id,
             revision,
@@ -70,6 +81,7 @@ impl<'a> User<'a> {
             last_seen,
             events,
             counted: counted.into_iter().map(fence).collect(),
+            missed,
             latest: None,
             is_changed: false,
         }
@@ -77,6 +89,24 @@ impl<'a> User<'a> {
 
     pub(super) const fn is_new(&self) -> bool {
         self.revision.is_none()
+    }
+
+    /// Whether an event lies below what is counted.
+    pub(super) fn has_passed(
+        &self,
+        Delivery {
+            event, position, ..
+        }: &Delivery,
+        now: u64,
+    ) -> bool {
+        let place = position.into();
+        let mut fences = self.counted.iter().filter(|(known, _)| *known == place);
+        fences.any(|(_, fence)| fence.has_passed(position.offset, event.timestamp.as_u64(), now))
+    }
+
+    /// Notes that an event of this id is to be counted, though it lies below what is counted.
+    pub(super) fn note_missed(&mut self, id: String) {
+        self.is_changed |= self.missed.insert(id);
     }
 
     /// Adds an event that lies at `offset` of `place`, unless it was added before. `is_first`: it
@@ -95,11 +125,10 @@ impl<'a> User<'a> {
         });
         let time = event.timestamp.as_u64();
         let fence = self.counted.get_mut(index);
-        if !fence.is_some_and(|(_, fence)| fence.admit(offset, time, now)) {
-            return;
-        }
-        self.is_changed = true;
-        if !is_first {
+        let is_admitted = fence.is_some_and(|(_, fence)| fence.admit(offset, time, now));
+        let was_missed = !self.missed.is_empty() && self.missed.remove(&event.id.to_string());
+        self.is_changed |= is_admitted || was_missed;
+        if !(was_missed || is_admitted && is_first) {
             return;
         }
         self.events += 1;
@@ -126,37 +155,44 @@ impl<'a> User<'a> {
             }
         }
         let mut unset = Document::new();
+        if self.missed.is_empty() {
+            unset.insert("missed", "");
+        } else {
+            set.insert("missed", Bson::from_iter(&self.missed));
+        }
         for (field, text) in self.latest.into_iter().flat_map(latest) {
             match text {
                 Some(text) => set.insert(field, text),
                 None => unset.insert(field, ""),
             };
         }
-        Some(match self.revision {
-            None => doc! {
+        let Some(revision) = self.revision else {
+            return Some(doc! {
                 "q": { "_id": self.id },
                 "u": { "$setOnInsert": set },
                 "upsert": true,
-            },
-            Some(revision) if unset.is_empty() => doc! {
-                "q": { "_id": self.id, "revision": revision },
-                "u": { "$set": set },
-            },
-            Some(revision) => doc! {
-                "q": { "_id": self.id, "revision": revision },
-                "u": { "$set": set, "$unset": unset },
-            },
-        })
+            });
+        };
+        let mut update = doc! { "$set": set };
+        if !unset.is_empty() {
+            update.insert("$unset", unset);
+        }
+        Some(doc! { "q": { "_id": self.id, "revision": revision }, "u": update })
     }
 
     fn counted(&self) -> Vec<Bson> {
         let counted = self.counted.iter().map(|(place, fence)| {
-            Bson::from(doc! {
+            let date = |time| DateTime::from_millis(to_i64(time));
+            let mut counted = doc! {
                 "topic": &*place.topic,
                 "partition": i64::from(place.partition),
                 "next": to_i64(fence.next),
-                "newest": DateTime::from_millis(to_i64(fence.newest)),
-            })
+                "newest": date(fence.newest),
+            };
+            if let Some((least, greatest)) = fence.ahead {
+                counted.insert("ahead", vec![date(least), date(greatest)]);
+            }
+            Bson::from(counted)
         });
         counted.collect()
     }

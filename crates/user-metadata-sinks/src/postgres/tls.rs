@@ -7,7 +7,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::OpenError;
+use crate::TrustError;
 use crate::trust::roots;
 use crate::url::SslMode;
 
@@ -15,11 +15,11 @@ use crate::url::SslMode;
 pub(super) fn connector(
     mode: SslMode,
     root: Option<&Path>,
-) -> Result<MakeRustlsConnect, OpenError> {
+) -> Result<MakeRustlsConnect, TrustError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| OpenError::Tls(error.into()))?;
+        .map_err(|error| TrustError::Tls(error.into()))?;
     let config = if mode == SslMode::VerifyFull || root.is_some() {
         builder
             .with_root_certificates(roots(root)?)

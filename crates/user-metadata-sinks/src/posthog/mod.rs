@@ -7,8 +7,8 @@ use serde_json::json;
 use user_metadata_events::{UnixMillis, UserMetadataEvent};
 
 use crate::http::{
-    Answer, Entry, HttpSink, JOINED, Limits, Platform, Uuid, Verdict, address, compact, locatable,
-    parts,
+    Answer, Entry, HttpSink, JOINED, Limits, Parts, Platform, Uuid, Verdict, address, compact,
+    locatable,
 };
 use crate::secret::Secret;
 use crate::url::HttpTarget;
@@ -50,7 +50,7 @@ impl Platform for Posthog {
 
     fn encode(&self, event: &UserMetadataEvent, _now: UnixMillis) -> Result<Vec<u8>, String> {
         let metadata = &event.metadata;
-        let parts = parts(metadata);
+        let parts = Parts::from(metadata);
         let event = json!({
             "event": JOINED,
             "uuid": Uuid(event.id).to_string(),
@@ -59,13 +59,13 @@ impl Platform for Posthog {
             "properties": {
                 "$ip": address(event),
                 "$geoip_disable": locatable(event, self.ip).is_none(),
-                "$browser": parts["browser"],
-                "$browser_version": parts["browserVersion"],
-                "$os": parts["os"],
-                "$os_version": parts["osVersion"],
+                "$browser": parts.browser,
+                "$browser_version": parts.browser_version,
+                "$os": parts.os,
+                "$os_version": parts.os_version,
                 "$device_type": metadata.device,
-                "$device_manufacturer": parts["vendor"],
-                "$device_model": parts["model"],
+                "$device_manufacturer": parts.vendor,
+                "$device_model": parts.model,
                 "$browser_language": metadata.language,
                 "$raw_user_agent": metadata.user_agent,
                 "$timezone": metadata.timezone,

@@ -8,6 +8,9 @@ use super::link::Link;
 use super::row::Row;
 use crate::fence::{Fence, Place};
 
+/// The fields of a fence.
+pub(super) const FENCE: [&str; 4] = ["next", "newest", "ahead", "farthest"];
+
 /// What Redis knew before, of what a chunk is about.
 pub(super) struct Before<'a> {
     pub(super) fences: HashMap<&'a Place, Fence>,
@@ -77,13 +80,14 @@ pub(super) async fn fences(
 }
 
 fn ask(pipeline: &mut Pipeline, fence: &str) {
-    pipeline.cmd("HMGET").arg(fence).arg("next").arg("newest");
+    pipeline.cmd("HMGET").arg(fence).arg(&FENCE);
 }
 
 fn fence(answer: Value) -> Result<Fence, RedisError> {
-    let (next, newest) = <(Option<u64>, Option<u64>)>::from_redis_value(answer)?;
+    let [next, newest, least, greatest] = <[Option<u64>; 4]>::from_redis_value(answer)?;
     Ok(Fence {
         next: next.unwrap_or_default(),
         newest: newest.unwrap_or_default(),
+        ahead: least.zip(greatest),
     })
 }

@@ -9,7 +9,7 @@ use redis::{
 use super::keys::Keys;
 use crate::secret::Secret;
 use crate::url::Options;
-use crate::{OpenError, ParseSinkError};
+use crate::{OpenError, ParseSinkError, TrustError};
 
 /// Where Redis is, and how its keys are to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,13 +53,13 @@ impl RedisConfig {
         let password = settings
             .password()
             .map(|text| Secret::from(text.to_owned()));
-        let password_file = options.take("password-file", "must be the path of a file", path_of)?;
+        let password_file = options.path("password-file", "must be the path of a file")?;
         if password.is_some() && password_file.is_some() {
             return Err(wrong("has a password and `password-file`; leave one out"));
         }
         let mut time = |key, default| {
             let problem = "must be a time of at least 1s, e.g. `15m`, `12h` or `30d`";
-            let time = options.take(key, problem, time_of)?;
+            let time = options.duration(key, problem, Duration::from_secs(1)..=36_500 * DAY)?;
             Ok::<_, ParseSinkError>(time.unwrap_or(default))
         };
         let (ttl, window) = (time("ttl", 30 * DAY)?, time("window", DAY / 96)?);
@@ -73,7 +73,7 @@ impl RedisConfig {
             username: settings.username().map(str::to_owned),
             password,
             password_file,
-            ca: options.take("ca", "must be the path of a file", path_of)?,
+            ca: options.path("ca", "must be the path of a file")?,
             keys: Keys::new(prefix.unwrap_or_else(|| "um:".to_owned())),
             ttl,
             window,
@@ -97,7 +97,7 @@ impl RedisConfig {
         let info = self.address().into_connection_info();
         let info = info.map(|info| info.set_redis_settings(settings));
         let root_cert = self.ca.as_ref().map(|path| {
-            std::fs::read(path).map_err(|source| OpenError::Certificate {
+            std::fs::read(path).map_err(|source| TrustError::Certificate {
                 path: path.clone(),
                 source: source.into(),
             })
@@ -130,16 +130,6 @@ impl RedisConfig {
             ConnectionAddr::Tcp(host, port)
         }
     }
-}
-
-fn path_of(text: &str) -> Option<PathBuf> {
-    (!text.is_empty()).then(|| text.into())
-}
-
-fn time_of(text: &str) -> Option<Duration> {
-    let time = humantime::parse_duration(text).ok()?;
-    let is_possible = (Duration::from_secs(1)..=36_500 * DAY).contains(&time);
-    is_possible.then_some(time)
 }
 
 fn prefix_of(text: &str) -> Option<String> {

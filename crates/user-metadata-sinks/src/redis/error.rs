@@ -1,4 +1,4 @@
-use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 use user_metadata_consumer::SinkError;
 
 /// Why Redis did not take something. The message names the remedy where there is one.
@@ -37,6 +37,10 @@ const PASSING: [&str; 7] = [
     "CLUSTERDOWN",
 ];
 
+/// What passes, too: the first has the code `ERR`, and of a refused `SELECT` the client leaves the
+/// code out.
+const PASSING_TEXTS: [&str; 3] = ["max number of clients", "Redis is busy", "Redis is loading"];
+
 impl From<RedisError> for WriteError {
     fn from(error: RedisError) -> Self {
         let kind = error.kind();
@@ -44,6 +48,9 @@ impl From<RedisError> for WriteError {
         let servers = error.clone().into_server_errors();
         let first = servers.as_ref().and_then(|errors| errors.first());
         let code = first.map_or("", |(_, error)| error.code());
+        let text = first.map_or_else(|| error.detail(), |(_, error)| error.details());
+        let has_passing_text =
+            text.is_some_and(|text| PASSING_TEXTS.iter().any(|p| text.contains(p)));
         match (kind, code) {
             (_, "READONLY") => Self::Replica(error),
             (_, "OOM") => Self::Full(error),
@@ -54,7 +61,7 @@ impl From<RedisError> for WriteError {
             (_, "WRONGTYPE") | (ErrorKind::UnexpectedReturnType, _) => Self::Foreign(error),
             (_, "CROSSSLOT" | "MOVED" | "ASK") => Self::Cluster(error),
             (_, code) if PASSING.contains(&code) => Self::NotReady(error),
-            (ErrorKind::Server(ServerErrorKind::ResponseError), _) if is_limit(first) => {
+            (ErrorKind::Server(ServerErrorKind::ResponseError), _) if has_passing_text => {
                 Self::NotReady(error)
             }
             (ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::InvalidClientConfig, _) => {
@@ -63,12 +70,6 @@ impl From<RedisError> for WriteError {
             _ => Self::Away(error),
         }
     }
-}
-
-/// Redis says `ERR` of this, too, though it passes.
-fn is_limit(error: Option<&(usize, ServerError)>) -> bool {
-    let details = error.and_then(|(_, error)| error.details());
-    details.is_some_and(|text| text.contains("max number of clients"))
 }
 
 impl From<WriteError> for SinkError {

@@ -1,6 +1,6 @@
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
+use std::{fmt, iter};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Pipeline, RedisError};
@@ -127,14 +127,14 @@ impl Presence {
     /// [`PresenceError::Redis`].
     pub async fn latest(&self, user_id: &str) -> Result<Option<Latest>, PresenceError> {
         let mut read = redis::cmd("HMGET");
-        read.arg(self.keys.user(user_id)).arg(&Row::FIELDS);
+        let names: Vec<_> = iter::once("timestamp").chain(Row::FIELDS).collect();
+        read.arg(self.keys.user(user_id)).arg(&names);
         let fields: Vec<Option<String>> = read.query_async(&mut self.connection.clone()).await?;
-        let mut fields = Row::FIELDS.into_iter().zip(fields);
+        let mut fields: HashMap<_, _> = names.into_iter().zip(fields).collect();
         let mut take = |name| {
-            let (_, text) = fields.find(|(field, _)| *field == name)?;
+            let text = fields.remove(name).flatten();
             text.filter(|text| !text.is_empty())
         };
-        // In the order of the fields.
         let timestamp = take("timestamp").and_then(|text| text.parse().ok());
         let Some(timestamp) = timestamp.and_then(UnixMillis::new) else {
             return Ok(None);

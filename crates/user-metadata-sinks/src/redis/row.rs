@@ -3,8 +3,12 @@ use user_metadata_events::ClientIp;
 
 use crate::fence::Place;
 
-/// The texts of a row, in this order; behind the user's id they are fields of the user's hash.
-const TEXTS: usize = 9;
+/// The fields of the user's hash, and behind them the user's id.
+const TEXTS: usize = Row::FIELDS.len() + 1;
+const BROWSER: usize = 3;
+const OS: usize = 4;
+const DEVICE: usize = 5;
+const USER: usize = Row::FIELDS.len();
 
 /// What Redis gets of an event. One allocation holds all its text: the last seconds of these are
 /// kept in memory.
@@ -19,17 +23,10 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// The fields of a user's hash. Empty is unknown, so that nothing of an older event stays.
-    pub(super) const FIELDS: [&str; TEXTS] = [
-        "timestamp",
-        "event",
-        "username",
-        "session",
-        "browser",
-        "os",
-        "device",
-        "language",
-        "ip",
+    /// The fields of a user's hash besides `timestamp`. Empty is unknown, so that nothing of an
+    /// older event stays.
+    pub(super) const FIELDS: [&str; 8] = [
+        "event", "username", "session", "browser", "os", "device", "language", "ip",
     ];
 
     pub(super) fn new(delivery: &Delivery) -> Self {
@@ -41,7 +38,6 @@ impl Row {
         let ip = metadata.ip.as_ref().or(address).map(ClientIp::to_string);
         let optional = |text: &'_ Option<String>| text.clone().unwrap_or_default();
         let texts: [&str; TEXTS] = [
-            &event.user_id,
             &event.id.to_string(),
             &event.username,
             &event.session_id,
@@ -50,6 +46,7 @@ impl Row {
             &optional(&metadata.device),
             &optional(&metadata.language),
             &ip.unwrap_or_default(),
+            &event.user_id,
         ];
         let mut end = 0;
         let ends = texts.map(|text| {
@@ -73,24 +70,24 @@ impl Row {
     }
 
     pub(super) fn user(&self) -> &str {
-        self.text(0)
+        self.text(USER)
     }
 
     pub(super) fn browser(&self) -> &str {
-        self.text(4)
+        self.text(BROWSER)
     }
 
     pub(super) fn os(&self) -> &str {
-        self.text(5)
+        self.text(OS)
     }
 
     pub(super) fn device(&self) -> &str {
-        self.text(6)
+        self.text(DEVICE)
     }
 
-    /// The fields of the user's hash that are text.
+    /// The fields of the user's hash.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let fields = Self::FIELDS.into_iter().enumerate().skip(1);
+        let fields = Self::FIELDS.into_iter().enumerate();
         fields.map(|(index, name)| (name, self.text(index)))
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use redis::Pipeline;
 use user_metadata_events::UnixMillis;
 
-use super::before::{Before, look};
+use super::before::{Before, FENCE, look};
 use super::config::RedisConfig;
 use super::error::WriteError;
 use super::keys::facets;
@@ -135,15 +135,15 @@ impl<'a> Chunk<'a> {
         self.write_online(&mut pipeline);
         self.write_counts(&mut pipeline);
         for (place, fence) in &self.fences {
-            let key = self.config.keys.fence(place);
-            pipeline
-                .cmd("HSET")
-                .arg(key)
-                .arg("next")
-                .arg(fence.next)
-                .arg("newest")
-                .arg(fence.newest)
-                .ignore();
+            let hash = pipeline.cmd("HSET").arg(self.config.keys.fence(place));
+            let (least, greatest) = fence.ahead.unzip();
+            let values = [Some(fence.next), Some(fence.newest), least, greatest];
+            for (field, value) in FENCE.iter().zip(values) {
+                if let Some(value) = value {
+                    hash.arg(field).arg(value);
+                }
+            }
+            hash.ignore();
         }
         pipeline
     }

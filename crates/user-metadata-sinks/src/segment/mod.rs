@@ -6,7 +6,7 @@ use serde_json::json;
 use user_metadata_events::{UnixMillis, UserMetadataEvent};
 
 use crate::OpenError;
-use crate::http::{HttpSink, JOINED, Limits, Platform, address, basic, compact, parts};
+use crate::http::{HttpSink, JOINED, Limits, Parts, Platform, address, basic, compact};
 use crate::secret::Secret;
 use crate::url::HttpTarget;
 
@@ -33,7 +33,7 @@ impl Platform for Segment {
 
     fn encode(&self, event: &UserMetadataEvent, _now: UnixMillis) -> Result<Vec<u8>, String> {
         let metadata = &event.metadata;
-        let parts = parts(metadata);
+        let parts = Parts::from(metadata);
         let track = json!({
             "type": "track",
             "event": JOINED,
@@ -53,11 +53,11 @@ impl Platform for Segment {
                 "userAgent": metadata.user_agent,
                 "locale": metadata.language,
                 "timezone": metadata.timezone,
-                "os": { "name": parts["os"], "version": parts["osVersion"] },
+                "os": { "name": parts.os, "version": parts.os_version },
                 "device": {
                     "type": metadata.device,
-                    "manufacturer": parts["vendor"],
-                    "model": parts["model"],
+                    "manufacturer": parts.vendor,
+                    "model": parts.model,
                 },
                 "screen": metadata.screen.as_ref().map(|screen| json!({
                     "width": screen.width,

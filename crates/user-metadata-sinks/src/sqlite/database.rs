@@ -8,7 +8,7 @@ use super::error::WriteError;
 use super::row::Row;
 use super::schema::{self, Kind};
 use super::totals;
-use crate::OpenError;
+use crate::FileError;
 use crate::files::{Identity, create_file, create_parent};
 use crate::tables::Tables;
 
@@ -25,14 +25,14 @@ pub(super) struct Database {
 
 impl Database {
     /// Opens the file, and makes it where it is missing.
-    pub(super) fn open(path: &Path, tables: Tables) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path, tables: Tables) -> Result<Self, FileError> {
         let path = as_file(path);
         create_parent(&path)?;
         create_file(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags);
         let connection = connection.map_err(|error| refused(&path, error))?;
-        let identity = Identity::of(&path).map_err(|source| OpenError::Create {
+        let identity = Identity::of(&path).map_err(|source| FileError::Create {
             path: path.clone(),
             source,
         })?;
@@ -46,7 +46,7 @@ impl Database {
         Ok(database)
     }
 
-    fn prepare(&self) -> Result<(), OpenError> {
+    fn prepare(&self) -> Result<(), FileError> {
         let refused = |error| refused(&self.path, error);
         self.connection
             .busy_timeout(BUSY_TIMEOUT)
@@ -55,7 +55,7 @@ impl Database {
         let kind = self.check()?;
         if self.connection.is_readonly(MAIN_DB).map_err(refused)? {
             let path = self.path.clone();
-            return Err(OpenError::ReadOnly { path });
+            return Err(FileError::ReadOnly { path });
         }
         let is_ready = kind == Kind::Current
             && totals::is_complete(&self.connection, self.tables).map_err(refused)?;
@@ -68,15 +68,15 @@ impl Database {
     }
 
     /// Says whether the file is empty or ours.
-    fn check(&self) -> Result<Kind, OpenError> {
+    fn check(&self) -> Result<Kind, FileError> {
         let path = || self.path.clone();
         match Kind::of(&self.connection).map_err(|error| refused(&self.path, error))? {
-            Kind::Newer(found) => Err(OpenError::NewerSchema {
+            Kind::Newer(found) => Err(FileError::NewerSchema {
                 path: path(),
                 found,
                 supported: schema::VERSION,
             }),
-            Kind::Foreign => Err(OpenError::Foreign { path: path() }),
+            Kind::Foreign => Err(FileError::Foreign { path: path() }),
             kind => Ok(kind),
         }
     }
@@ -145,12 +145,12 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "cache_size", -(64 << 10))
 }
 
-fn refused(path: &Path, error: rusqlite::Error) -> OpenError {
+fn refused(path: &Path, error: rusqlite::Error) -> FileError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => OpenError::Foreign { path },
-        Some(ErrorCode::ReadOnly) => OpenError::ReadOnly { path },
-        _ => OpenError::Database {
+        Some(ErrorCode::NotADatabase) => FileError::Foreign { path },
+        Some(ErrorCode::ReadOnly) => FileError::ReadOnly { path },
+        _ => FileError::Database {
             path,
             source: error.into(),
         },

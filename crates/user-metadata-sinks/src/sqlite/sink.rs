@@ -13,6 +13,10 @@ use crate::worker::Worker;
 ///
 /// A batch is a transaction, and synced to disk before it counts as stored: what was stored
 /// survives a kill and a power cut. The file has a connection and a thread of its own.
+///
+/// Dropping it waits until the file is closed, which also brings the write-ahead log into it: some
+/// milliseconds, and seconds where another process holds the file. Where that must not block, drop it
+/// on a thread that may, such as tokio's `spawn_blocking`.
 #[derive(Debug)]
 pub struct SqliteSink {
     worker: Worker<Vec<Row>, Result<(), WriteError>>,
@@ -40,8 +44,6 @@ impl SqliteSink {
     }
 }
 
-/// Waits until the file is closed, which also brings the write-ahead log into it: some milliseconds,
-/// and seconds where another process holds the file.
 impl Drop for SqliteSink {
     fn drop(&mut self) {
         self.worker.join();

@@ -1,10 +1,11 @@
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::options::Options;
 use super::percent;
-use super::scheme::Scheme;
+use super::scheme::{Kind, Scheme};
 use crate::secret::Secret;
 use crate::{IpPrivacy, ParseSinkError};
 
@@ -31,23 +32,24 @@ const HOST: &str = "must be e.g. `https://host.example`, without a user; `http:/
 
 impl HttpTarget {
     const TIMEOUT: Duration = Duration::from_secs(30);
+    const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(300);
 
     pub(super) fn parse(
-        scheme: Scheme,
+        scheme: &'static Scheme,
         path: &str,
         ip: IpPrivacy,
         options: &mut Options,
     ) -> Result<Self, ParseSinkError> {
         let wrong = |problem| ParseSinkError::Path {
-            scheme: scheme.name(),
+            scheme: scheme.name,
             problem,
         };
         let is_yes = |value: &str| (value == "yes").then_some(());
         let may_be_plain = options.take("plain", PLAIN, is_yes)?.is_some();
         let path = percent::decode(path)
             .ok_or_else(|| wrong("has a malformed `%`; write `%25` for a percent sign"))?;
-        let (address, id) = match scheme {
-            Scheme::Webhook => (
+        let (address, id) = match scheme.kind {
+            Kind::Webhook => (
                 is_address(&path, may_be_plain)
                     .then(|| path.clone())
                     .ok_or_else(|| {
@@ -58,8 +60,8 @@ impl HttpTarget {
                     })?,
                 String::new(),
             ),
-            Scheme::Ga4 if is_measurement_id(&path) => (host(scheme, may_be_plain, options)?, path),
-            Scheme::Ga4 => return Err(wrong("needs the measurement id, e.g. `ga4:G-1A2B3C4D5E`")),
+            Kind::Ga4 if is_measurement_id(&path) => (host(scheme, may_be_plain, options)?, path),
+            Kind::Ga4 => return Err(wrong("needs the measurement id, e.g. `ga4:G-1A2B3C4D5E`")),
             _ if path.is_empty() => (host(scheme, may_be_plain, options)?, path),
             _ => return Err(wrong("takes no path; write options after a `?`")),
         };
@@ -67,32 +69,38 @@ impl HttpTarget {
             address: address.into(),
             id,
             secret: secret(scheme, options)?,
-            ca: options.take("ca", "must be a file in PEM", some_path)?,
+            ca: options.path("ca", "must be a file in PEM")?,
             timeout: options
-                .take("timeout", "must be e.g. `10s`, up to 5 minutes", timeout)?
+                .duration(
+                    "timeout",
+                    "must be e.g. `10s`, up to 5 minutes",
+                    Self::TIMEOUTS,
+                )?
                 .unwrap_or(Self::TIMEOUT),
             ip,
         })
     }
 }
 
-fn secret(scheme: Scheme, options: &mut Options) -> Result<PathBuf, ParseSinkError> {
-    let key = match scheme {
-        Scheme::Webhook => "secret-file",
+fn secret(scheme: &'static Scheme, options: &mut Options) -> Result<PathBuf, ParseSinkError> {
+    let key = match scheme.kind {
+        Kind::Webhook => "secret-file",
         _ => "token-file",
     };
-    options
-        .take(key, SECRET, some_path)?
-        .ok_or(ParseSinkError::Option {
-            scheme: scheme.name(),
-            key,
-            problem: SECRET,
-        })
+    options.path(key, SECRET)?.ok_or(ParseSinkError::Option {
+        scheme: scheme.name,
+        key,
+        problem: SECRET,
+    })
 }
 
 /// The vendor's in a region, or one of one's own.
-fn host(scheme: Scheme, plain: bool, options: &mut Options) -> Result<String, ParseSinkError> {
-    let regions = scheme.regions();
+fn host(
+    scheme: &'static Scheme,
+    plain: bool,
+    options: &mut Options,
+) -> Result<String, ParseSinkError> {
+    let regions = scheme.regions;
     let of = |name: &str| regions.iter().find(|(region, _)| *region == name);
     let region = options.take("region", REGION, of)?.or(regions.first());
     let own = options.take("host", HOST, |value| {
@@ -133,15 +141,6 @@ fn is_loopback(authority: &str) -> bool {
 fn is_measurement_id(text: &str) -> bool {
     let digits = text.strip_prefix("G-").unwrap_or("");
     (1..=32).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
-fn some_path(value: &str) -> Option<PathBuf> {
-    (!value.is_empty()).then(|| value.into())
-}
-
-fn timeout(value: &str) -> Option<Duration> {
-    let timeout = humantime::parse_duration(value).ok()?;
-    (timeout > Duration::ZERO && timeout <= Duration::from_secs(300)).then_some(timeout)
 }
 
 #[cfg(test)]

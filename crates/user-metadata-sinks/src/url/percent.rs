@@ -1,19 +1,14 @@
+use percent_encoding::percent_decode_str;
+
 /// Takes `%20` and the like out of `text`; `None` if one is malformed, a NUL, or no UTF-8.
 pub(super) fn decode(text: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut parts = text.split('%');
-    decoded.extend(parts.next()?.bytes());
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2)?;
-        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        let byte = u8::from_str_radix(digits, 16).ok()?;
-        if !is_hex || byte == 0 {
-            return None;
-        }
-        decoded.push(byte);
-        decoded.extend(rest.bytes());
-    }
-    String::from_utf8(decoded).ok()
+    let is_escape = |part: &str| {
+        let digits = part.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    let is_right = text.split('%').skip(1).all(is_escape) && !decoded.contains('\0');
+    is_right.then(|| decoded.into_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,7 +47,12 @@ pub(crate) enum SslMode {
     VerifyFull,
 }
 
+/// In seconds.
+const DAY: u64 = 24 * 60 * 60;
+
 impl PostgresUrl {
+    const TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
+
     pub(super) const OPTIONS: [&str; 11] = [
         "password-file",
         "sslmode",
@@ -68,11 +74,15 @@ impl PostgresUrl {
             problem,
         })?;
         let has_password = server.password.is_some();
-        let password_file = options.take(
-            "password-file",
-            "must name a file, and the URL must have no password then",
-            |path| (!path.is_empty() && !has_password).then(|| path.into()),
-        )?;
+        let no_password = "must name a file, and the URL must have no password then";
+        let password_file = options.path("password-file", no_password)?;
+        if password_file.is_some() && has_password {
+            return Err(ParseSinkError::Option {
+                scheme: "postgres",
+                key: "password-file",
+                problem: no_password,
+            });
+        }
         let number = |text: &str| text.parse().ok().filter(|number| (1..=16).contains(number));
         let connections = options.take("connections", "must be a number from 1 to 16", number)?;
         Ok(Self {
@@ -89,9 +99,7 @@ impl PostgresUrl {
                     ssl_mode,
                 )?
                 .unwrap_or_default(),
-            ssl_root_cert: options.take("sslrootcert", "must name a file of PEM", |path| {
-                (!path.is_empty()).then(|| path.into())
-            })?,
+            ssl_root_cert: options.path("sslrootcert", "must name a file of PEM")?,
             schema: options.take("schema", "must be a name of up to 63 bytes", |name| {
                 (1..64).contains(&name.len()).then(|| name.to_owned())
             })?,
@@ -107,7 +115,11 @@ impl PostgresUrl {
             keep: options.take("keep", "must be days, e.g. `400d`", days)?,
             partition: options.take("partition", "must be `month` or `day`", partition)?,
             timeout: options
-                .take("timeout", "must be seconds, e.g. `30s`", seconds)?
+                .duration(
+                    "timeout",
+                    "must be e.g. `30s`, up to an hour",
+                    Self::TIMEOUTS,
+                )?
                 .unwrap_or(Duration::from_secs(30)),
         })
     }
@@ -175,13 +187,7 @@ fn partition(text: &str) -> Option<&'static str> {
 }
 
 fn days(text: &str) -> Option<u32> {
-    let days = text.strip_suffix('d')?.parse().ok()?;
-    (1..=36_500).contains(&days).then_some(days)
-}
-
-fn seconds(text: &str) -> Option<Duration> {
-    let seconds = text.strip_suffix('s')?.parse().ok()?;
-    (1..=3_600)
-        .contains(&seconds)
-        .then(|| Duration::from_secs(seconds))
+    let seconds = humantime::parse_duration(text).ok()?.as_secs();
+    let days = u32::try_from(seconds / DAY).ok()?;
+    ((1..=36_500).contains(&days) && seconds % DAY == 0).then_some(days)
 }

@@ -3,12 +3,11 @@ use crate::{IpPrivacy, ParseSinkError};
 
 /// A sink that exists, whether or not it is part of this build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
+pub(super) enum Kind {
     Stdout,
     Sqlite,
     Postgres,
     Redis,
-    Rediss,
     Mongodb,
     File,
     Webhook,
@@ -19,25 +18,151 @@ pub(crate) enum Scheme {
     Ga4,
 }
 
-impl Scheme {
-    const ALL: [Self; 13] = [
-        Self::Stdout,
-        Self::File,
-        Self::Sqlite,
-        Self::Postgres,
-        Self::Redis,
-        Self::Rediss,
-        Self::Mongodb,
-        Self::Webhook,
-        Self::Segment,
-        Self::Mixpanel,
-        Self::Amplitude,
-        Self::Posthog,
-        Self::Ga4,
-    ];
+/// What stands before the first colon of a URL, and what may stand behind it.
+#[derive(Debug)]
+pub(super) struct Scheme {
+    pub(super) kind: Kind,
+    pub(super) name: &'static str,
+    usage: &'static str,
+    /// The options that it takes besides those that all sinks take.
+    pub(super) options: &'static [&'static str],
+    /// How much of an address it gets unless it is told.
+    pub(super) ip: IpPrivacy,
+    /// The regions of a vendor and what it listens on there; the first one unless it is told.
+    pub(super) regions: &'static [(&'static str, &'static str)],
+}
 
+const OF_REDIS: &[&str] = &["password-file", "ca", "prefix", "ttl", "window", "day-ttl"];
+const OF_MONGODB: &[&str] = &[
+    "password-file",
+    "keep",
+    "authSource",
+    "authMechanism",
+    "replicaSet",
+    "directConnection",
+    "tls",
+    "tlsCAFile",
+];
+
+static SCHEMES: [Scheme; 13] = [
+    store(Kind::Stdout, "stdout", "`stdout:`", &[]),
+    store(Kind::File, "file", "`file:PATH`", &["rotate", "keep"]),
+    store(
+        Kind::Sqlite,
+        "sqlite",
+        "`sqlite:PATH`",
+        &["users", "sessions"],
+    ),
+    store(
+        Kind::Postgres,
+        "postgres",
+        "`postgres://USER@HOST/DATABASE`",
+        &PostgresUrl::OPTIONS,
+    ),
+    store(Kind::Redis, "redis", "`redis://HOST`", OF_REDIS),
+    store(Kind::Redis, "rediss", "`rediss://HOST`", OF_REDIS),
+    store(
+        Kind::Mongodb,
+        "mongodb",
+        "`mongodb://HOST/DB` (if built with it)",
+        OF_MONGODB,
+    ),
+    Scheme {
+        options: &["secret-file", "ca", "timeout", "plain"],
+        ..vendor(
+            Kind::Webhook,
+            "webhook",
+            "`webhook:https://HOST/PATH?secret-file=FILE`",
+            &[],
+        )
+    },
+    vendor(
+        Kind::Segment,
+        "segment",
+        "`segment:?token-file=FILE`",
+        &[
+            ("us", "https://api.segment.io"),
+            ("eu", "https://events.eu1.segmentapis.com"),
+        ],
+    ),
+    vendor(
+        Kind::Mixpanel,
+        "mixpanel",
+        "`mixpanel:?token-file=FILE`",
+        &[
+            ("us", "https://api.mixpanel.com"),
+            ("eu", "https://api-eu.mixpanel.com"),
+            ("in", "https://api-in.mixpanel.com"),
+        ],
+    ),
+    vendor(
+        Kind::Amplitude,
+        "amplitude",
+        "`amplitude:?token-file=FILE`",
+        &[
+            ("us", "https://api2.amplitude.com"),
+            ("eu", "https://api.eu.amplitude.com"),
+        ],
+    ),
+    vendor(
+        Kind::Posthog,
+        "posthog",
+        "`posthog:?token-file=FILE`",
+        &[
+            ("us", "https://us.i.posthog.com"),
+            ("eu", "https://eu.i.posthog.com"),
+        ],
+    ),
+    vendor(
+        Kind::Ga4,
+        "ga4",
+        "`ga4:MEASUREMENT-ID?token-file=FILE`",
+        &[
+            ("us", "https://www.google-analytics.com"),
+            ("eu", "https://region1.google-analytics.com"),
+        ],
+    ),
+];
+
+/// What is one's own.
+const fn store(
+    kind: Kind,
+    name: &'static str,
+    usage: &'static str,
+    options: &'static [&'static str],
+) -> Scheme {
+    Scheme {
+        kind,
+        name,
+        usage,
+        options,
+        ip: IpPrivacy::Full,
+        regions: &[],
+    }
+}
+
+/// What may be somebody else's.
+const fn vendor(
+    kind: Kind,
+    name: &'static str,
+    usage: &'static str,
+    regions: &'static [(&'static str, &'static str)],
+) -> Scheme {
+    Scheme {
+        ip: IpPrivacy::Truncate,
+        regions,
+        ..store(
+            kind,
+            name,
+            usage,
+            &["token-file", "region", "host", "ca", "timeout", "plain"],
+        )
+    }
+}
+
+impl Scheme {
     /// Splits `text` at its first colon.
-    pub(super) fn split(text: &str) -> Result<(Self, &str), ParseSinkError> {
+    pub(super) fn split(text: &str) -> Result<(&'static Self, &str), ParseSinkError> {
         let Some((name, rest)) = text.split_once(':') else {
             return Err(no_scheme("there is no `:` after a scheme".to_owned()));
         };
@@ -47,139 +172,22 @@ impl Scheme {
         } else {
             name
         };
-        let found = Self::ALL.into_iter().find(|scheme| scheme.name() == name);
+        let found = SCHEMES.iter().find(|scheme| scheme.name == name);
         let scheme = found.ok_or_else(|| no_scheme(unknown(name)))?;
         Ok((scheme, rest))
     }
 
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgres",
-            Self::Redis => "redis",
-            Self::Rediss => "rediss",
-            Self::Mongodb => "mongodb",
-            Self::File => "file",
-            Self::Webhook => "webhook",
-            Self::Segment => "segment",
-            Self::Mixpanel => "mixpanel",
-            Self::Amplitude => "amplitude",
-            Self::Posthog => "posthog",
-            Self::Ga4 => "ga4",
-        }
-    }
-
     /// What a sink is named that is given no name: with and without TLS it is the same sink.
-    pub(super) const fn default_name(self) -> &'static str {
-        match self {
-            Self::Rediss => "redis",
-            scheme => scheme.name(),
-        }
-    }
-
-    /// The options that it takes besides those that all sinks take.
-    pub(super) const fn options(self) -> &'static [&'static str] {
-        match self {
-            Self::Stdout => &[],
-            Self::Sqlite => &["users", "sessions"],
-            Self::Postgres => &PostgresUrl::OPTIONS,
-            Self::Redis | Self::Rediss => {
-                &["password-file", "ca", "prefix", "ttl", "window", "day-ttl"]
-            }
-            Self::Mongodb => &[
-                "password-file",
-                "keep",
-                "authSource",
-                "authMechanism",
-                "replicaSet",
-                "directConnection",
-                "tls",
-                "tlsCAFile",
-            ],
-            Self::File => &["rotate", "keep"],
-            Self::Webhook => &["secret-file", "ca", "timeout", "plain"],
-            Self::Segment | Self::Mixpanel | Self::Amplitude | Self::Posthog | Self::Ga4 => {
-                &["token-file", "region", "host", "ca", "timeout", "plain"]
-            }
-        }
-    }
-
-    /// How much of an address it gets unless it is told.
-    pub(super) const fn ip(self) -> IpPrivacy {
-        match self {
-            Self::Stdout
-            | Self::Sqlite
-            | Self::File
-            | Self::Postgres
-            | Self::Redis
-            | Self::Rediss
-            | Self::Mongodb => IpPrivacy::Full,
-            Self::Webhook
-            | Self::Segment
-            | Self::Mixpanel
-            | Self::Amplitude
-            | Self::Posthog
-            | Self::Ga4 => IpPrivacy::Truncate,
-        }
-    }
-
-    /// The regions of a vendor and what it listens on there; the first one unless it is told.
-    pub(super) const fn regions(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Stdout
-            | Self::Sqlite
-            | Self::File
-            | Self::Postgres
-            | Self::Redis
-            | Self::Rediss
-            | Self::Mongodb
-            | Self::Webhook => &[],
-            Self::Segment => &[
-                ("us", "https://api.segment.io"),
-                ("eu", "https://events.eu1.segmentapis.com"),
-            ],
-            Self::Mixpanel => &[
-                ("us", "https://api.mixpanel.com"),
-                ("eu", "https://api-eu.mixpanel.com"),
-                ("in", "https://api-in.mixpanel.com"),
-            ],
-            Self::Amplitude => &[
-                ("us", "https://api2.amplitude.com"),
-                ("eu", "https://api.eu.amplitude.com"),
-            ],
-            Self::Posthog => &[
-                ("us", "https://us.i.posthog.com"),
-                ("eu", "https://eu.i.posthog.com"),
-            ],
-            Self::Ga4 => &[
-                ("us", "https://www.google-analytics.com"),
-                ("eu", "https://region1.google-analytics.com"),
-            ],
-        }
-    }
-
-    const fn usage(self) -> &'static str {
-        match self {
-            Self::Stdout => "`stdout:`",
-            Self::Sqlite => "`sqlite:PATH`",
-            Self::Postgres => "`postgres://USER@HOST/DATABASE`",
-            Self::Redis => "`redis://HOST`",
-            Self::Rediss => "`rediss://HOST`",
-            Self::Mongodb => "`mongodb://HOST/DB`",
-            Self::File => "`file:PATH`",
-            Self::Webhook => "`webhook:https://HOST/PATH?secret-file=FILE`",
-            Self::Segment => "`segment:?token-file=FILE`",
-            Self::Mixpanel => "`mixpanel:?token-file=FILE`",
-            Self::Amplitude => "`amplitude:?token-file=FILE`",
-            Self::Posthog => "`posthog:?token-file=FILE`",
-            Self::Ga4 => "`ga4:MEASUREMENT-ID?token-file=FILE`",
+    pub(super) fn default_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Redis => "redis",
+            _ => self.name,
         }
     }
 }
 
 fn no_scheme(found: String) -> ParseSinkError {
-    let known = Scheme::ALL.map(Scheme::usage).join(", ");
+    let known = SCHEMES.each_ref().map(|scheme| scheme.usage).join(", ");
     ParseSinkError::Scheme { found, known }
 }
 

@@ -6,7 +6,7 @@ use super::http_target::HttpTarget;
 use super::options::Options;
 use super::percent;
 use super::postgres::PostgresUrl;
-use super::scheme::Scheme;
+use super::scheme::{Kind, Scheme};
 use crate::tables::Tables;
 use crate::{BuiltinSink, IpPrivacy, OpenError, ParseSinkError};
 
@@ -97,7 +97,7 @@ impl FromStr for SinkUrl {
         let ip = options.take("ip", "must be `full`, `truncate` or `none`", |value| {
             value.parse().ok()
         })?;
-        let ip = ip.unwrap_or_else(|| scheme.ip());
+        let ip = ip.unwrap_or(scheme.ip);
         Ok(Self {
             name: name.unwrap_or_else(|| scheme.default_name().to_owned()),
             ip,
@@ -112,54 +112,54 @@ fn name(text: &str) -> Option<String> {
 }
 
 fn target(
-    scheme: Scheme,
+    scheme: &'static Scheme,
     path: &str,
     ip: IpPrivacy,
     options: &mut Options,
 ) -> Result<Target, ParseSinkError> {
     let wrong = |problem| ParseSinkError::Path {
-        scheme: scheme.name(),
+        scheme: scheme.name,
         problem,
     };
-    let http = match scheme {
-        Scheme::Stdout if path.is_empty() => return Ok(Target::Stdout),
-        Scheme::Stdout => {
+    let http = match scheme.kind {
+        Kind::Stdout if path.is_empty() => return Ok(Target::Stdout),
+        Kind::Stdout => {
             return Err(wrong(
                 "takes no path; write `stdout:`, and options after a `?`",
             ));
         }
-        Scheme::Sqlite => {
+        Kind::Sqlite => {
             let path = file(path).map_err(wrong)?;
             return Ok(Target::Sqlite(path, options.tables()?));
         }
-        Scheme::File => {
+        Kind::File => {
             let path = file(path).map_err(wrong)?;
             return FileTarget::parse(path, options).map(Target::File);
         }
-        Scheme::Postgres => {
+        Kind::Postgres => {
             let url = PostgresUrl::read(path, options)?;
             return Ok(Target::Postgres(Box::new(url)));
         }
         #[cfg(feature = "redis")]
-        Scheme::Redis | Scheme::Rediss => {
-            let config = crate::redis::RedisConfig::parse(scheme.name(), path, options)?;
+        Kind::Redis => {
+            let config = crate::redis::RedisConfig::parse(scheme.name, path, options)?;
             return Ok(Target::Redis(Box::new(config)));
         }
         #[cfg(not(feature = "redis"))]
-        Scheme::Redis | Scheme::Rediss => return Ok(Target::Redis),
+        Kind::Redis => return Ok(Target::Redis),
         #[cfg(feature = "mongodb")]
-        Scheme::Mongodb => {
+        Kind::Mongodb => {
             let config = crate::mongodb::MongoConfig::parse(path, options)?;
             return Ok(Target::Mongo(Box::new(config)));
         }
         #[cfg(not(feature = "mongodb"))]
-        Scheme::Mongodb => return Ok(Target::Mongo),
-        Scheme::Webhook => Target::Webhook,
-        Scheme::Segment => Target::Segment,
-        Scheme::Mixpanel => Target::Mixpanel,
-        Scheme::Amplitude => Target::Amplitude,
-        Scheme::Posthog => Target::Posthog,
-        Scheme::Ga4 => Target::Ga4,
+        Kind::Mongodb => return Ok(Target::Mongo),
+        Kind::Webhook => Target::Webhook,
+        Kind::Segment => Target::Segment,
+        Kind::Mixpanel => Target::Mixpanel,
+        Kind::Amplitude => Target::Amplitude,
+        Kind::Posthog => Target::Posthog,
+        Kind::Ga4 => Target::Ga4,
     };
     HttpTarget::parse(scheme, path, ip, options).map(http)
 }

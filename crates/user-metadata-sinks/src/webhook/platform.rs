@@ -2,29 +2,32 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
-use user_metadata_events::{MAX_EVENT_BYTES, UnixMillis, UserMetadataEvent};
+use user_metadata_events::{EVENT_TYPE, MAX_EVENT_BYTES, UnixMillis, UserMetadataEvent};
 
 use super::sign::{ID, Key, SIGNATURE, TIMESTAMP};
-use crate::OpenError;
 use crate::http::{HttpSink, Limits, Platform};
 use crate::secret::Secret;
 use crate::url::HttpTarget;
+use crate::{OpenError, SecretError};
 
 /// A service of one's own: `{"type":"user-metadata.joined.v1","data":[EVENT,…]}`, signed.
 #[derive(Debug)]
 pub(crate) struct Webhook {
     key: Key,
+    /// What stands before the events.
+    start: String,
 }
 
 impl Webhook {
     pub(crate) fn open(target: &HttpTarget) -> Result<HttpSink<Self>, OpenError> {
         let secret = Secret::read(&target.secret)?;
-        let key = Key::parse(secret.reveal()).ok_or_else(|| OpenError::SecretForm {
+        let key = Key::parse(secret.reveal()).ok_or_else(|| SecretError::Form {
             path: target.secret.clone(),
             problem: "must be `whsec_` and the base64 of 24 to 64 bytes; make one with \
                       `echo whsec_$(openssl rand -base64 32)`",
         })?;
-        HttpSink::open(target, "", Self { key })
+        let start = format!(r#"{{"type":"{EVENT_TYPE}","data":["#);
+        HttpSink::open(target, "", Self { key, start })
     }
 }
 
@@ -40,7 +43,7 @@ impl Platform for Webhook {
     }
 
     fn envelope(&self) -> (&[u8], &[u8]) {
-        (br#"{"type":"user-metadata.joined.v1","data":["#, b"]}")
+        (self.start.as_bytes(), b"]}")
     }
 
     fn authorize(&self, body: &[u8], now: UnixMillis, headers: &mut HeaderMap) {

@@ -6,24 +6,10 @@
 pub(crate) mod mongodb;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
-#[cfg(all(
-    feature = "webhook",
-    feature = "segment",
-    feature = "mixpanel",
-    feature = "amplitude",
-    feature = "posthog",
-    feature = "ga4"
-))]
+#[cfg(feature = "webhook")]
 pub(crate) mod posting;
 pub(crate) mod row;
-#[cfg(all(
-    feature = "webhook",
-    feature = "segment",
-    feature = "mixpanel",
-    feature = "amplitude",
-    feature = "posthog",
-    feature = "ga4"
-))]
+#[cfg(feature = "webhook")]
 pub(crate) mod vendor;
 
 use std::path::PathBuf;
