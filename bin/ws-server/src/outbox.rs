@@ -64,7 +64,7 @@ impl OutboxFile {
     }
 }
 
-fn is_set_aside(path: &Path) -> bool {
+pub(crate) fn is_set_aside(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.strip_prefix("outbox.db.damaged-")
         .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))

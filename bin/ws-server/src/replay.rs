@@ -1,17 +1,18 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 use user_metadata_cli::{Carrier, Failure, FlagError, LogGuard, ShutdownSignals, block_on};
-use user_metadata_log::DataDir;
+use user_metadata_log::{DataDir, DiskQueueReader};
 use user_metadata_publisher::{
     Compression, DiskOutbox, KafkaTarget, PublisherMonitor, PublisherOptions, PublisherTask,
     kafka_on_disk,
 };
 
 use crate::args::ReplayArgs;
-use crate::outbox::existing;
+use crate::outbox::{existing, is_set_aside};
 
 /// Delivers what waits in an outbox to Kafka, and ends.
 pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
@@ -21,8 +22,10 @@ pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
         let problem = "events are replayed to Kafka; write e.g. --brokers kafka-1:9092";
         return Err(FlagError::new("brokers", problem).into());
     };
-    let default = DataDir::new(&topic.data_dir).outbox_path();
-    let outbox = DiskOutbox::new(existing(args.file.unwrap_or(default))?);
+    let outbox = DiskOutbox::new(match args.file {
+        Some(file) => an_outbox(file)?,
+        None => existing(DataDir::new(&topic.data_dir).outbox_path())?,
+    });
     let target = KafkaTarget {
         options,
         topic: topic.spec,
@@ -31,6 +34,16 @@ pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
     let log = Arc::new(args.log.start()?);
     info!("replaying {} to {words}", outbox.path.display());
     block_on(deliver(target, outbox, log))
+}
+
+/// A file that somebody names. What is damaged of an outbox is set aside, which must not befall a
+/// file that is none; one that was set aside before can't always tell what it is.
+fn an_outbox(file: PathBuf) -> Result<PathBuf, FlagError> {
+    let file = existing(file)?;
+    if !is_set_aside(&file) {
+        DiskQueueReader::open(&file).map_err(|error| FlagError::refused("file", &error))?;
+    }
+    Ok(file)
 }
 
 async fn deliver(

@@ -15,7 +15,7 @@ use support::outbox::{
 };
 use user_metadata_testing::load::TimedJoin;
 use user_metadata_testing::process::{Ended, Program, WsServer};
-use user_metadata_testing::{Port, require, until};
+use user_metadata_testing::{Port, Scratch, require, until};
 
 /// Kills a server some time after `begin`; returns the instant.
 fn kill_after(time: Duration, begin: Instant, server: WsServer) -> Instant {
@@ -185,4 +185,32 @@ fn start_in_vain(flags: &[&str]) -> Ended {
     let listen = ["--listen", &ports[0], "--admin-listen", &ports[1]];
     let program = Program::built("ws-server").args(listen).args(flags);
     program.start().unwrap().wait()
+}
+
+/// What is damaged is set aside; a file that is no outbox is not taken for a damaged one.
+#[test]
+fn a_replay_leaves_a_file_alone_that_is_no_outbox() {
+    let data = Scratch::new("no-outbox");
+    let text = data.file("w.ndjson");
+    let events = b"{\"id\":\"01JD9Z3V8K\",\"userId\":\"user-123\"}\n";
+    std::fs::write(&text, events).unwrap();
+    let database = data.file("user-metadata.sqlite");
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    let made = "PRAGMA journal_mode = wal; CREATE TABLE events(id TEXT)";
+    connection.execute_batch(made).unwrap();
+    let before = std::fs::read(&database).unwrap();
+    for file in [&text, &database] {
+        let ended = outbox("replay", &["--brokers", "localhost:1", "--file", file]);
+        let said = ended.stderr.join("\n");
+        assert_eq!(ended.code, Some(2), "{said}");
+        assert!(said.contains("--file"), "{said}");
+    }
+    assert_eq!(std::fs::read(&text).unwrap(), events);
+    assert_eq!(std::fs::read(&database).unwrap(), before);
+    let files = std::fs::read_dir(data.path()).unwrap().flatten();
+    let names = files.map(|file| file.file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.contains("damaged")).count(), 0);
+    let query = "SELECT count(*) FROM events";
+    let rows: i64 = connection.query_row(query, [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 0);
 }
