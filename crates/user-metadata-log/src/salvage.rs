@@ -1,7 +1,7 @@
 //! What is done about a damaged queue: it is kept under another name, and what can be read of it
 //! goes into a new one.
 
-use std::fs::{remove_file, rename};
+use std::fs::{copy, remove_file, rename};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -14,6 +14,7 @@ use crate::lock::WriterLock;
 use crate::options::LogSync;
 use crate::queue::{DiskQueue, wal_path};
 use crate::queue_reader::{COLUMNS, QueuedBatch, read_row};
+use crate::wal::{has_damaged_header, mend, mend_header};
 
 /// A queue that could not be read as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub struct Damage {
     /// The records of damaged batches, as far as those still tell how many they held.
     pub lost: u64,
 }
+
+/// The suffixes of a database and of what SQLite puts beside it.
+const ALL: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Reads everything once; says what is wrong, if something is.
 pub(crate) fn examine(connection: &Connection) -> Result<Option<String>, StorageError> {
@@ -57,14 +61,12 @@ pub(crate) fn replace(
 ) -> Result<(Damage, WriterLock), OpenError> {
     let io = |source| in_file(path, source);
     let new = replacement_path(path);
-    remove_if_there(&new, ["", "-wal", "-shm"]).map_err(io)?;
+    remove_if_there(&new, ALL).map_err(io)?;
     let mut queue = DiskQueue::create(&new, lock, sync)?;
-    let storage = |source| OpenError::Storage {
-        path: path.to_owned(),
-        source,
-    };
-    let (read, lost) = salvage(path, &mut queue).map_err(storage)?;
-    let lock = queue.finish().map_err(storage)?;
+    let salvaged = salvage(path, &mut queue);
+    remove_if_there(&mended_path(path), ALL).map_err(io)?;
+    let (read, lost) = salvaged?;
+    let lock = queue.finish().map_err(|source| in_storage(path, source))?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let kept_as = with_suffix(
         path,
@@ -107,6 +109,17 @@ fn replacement_path(path: &Path) -> PathBuf {
     with_suffix(path, ".new")
 }
 
+fn mended_path(path: &Path) -> PathBuf {
+    with_suffix(path, ".mended")
+}
+
+fn in_storage(path: &Path, source: StorageError) -> OpenError {
+    OpenError::Storage {
+        path: path.to_owned(),
+        source,
+    }
+}
+
 fn in_file(path: &Path, source: io::Error) -> OpenError {
     OpenError::Io {
         path: path.to_owned(),
@@ -116,30 +129,71 @@ fn in_file(path: &Path, source: io::Error) -> OpenError {
 
 /// Copies what can be read of the file `damaged` into `queue`, in order; returns how many records
 /// were read and how many are lost.
-fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, u64), StorageError> {
+///
+/// It is read as SQLite does and, where SQLite would leave out what can be read, also mended. Behind
+/// a power cut the mended one alone may lack what is safe in the other: pages that were not synced
+/// are old ones, or zeros. The other alone ends at the first damage. What was removed after that
+/// comes once more; nothing is lost.
+fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, u64), OpenError> {
+    let mended = mended_copy(damaged).map_err(|source| in_file(damaged, source))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let [own, other] = [Some(damaged), mended.as_deref()]
+        .map(|path| Connection::open_with_flags(path?, flags).ok());
+    let mut own = own.iter().flat_map(Rows::new).peekable();
+    let mut other = other.iter().flat_map(Rows::new).peekable();
     let (mut read, mut lost) = (0, 0);
-    crate::wal::mend(&wal_path(damaged));
-    crate::wal::mend_header(damaged);
-    // An index of the log as it was; SQLite makes a new one.
-    drop(remove_file(with_suffix(damaged, "-shm")));
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let Ok(connection) = Connection::open_with_flags(damaged, flags) else {
-        return Ok((0, 0));
-    };
-    for found in Rows::new(&connection) {
-        match found {
-            Ok(QueuedBatch { records, .. }) => match queue.write(&records, &[]) {
+    while let Some(id) = [own.peek(), other.peek()]
+        .into_iter()
+        .flatten()
+        .map(|(id, _)| *id)
+        .min()
+    {
+        let of_id = |(next, _): &Found| *next == id;
+        let mut found = vec![own.next_if(of_id), other.next_if(of_id)];
+        // An id may have been given anew after a restart; then both are kept.
+        found.dedup();
+        let found = found.into_iter().flatten().map(|(_, records)| records);
+        let (intact, unreadable): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
+        for QueuedBatch { records, .. } in intact.iter().flatten() {
+            match queue.write(records, &[]) {
                 Ok(_) => read += records.records(),
-                Err(AppendError::DiskFull(error) | AppendError::Storage(error)) => {
-                    return Err(error);
+                Err(AppendError::DiskFull(source) | AppendError::Storage(source)) => {
+                    return Err(in_storage(damaged, source));
                 }
                 Err(_) => lost += records.records(),
-            },
-            Err(count) => lost += count,
+            }
+        }
+        if intact.is_empty() {
+            lost += unreadable
+                .into_iter()
+                .filter_map(Result::err)
+                .max()
+                .unwrap_or(0);
         }
     }
     Ok((read, lost))
 }
+
+/// A copy of a file of which SQLite reads all there is, where it does not of the file itself.
+fn mended_copy(damaged: &Path) -> io::Result<Option<PathBuf>> {
+    let (wal, copied) = (wal_path(damaged), mended_path(damaged));
+    let is_headless = has_damaged_header(damaged);
+    if !is_headless && crate::wal::damage(&wal).is_none() {
+        return Ok(None);
+    }
+    copy(damaged, &copied)?;
+    if is_headless {
+        mend_header(&copied)?;
+    }
+    if wal.exists() {
+        copy(wal, wal_path(&copied))?;
+        mend(&wal_path(&copied))?;
+    }
+    Ok(Some(copied))
+}
+
+/// What an id of a damaged table has: a batch, or how many records it held.
+type Found = (i64, Result<QueuedBatch, u64>);
 
 /// The rows of a damaged table, as far as they can be reached: from the start, from the end, and
 /// one by one in between.
@@ -230,7 +284,7 @@ impl<'a> Rows<'a> {
 }
 
 impl Iterator for Rows<'_> {
-    type Item = Result<QueuedBatch, u64>;
+    type Item = Found;
 
     fn next(&mut self) -> Option<Self::Item> {
         let plausible = |count: u64| if count > Self::MOST_RECORDS { 0 } else { count };
@@ -240,10 +294,11 @@ impl Iterator for Rows<'_> {
                 Ok(Some(id)) if id > self.last => {
                     self.last = id;
                     match self.at("id = ?1", id) {
-                        Ok(Some(Ok(batch))) => return Some(Ok(batch)),
-                        Ok(Some(Err((_, count)))) => return Some(Err(plausible(count))),
+                        Ok(Some(row)) => {
+                            return Some((id, row.map_err(|(_, count)| plausible(count))));
+                        }
                         Ok(None) => {}
-                        Err(_) => return Some(Err(0)),
+                        Err(_) => return Some((id, Err(0))),
                     }
                 }
                 // An order that makes no sense is damage, too.
@@ -252,7 +307,7 @@ impl Iterator for Rows<'_> {
                         return None;
                     }
                     if let Ok(Some(Ok(batch))) = self.at("id = ?1", self.last) {
-                        return Some(Ok(batch));
+                        return Some((self.last, Ok(batch)));
                     }
                 }
             }

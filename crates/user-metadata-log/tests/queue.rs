@@ -139,12 +139,13 @@ fn what_is_written_survives_and_the_log_beside_the_file_stays_small() {
 fn a_file_that_is_something_else_is_set_aside() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("outbox.db");
-    fs::write(&path, b"not a database, whatever its name says").unwrap();
+    let text = b"not a database, whatever its name says".repeat(9);
+    fs::write(&path, &text).unwrap();
     let (mut queue, found) = DiskQueue::open(&path, LogSync::Normal).unwrap();
     let damage = found.damage.unwrap();
     assert_eq!((damage.read, damage.lost), (0, 0));
     let kept = fs::read(damage.kept_as).unwrap();
-    assert_eq!(kept.len(), 38);
+    assert_eq!(kept, text);
     queue.write(&batch([1]), &[]).unwrap();
     drop(queue);
     assert_eq!(numbers(&open(&path)), [1]);
@@ -170,6 +171,49 @@ fn killed(dir: &Path, is_moved: bool) -> (std::path::PathBuf, Vec<u64>) {
     }
     copy(&live, &killed);
     (killed, left)
+}
+
+/// A power cut may leave the first frames of a log as they were before it started over, and later
+/// ones written.
+#[test]
+fn old_pages_in_a_log_hide_nothing_that_is_in_the_database() {
+    const FRAMES: usize = 32 + 3 * (24 + 4_096);
+    let dir = tempfile::tempdir().unwrap();
+    let (path, cut) = (dir.path().join("live.db"), dir.path().join("outbox.db"));
+    let log = |path: &Path| path.with_extension("db-wal");
+    let mut queue = open(&path);
+    queue.write(&batch([0]), &[]).unwrap();
+    let old = fs::read(log(&path)).unwrap();
+    for n in 1..60 {
+        queue.write(&batch([n]), &[]).unwrap();
+    }
+    let safe = numbers(&queue);
+    drop(queue);
+    let mut queue = open(&path);
+    for n in 60..65 {
+        queue.write(&batch([n]), &[]).unwrap();
+    }
+    copy(&path, &cut);
+    let mut written = fs::read(log(&cut)).unwrap();
+    written[32..FRAMES].copy_from_slice(&old[32..FRAMES]);
+    let pages = |log: &[u8]| -> Vec<u8> { log.chunks(24 + 4_096).map(|frame| frame[3]).collect() };
+    let (before, after) = (pages(&old[32..FRAMES]), pages(&written[FRAMES..]));
+    assert!(
+        before.contains(&2) && !after.contains(&2),
+        "{before:?} {after:?}"
+    );
+    fs::write(log(&cut), &written).unwrap();
+
+    let (queue, found) = DiskQueue::open(&cut, LogSync::Normal).unwrap();
+    let read = numbers(&queue);
+    assert!(safe.iter().all(|number| read.contains(number)), "{read:?}");
+    let damage = found.damage.unwrap();
+    // It is kept as it was.
+    let kept = fs::read(format!("{}-wal", damage.kept_as.display())).unwrap();
+    assert!(kept == written);
+    let files = fs::read_dir(dir.path()).unwrap().flatten();
+    let names = files.map(|file| file.file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.contains(".mended")).count(), 0);
 }
 
 #[derive(Debug, Clone, Copy)]
