@@ -2,6 +2,7 @@
 
 mod append_once;
 mod checkpoint;
+mod damaged_rows;
 mod data_dir;
 mod database;
 mod encoding;
