@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use user_metadata_cli::{Failure, FlagError};
 use user_metadata_events::UnixMillis;
-use user_metadata_log::{DataDir, DiskQueueReader, ReadError, RecordRef};
+use user_metadata_log::{DataDir, DiskQueueReader, QueueReadError, RecordRef};
 
 use crate::args::{OutboxCommand, OutboxFile};
 
@@ -31,7 +31,7 @@ enum Error {
     #[error(transparent)]
     Open(#[from] user_metadata_log::OpenError),
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(#[from] QueueReadError),
     #[error(transparent)]
     Storage(#[from] user_metadata_log::StorageError),
     #[error(transparent)]
@@ -129,9 +129,9 @@ fn each(
                 batch.records.iter().try_for_each(&mut what)?;
                 last = batch.id;
             }
-            Err(ReadError::Corrupt { offset, .. }) => {
-                tracing::warn!(batch = offset, "a batch is damaged");
-                last = offset;
+            Err(QueueReadError::Corrupt { id, .. }) => {
+                tracing::warn!(batch = id, "a batch is damaged");
+                last = id;
             }
             Err(error) => return Err(error.into()),
         }

@@ -184,6 +184,29 @@ pub enum ReadError {
     Storage(#[from] StorageError),
 }
 
+/// Why no batch of a queue was read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueReadError {
+    /// The batch is damaged. Read on after `id`, and say what was lost.
+    #[error("batch {id} with {records} records is damaged")]
+    Corrupt {
+        /// The batch.
+        id: u64,
+        /// The records it held, as far as it still tells.
+        records: u64,
+    },
+    /// The file could not be read.
+    #[error("the queue can't be read")]
+    Storage(#[from] StorageError),
+}
+
+impl From<rusqlite::Error> for QueueReadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
 impl From<rusqlite::Error> for ReadError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Storage(error.into())

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::checkpoint::Checkpointer;
 use crate::database::{Format, create_parent, with_suffix};
 use crate::encoding::EncodedBatch;
-use crate::error::{AppendError, OpenError, ReadError, StorageError};
+use crate::error::{AppendError, OpenError, QueueReadError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogSync;
 use crate::queue_reader::{QueueContents, QueuedBatch, contents, header, next_batch};
@@ -171,8 +171,8 @@ impl DiskQueue {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Corrupt`] when it is damaged: read on after its `offset`.
-    pub fn next(&self, after: u64) -> Result<Option<QueuedBatch>, ReadError> {
+    /// [`QueueReadError::Corrupt`] when it is damaged: read on after its `id`.
+    pub fn next(&self, after: u64) -> Result<Option<QueuedBatch>, QueueReadError> {
         next_batch(&self.connection, after)
     }
 }

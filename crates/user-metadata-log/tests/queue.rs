@@ -7,6 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use user_metadata_log::{
     DiskQueue, DiskQueueReader, EncodedBatch, LogRecord, LogSync, OpenError, QueueContents,
+    QueueReadError,
 };
 
 fn batch(numbers: impl IntoIterator<Item = u64>) -> EncodedBatch {
@@ -98,6 +99,26 @@ fn batches_come_back_in_order_and_those_that_are_done_do_not() {
     assert_eq!((found.contents.batches, found.contents.records), (3, 6));
     assert!(queue.write(&batch([10]), &[]).unwrap() > ids[4]);
     assert_eq!(numbers(&queue), [2, 3, 4, 5, 8, 9, 10]);
+}
+
+#[test]
+fn behind_a_damaged_batch_reading_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    let mut queue = open(&path);
+    for n in 0..3 {
+        queue.write(&batch(n * 5..n * 5 + 5), &[]).unwrap();
+    }
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let damage = "UPDATE batches SET records = zeroblob(9) WHERE id = 2";
+    assert_eq!(file.execute(damage, ()).unwrap(), 1);
+    let reader = DiskQueueReader::open(&path).unwrap();
+    assert_eq!(reader.next(0).unwrap().unwrap().id, 1);
+    let Err(QueueReadError::Corrupt { id, records }) = reader.next(1) else {
+        panic!("it is damaged");
+    };
+    assert_eq!((id, records), (2, 5));
+    assert_eq!(reader.next(id).unwrap().unwrap().id, 3);
 }
 
 #[test]

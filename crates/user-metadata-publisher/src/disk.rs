@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info};
-use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Found, QueuedBatch, ReadError};
+use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Found, QueueReadError, QueuedBatch};
 
 use crate::DropReason;
 use crate::disk_outbox::{DiskOutbox, OpenedDisk};
@@ -233,13 +233,9 @@ impl DiskThread {
         match queue.next(after) {
             Ok(Some(batch)) => self.put_into_memory(batch),
             Ok(None) => self.lose(after, u64::MAX, "they are gone from the file"),
-            Err(
-                ref error @ ReadError::Corrupt {
-                    offset,
-                    next_offset,
-                    ..
-                },
-            ) => self.lose(offset, next_offset - offset, &in_words(error)),
+            Err(ref error @ QueueReadError::Corrupt { id, records }) => {
+                self.lose(id, records, &in_words(error));
+            }
             Err(error) => {
                 self.reads_again_at = Some(Instant::now() + Self::RETRY);
                 self.failed(&Reason::from(&error as &dyn Error));
