@@ -36,6 +36,8 @@ enum Error {
     Storage(#[from] user_metadata_log::StorageError),
     #[error(transparent)]
     Write(#[from] io::Error),
+    #[error("left out what can't be read: {batches} damaged batches")]
+    Damaged { batches: u64 },
 }
 
 impl OutboxFile {
@@ -74,7 +76,14 @@ fn list(files: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     writeln!(out, "EVENTS\tBYTES\tFIRST\tLAST\tFILE")?;
     for path in files.all() {
         match summary(&path) {
-            Ok(line) => writeln!(out, "{line}\t{}", path.display())?,
+            Ok((line, 0)) => writeln!(out, "{line}\t{}", path.display())?,
+            Ok((line, batches)) => {
+                let damaged = Error::Damaged { batches };
+                writeln!(out, "{line}\t{} ({damaged})", path.display())?;
+                if files.file.is_some() {
+                    return Err(damaged);
+                }
+            }
             Err(Error::Write(error)) => return Err(error.into()),
             Err(error) if files.file.is_some() => return Err(error),
             Err(error) => writeln!(out, "-\t-\t-\t-\t{} ({error})", path.display())?,
@@ -83,20 +92,19 @@ fn list(files: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     Ok(())
 }
 
-fn summary(path: &Path) -> Result<String, Error> {
+/// What is in a file, and how many of its batches are damaged.
+fn summary(path: &Path) -> Result<(String, u64), Error> {
     let reader = DiskQueueReader::open(path)?;
     let contents = reader.contents()?;
     let (mut first, mut last) = (None, None);
-    each(&reader, |record| {
+    let damaged = each(&reader, |record| {
         first.get_or_insert(record.timestamp_ms);
         last = Some(record.timestamp_ms);
         Ok(())
     })?;
     let (first, last) = (time(first), time(last));
-    Ok(format!(
-        "{}\t{}\t{first}\t{last}",
-        contents.records, contents.bytes
-    ))
+    let (records, bytes) = (contents.records, contents.bytes);
+    Ok((format!("{records}\t{bytes}\t{first}\t{last}"), damaged))
 }
 
 fn time(ms: Option<i64>) -> String {
@@ -108,29 +116,34 @@ fn time(ms: Option<i64>) -> String {
 
 fn print(file: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     let reader = DiskQueueReader::open(file.path())?;
-    each(&reader, |record| {
+    let damaged = each(&reader, |record| {
         // An event is one line of JSON already.
         out.write_all(record.value.unwrap_or(b"null"))?;
         Ok(out.write_all(b"\n")?)
     })?;
-    Ok(out.flush()?)
+    out.flush()?;
+    match damaged {
+        0 => Ok(()),
+        batches => Err(Error::Damaged { batches }),
+    }
 }
 
-/// Goes through all records in order, past those that can't be read.
+/// Goes through all records in order, past those that can't be read; returns how many batches are
+/// damaged.
 fn each(
     reader: &DiskQueueReader,
     mut what: impl FnMut(RecordRef<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut last = 0;
+) -> Result<u64, Error> {
+    let (mut last, mut damaged) = (0, 0);
     loop {
         match reader.next(last) {
-            Ok(None) => return Ok(()),
+            Ok(None) => return Ok(damaged),
             Ok(Some(batch)) => {
                 batch.records.iter().try_for_each(&mut what)?;
                 last = batch.id;
             }
             Err(QueueReadError::Corrupt { id, .. }) => {
-                tracing::warn!(batch = id, "a batch is damaged");
+                damaged += 1;
                 last = id;
             }
             Err(error) => return Err(error.into()),

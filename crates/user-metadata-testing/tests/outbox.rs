@@ -13,6 +13,7 @@ use support::outbox::{
     ON_DISK, Random, STALLED, Stage, TOPIC, assert_all, begin, events, last_words, outbox,
     promised_at, wait_for,
 };
+use user_metadata_log::{DiskQueue, EncodedBatch, LogSync};
 use user_metadata_testing::load::TimedJoin;
 use user_metadata_testing::process::{Ended, Program, WsServer};
 use user_metadata_testing::{Port, Scratch, require, until};
@@ -213,4 +214,38 @@ fn a_replay_leaves_a_file_alone_that_is_no_outbox() {
     let query = "SELECT count(*) FROM events";
     let rows: i64 = connection.query_row(query, [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 0);
+}
+
+#[test]
+fn what_is_printed_and_listed_tells_of_damaged_batches() {
+    let data = Scratch::new("damaged-batch");
+    let path = data.file("outbox.db");
+    let (mut queue, _) = DiskQueue::open(&path, LogSync::Normal).unwrap();
+    for event in ["{\"id\":\"1\"}", "{\"id\":\"2\"}", "{\"id\":\"3\"}"] {
+        let mut batch = EncodedBatch::default();
+        batch.push(
+            None,
+            Some(event.as_bytes()),
+            [("ce_id", "1")],
+            1_763_856_000_000,
+        );
+        queue.write(&batch, &[]).unwrap();
+    }
+    drop(queue);
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let damage = "UPDATE batches SET checksum = 0 WHERE id = 2";
+    assert_eq!(file.execute(damage, []).unwrap(), 1);
+    for (command, lines) in [("cat", 2), ("ls", 2)] {
+        let ended = outbox(command, &["--file", &path]);
+        assert_eq!(
+            (ended.code, ended.stdout.len()),
+            (Some(1), lines),
+            "{command}"
+        );
+        let said = ended.stderr.join("\n");
+        assert!(said.contains("1 damaged"), "{command}: {said}");
+    }
+    let all = outbox("ls", &["--data-dir", data.path().to_str().unwrap()]);
+    assert_eq!(all.code, Some(0));
+    assert!(all.stdout[1].contains("1 damaged"), "{:?}", all.stdout);
 }
