@@ -7,8 +7,8 @@ use tracing::info;
 use user_metadata_cli::{Carrier, Failure, FlagError, LogGuard, ShutdownSignals, block_on};
 use user_metadata_log::{DataDir, DiskQueueReader};
 use user_metadata_publisher::{
-    Compression, DiskOutbox, KafkaTarget, PublisherMonitor, PublisherOptions, PublisherTask,
-    kafka_on_disk,
+    Compression, DiskOutbox, KafkaTarget, PublisherMonitor, PublisherOptions, PublisherStatus,
+    PublisherTask, kafka_on_disk,
 };
 
 use crate::args::ReplayArgs;
@@ -65,9 +65,11 @@ async fn deliver(
     let (recovered, published, pending) = (events.recovered, events.published, events.pending);
     let dropped = events.dropped.total();
     info!(recovered, published, pending, dropped, "ended");
-    match pending {
-        0 => Ok(()),
-        left => Err(Failure::Runtime(format!(
+    match (pending, monitor.status()) {
+        // It could not be opened, or what was delivered not be removed.
+        (0, PublisherStatus::Degraded { detail, .. }) => Err(Failure::Runtime(detail)),
+        (0, _) => Ok(()),
+        (left, _) => Err(Failure::Runtime(format!(
             "{left} events are left in the outbox"
         ))),
     }

@@ -220,18 +220,7 @@ fn a_replay_leaves_a_file_alone_that_is_no_outbox() {
 fn what_is_printed_and_listed_tells_of_damaged_batches() {
     let data = Scratch::new("damaged-batch");
     let path = data.file("outbox.db");
-    let (mut queue, _) = DiskQueue::open(&path, LogSync::Normal).unwrap();
-    for event in ["{\"id\":\"1\"}", "{\"id\":\"2\"}", "{\"id\":\"3\"}"] {
-        let mut batch = EncodedBatch::default();
-        batch.push(
-            None,
-            Some(event.as_bytes()),
-            [("ce_id", "1")],
-            1_763_856_000_000,
-        );
-        queue.write(&batch, &[]).unwrap();
-    }
-    drop(queue);
+    three_batches(&path);
     let file = rusqlite::Connection::open(&path).unwrap();
     let damage = "UPDATE batches SET checksum = 0 WHERE id = 2";
     assert_eq!(file.execute(damage, []).unwrap(), 1);
@@ -248,4 +237,29 @@ fn what_is_printed_and_listed_tells_of_damaged_batches() {
     let all = outbox("ls", &["--data-dir", data.path().to_str().unwrap()]);
     assert_eq!(all.code, Some(0));
     assert!(all.stdout[1].contains("1 damaged"), "{:?}", all.stdout);
+}
+
+#[test]
+fn a_replay_that_can_not_open_the_outbox_fails() {
+    let data = Scratch::new("no-lock");
+    three_batches(&data.file("outbox.db"));
+    let lock = data.file("outbox.db.lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    let folder = data.path().to_str().unwrap();
+    let flags = ["--brokers", "localhost:1", "--data-dir", folder];
+    let ended = outbox("replay", &flags);
+    let said = ended.stderr.join("\n");
+    assert_eq!(ended.code, Some(1), "{said}");
+    assert!(said.contains("can't be opened"), "{said}");
+}
+
+/// Makes an outbox.
+fn three_batches(path: &str) {
+    let (mut queue, _) = DiskQueue::open(path, LogSync::Normal).unwrap();
+    for event in ["{\"id\":\"1\"}", "{\"id\":\"2\"}", "{\"id\":\"3\"}"] {
+        let (mut batch, value) = (EncodedBatch::default(), event.as_bytes());
+        batch.push(None, Some(value), [("ce_id", "1")], 1_763_856_000_000);
+        queue.write(&batch, &[]).unwrap();
+    }
 }
