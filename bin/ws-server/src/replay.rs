@@ -13,6 +13,7 @@ use user_metadata_publisher::{
 
 use crate::args::ReplayArgs;
 use crate::outbox::{existing, is_set_aside};
+use crate::target::unless_stopped;
 
 /// Delivers what waits in an outbox to Kafka, and ends.
 pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
@@ -32,8 +33,7 @@ pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
         compression: Compression::Lz4,
     };
     let log = Arc::new(args.log.start()?);
-    info!("replaying {} to {words}", outbox.path.display());
-    block_on(deliver(target, outbox, log))
+    block_on(deliver(target, outbox, words, log))
 }
 
 /// A file that somebody names. What is damaged of an outbox is set aside, which must not befall a
@@ -49,18 +49,31 @@ fn an_outbox(file: PathBuf) -> Result<PathBuf, FlagError> {
 async fn deliver(
     target: KafkaTarget,
     outbox: DiskOutbox,
+    words: String,
     // Kept until all tasks are gone, so that the last line is written, too.
     _log: Arc<LogGuard>,
 ) -> Result<(), Failure> {
     let mut signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
-    let (publisher, task) = kafka_on_disk(target, outbox, PublisherOptions::default())
-        .map_err(|error| FlagError::refused("data-dir", &error))?;
+    info!("replaying {} to {words}", outbox.path.display());
+    let open = move || {
+        kafka_on_disk(target, outbox, PublisherOptions::default())
+            .map_err(|error| FlagError::refused("data-dir", &error))
+    };
+    let Some((publisher, task)) = unless_stopped(&mut signals, open).await? else {
+        return Err(Failure::Runtime("nothing was delivered".to_owned()));
+    };
     let monitor = publisher.monitor();
     drop(publisher);
+    let mut delivery = Box::pin(with_progress(task, &monitor));
     tokio::select! {
-        () = with_progress(task, &monitor) => {}
-        signal = signals.next() => info!(signal, "replay ended early"),
+        () = &mut delivery => {}
+        signal = signals.next() => {
+            info!(signal, "replay ended early");
+            tokio::spawn(signals.exit_at_next());
+        }
     }
+    // Waits for the disk, which may hang.
+    drop(delivery);
     let events = monitor.accounting();
     let (recovered, published, pending) = (events.recovered, events.published, events.pending);
     let dropped = events.dropped.total();

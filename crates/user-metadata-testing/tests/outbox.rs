@@ -6,6 +6,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use support::joins;
@@ -252,6 +253,28 @@ fn a_replay_that_can_not_open_the_outbox_fails() {
     let said = ended.stderr.join("\n");
     assert_eq!(ended.code, Some(1), "{said}");
     assert!(said.contains("can't be opened"), "{said}");
+}
+
+/// Reading a large and damaged one takes its time.
+#[test]
+fn a_signal_ends_a_server_and_a_replay_that_still_open_the_outbox() {
+    let data = Scratch::new("slow");
+    three_batches(&data.file("outbox.db"));
+    // Whoever opens it waits for a writer.
+    let made = Command::new("mkfifo")
+        .arg(data.file("outbox.db-wal"))
+        .status();
+    assert!(made.unwrap().success());
+    let folder = data.path().to_str().unwrap();
+    let flags = ["--brokers", "localhost:1", "--data-dir", folder];
+    let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    for (command, code) in [(&ports[..], 0), (&["outbox", "replay"], 1)] {
+        let program = Program::built("ws-server").args(command).args(flags);
+        let running = program.start().unwrap();
+        drop(running.stderr().wait_for("Kafka at localhost:1"));
+        let ended = running.stop();
+        assert_eq!(ended.code, Some(code), "{:?}", ended.stderr);
+    }
 }
 
 /// Makes an outbox.
