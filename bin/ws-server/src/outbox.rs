@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use user_metadata_cli::{Failure, FlagError};
 use user_metadata_events::UnixMillis;
-use user_metadata_log::{DataDir, DiskQueueReader, QueueReadError, RecordRef};
+use user_metadata_log::{DataDir, DiskQueueReader, OpenError, QueueReadError, RecordRef};
 
 use crate::args::{OutboxCommand, OutboxFile};
 
@@ -28,8 +28,10 @@ pub(crate) fn run(command: OutboxCommand) -> Result<(), Failure> {
 
 #[derive(Debug, thiserror::Error)]
 enum Error {
+    #[error("there is no outbox {}", .0.display())]
+    Missing(PathBuf),
     #[error(transparent)]
-    Open(#[from] user_metadata_log::OpenError),
+    Open(OpenError),
     #[error(transparent)]
     Read(#[from] QueueReadError),
     #[error(transparent)]
@@ -38,6 +40,16 @@ enum Error {
     Write(#[from] io::Error),
     #[error("left out what can't be read: {batches} damaged batches")]
     Damaged { batches: u64 },
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        match error {
+            // No server need have been started with Kafka, which alone makes one.
+            OpenError::Missing { path } => Self::Missing(path),
+            error => Self::Open(error),
+        }
+    }
 }
 
 impl OutboxFile {

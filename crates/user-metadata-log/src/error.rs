@@ -35,8 +35,8 @@ impl StorageError {
 pub enum OpenError {
     /// Another process (or another writer of this one) writes the file.
     #[error(
-        "{} is already being written by another process; a file takes one writer: give each a \
-         directory of its own, or use Kafka to scale out",
+        "{} is already being written by another process; a file takes one writer: stop the other \
+         one, or use Kafka to scale out",
         path.display()
     )]
     InUse {
