@@ -49,6 +49,7 @@ pub(crate) enum OutboxCommand {
     /// Prints the waiting events, one JSON object a line
     Cat(OutboxFile),
     /// Delivers the waiting events to Kafka, removes them and ends; the server must not run
+    #[command(mut_arg("brokers", |brokers| brokers.help("Kafka bootstrap brokers, comma-separated")))]
     Replay(Box<ReplayArgs>),
 }
 

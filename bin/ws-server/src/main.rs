@@ -28,6 +28,7 @@ use user_metadata_ws::{Drained, Server};
 
 use args::Args;
 use config::{Config, open_files};
+use target::unless_stopped;
 
 /// Events are made on one thread and let go of on another, which takes the system's allocator a
 /// quarter of the processor time.
@@ -60,7 +61,10 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
         warn!("{warning}");
     }
     warn_of_few_files(config.server.max_connections);
-    let (publisher, publishing) = config.target.publisher(config.publisher)?;
+    let open = move || config.target.publisher(config.publisher);
+    let Some((publisher, publishing)) = unless_stopped(&mut signals, open).await? else {
+        return Ok(());
+    };
     let admin = Admin::bind(config.admin_listen).await;
     let admin = admin.map_err(|error| Failure::runtime(&error))?;
     let listening = listen(config.listen).await;

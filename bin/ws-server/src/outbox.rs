@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use user_metadata_cli::{Failure, FlagError};
 use user_metadata_events::UnixMillis;
-use user_metadata_log::{DataDir, DiskQueueReader, ReadError, RecordRef};
+use user_metadata_log::{DataDir, DiskQueueReader, OpenError, QueueReadError, RecordRef};
 
 use crate::args::{OutboxCommand, OutboxFile};
 
@@ -28,14 +28,28 @@ pub(crate) fn run(command: OutboxCommand) -> Result<(), Failure> {
 
 #[derive(Debug, thiserror::Error)]
 enum Error {
+    #[error("there is no outbox {}", .0.display())]
+    Missing(PathBuf),
     #[error(transparent)]
-    Open(#[from] user_metadata_log::OpenError),
+    Open(OpenError),
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(#[from] QueueReadError),
     #[error(transparent)]
     Storage(#[from] user_metadata_log::StorageError),
     #[error(transparent)]
     Write(#[from] io::Error),
+    #[error("left out what can't be read: {batches} damaged batches")]
+    Damaged { batches: u64 },
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        match error {
+            // No server need have been started with Kafka, which alone makes one.
+            OpenError::Missing { path } => Self::Missing(path),
+            error => Self::Open(error),
+        }
+    }
 }
 
 impl OutboxFile {
@@ -64,7 +78,7 @@ impl OutboxFile {
     }
 }
 
-fn is_set_aside(path: &Path) -> bool {
+pub(crate) fn is_set_aside(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.strip_prefix("outbox.db.damaged-")
         .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
@@ -74,7 +88,14 @@ fn list(files: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     writeln!(out, "EVENTS\tBYTES\tFIRST\tLAST\tFILE")?;
     for path in files.all() {
         match summary(&path) {
-            Ok(line) => writeln!(out, "{line}\t{}", path.display())?,
+            Ok((line, 0)) => writeln!(out, "{line}\t{}", path.display())?,
+            Ok((line, batches)) => {
+                let damaged = Error::Damaged { batches };
+                writeln!(out, "{line}\t{} ({damaged})", path.display())?;
+                if files.file.is_some() {
+                    return Err(damaged);
+                }
+            }
             Err(Error::Write(error)) => return Err(error.into()),
             Err(error) if files.file.is_some() => return Err(error),
             Err(error) => writeln!(out, "-\t-\t-\t-\t{} ({error})", path.display())?,
@@ -83,20 +104,19 @@ fn list(files: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     Ok(())
 }
 
-fn summary(path: &Path) -> Result<String, Error> {
+/// What is in a file, and how many of its batches are damaged.
+fn summary(path: &Path) -> Result<(String, u64), Error> {
     let reader = DiskQueueReader::open(path)?;
     let contents = reader.contents()?;
     let (mut first, mut last) = (None, None);
-    each(&reader, |record| {
+    let damaged = each(&reader, |record| {
         first.get_or_insert(record.timestamp_ms);
         last = Some(record.timestamp_ms);
         Ok(())
     })?;
     let (first, last) = (time(first), time(last));
-    Ok(format!(
-        "{}\t{}\t{first}\t{last}",
-        contents.records, contents.bytes
-    ))
+    let (records, bytes) = (contents.records, contents.bytes);
+    Ok((format!("{records}\t{bytes}\t{first}\t{last}"), damaged))
 }
 
 fn time(ms: Option<i64>) -> String {
@@ -108,30 +128,35 @@ fn time(ms: Option<i64>) -> String {
 
 fn print(file: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     let reader = DiskQueueReader::open(file.path())?;
-    each(&reader, |record| {
+    let damaged = each(&reader, |record| {
         // An event is one line of JSON already.
         out.write_all(record.value.unwrap_or(b"null"))?;
         Ok(out.write_all(b"\n")?)
     })?;
-    Ok(out.flush()?)
+    out.flush()?;
+    match damaged {
+        0 => Ok(()),
+        batches => Err(Error::Damaged { batches }),
+    }
 }
 
-/// Goes through all records in order, past those that can't be read.
+/// Goes through all records in order, past those that can't be read; returns how many batches are
+/// damaged.
 fn each(
     reader: &DiskQueueReader,
     mut what: impl FnMut(RecordRef<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut last = 0;
+) -> Result<u64, Error> {
+    let (mut last, mut damaged) = (0, 0);
     loop {
         match reader.next(last) {
-            Ok(None) => return Ok(()),
+            Ok(None) => return Ok(damaged),
             Ok(Some(batch)) => {
                 batch.records.iter().try_for_each(&mut what)?;
                 last = batch.id;
             }
-            Err(ReadError::Corrupt { offset, .. }) => {
-                tracing::warn!(batch = offset, "a batch is damaged");
-                last = offset;
+            Err(QueueReadError::Corrupt { id, .. }) => {
+                damaged += 1;
+                last = id;
             }
             Err(error) => return Err(error.into()),
         }

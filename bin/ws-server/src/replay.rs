@@ -1,17 +1,19 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 use user_metadata_cli::{Carrier, Failure, FlagError, LogGuard, ShutdownSignals, block_on};
-use user_metadata_log::DataDir;
+use user_metadata_log::{DataDir, DiskQueueReader};
 use user_metadata_publisher::{
-    Compression, DiskOutbox, KafkaTarget, PublisherMonitor, PublisherOptions, PublisherTask,
-    kafka_on_disk,
+    Compression, DiskOutbox, KafkaTarget, PublisherMonitor, PublisherOptions, PublisherStatus,
+    PublisherTask, kafka_on_disk,
 };
 
 use crate::args::ReplayArgs;
-use crate::outbox::existing;
+use crate::outbox::{existing, is_set_aside};
+use crate::target::unless_stopped;
 
 /// Delivers what waits in an outbox to Kafka, and ends.
 pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
@@ -21,40 +23,66 @@ pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
         let problem = "events are replayed to Kafka; write e.g. --brokers kafka-1:9092";
         return Err(FlagError::new("brokers", problem).into());
     };
-    let default = DataDir::new(&topic.data_dir).outbox_path();
-    let outbox = DiskOutbox::new(existing(args.file.unwrap_or(default))?);
+    let outbox = DiskOutbox::new(match args.file {
+        Some(file) => an_outbox(file)?,
+        None => existing(DataDir::new(&topic.data_dir).outbox_path())?,
+    });
     let target = KafkaTarget {
         options,
         topic: topic.spec,
         compression: Compression::Lz4,
     };
     let log = Arc::new(args.log.start()?);
-    info!("replaying {} to {words}", outbox.path.display());
-    block_on(deliver(target, outbox, log))
+    block_on(deliver(target, outbox, words, log))
+}
+
+/// A file that somebody names. What is damaged of an outbox is set aside, which must not befall a
+/// file that is none; one that was set aside before can't always tell what it is.
+fn an_outbox(file: PathBuf) -> Result<PathBuf, FlagError> {
+    let file = existing(file)?;
+    if !is_set_aside(&file) {
+        DiskQueueReader::open(&file).map_err(|error| FlagError::refused("file", &error))?;
+    }
+    Ok(file)
 }
 
 async fn deliver(
     target: KafkaTarget,
     outbox: DiskOutbox,
+    words: String,
     // Kept until all tasks are gone, so that the last line is written, too.
     _log: Arc<LogGuard>,
 ) -> Result<(), Failure> {
     let mut signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
-    let (publisher, task) = kafka_on_disk(target, outbox, PublisherOptions::default())
-        .map_err(|error| FlagError::refused("data-dir", &error))?;
+    info!("replaying {} to {words}", outbox.path.display());
+    let open = move || {
+        kafka_on_disk(target, outbox, PublisherOptions::default())
+            .map_err(|error| FlagError::refused("data-dir", &error))
+    };
+    let Some((publisher, task)) = unless_stopped(&mut signals, open).await? else {
+        return Err(Failure::Runtime("nothing was delivered".to_owned()));
+    };
     let monitor = publisher.monitor();
     drop(publisher);
+    let mut delivery = Box::pin(with_progress(task, &monitor));
     tokio::select! {
-        () = with_progress(task, &monitor) => {}
-        signal = signals.next() => info!(signal, "replay ended early"),
+        () = &mut delivery => {}
+        signal = signals.next() => {
+            info!(signal, "replay ended early");
+            tokio::spawn(signals.exit_at_next());
+        }
     }
+    // Waits for the disk, which may hang.
+    drop(delivery);
     let events = monitor.accounting();
     let (recovered, published, pending) = (events.recovered, events.published, events.pending);
     let dropped = events.dropped.total();
     info!(recovered, published, pending, dropped, "ended");
-    match pending {
-        0 => Ok(()),
-        left => Err(Failure::Runtime(format!(
+    match (pending, monitor.status()) {
+        // It could not be opened, or what was delivered not be removed.
+        (0, PublisherStatus::Degraded { detail, .. }) => Err(Failure::Runtime(detail)),
+        (0, _) => Ok(()),
+        (left, _) => Err(Failure::Runtime(format!(
             "{left} events are left in the outbox"
         ))),
     }

@@ -1,4 +1,6 @@
-use user_metadata_cli::{Carrier, FlagError, Topic};
+use tokio::task::spawn_blocking;
+use tracing::info;
+use user_metadata_cli::{Carrier, Failure, FlagError, ShutdownSignals, Topic};
 use user_metadata_log::{DataDir, LogOptions, LogSync};
 #[cfg(feature = "kafka")]
 use user_metadata_publisher::{DiskOutbox, KafkaTarget, kafka, kafka_on_disk};
@@ -59,6 +61,24 @@ impl Target {
             Self::Embedded(target) => {
                 embedded(target, options).map_err(|error| FlagError::refused("data-dir", &error))
             }
+        }
+    }
+}
+
+/// Opens what may be large, or damaged and to be read as a whole; `None` when a signal comes first.
+/// It is then left as it is, as by a kill.
+pub(crate) async fn unless_stopped<T: Send + 'static>(
+    signals: &mut ShutdownSignals,
+    open: impl FnOnce() -> Result<T, FlagError> + Send + 'static,
+) -> Result<Option<T>, Failure> {
+    tokio::select! {
+        opened = spawn_blocking(open) => {
+            let opened = opened.map_err(|error| Failure::runtime(&error))?;
+            Ok(Some(opened?))
+        }
+        signal = signals.next() => {
+            info!(signal, "shutdown requested before all was open");
+            Ok(None)
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// use user_metadata_log::DataDir;
 /// let dir = DataDir::new("./data");
 /// assert!(dir.topic_path().ends_with("data/topic.db"));
-/// assert!(dir.group_path("user-metadata.sqlite").ends_with("data/groups/user-metadata.sqlite.db"));
+/// assert!(dir.groups_path().ends_with("data/groups"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataDir {
@@ -56,9 +56,9 @@ impl DataDir {
         self.path.join("groups")
     }
 
-    /// The positions of one group, written by the one process that consumes as `group`.
-    #[must_use]
-    pub fn group_path(&self, group: &str) -> PathBuf {
+    /// The positions of one group, whose name was checked, written by the one process that consumes
+    /// as `group`.
+    pub(crate) fn group_path(&self, group: &str) -> PathBuf {
         self.groups_path().join(format!("{group}.db"))
     }
 }

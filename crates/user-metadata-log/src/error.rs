@@ -36,8 +36,8 @@ impl StorageError {
 pub enum OpenError {
     /// Another process (or another writer of this one) writes the file.
     #[error(
-        "{} is already being written by another process; a file takes one writer: give each a \
-         directory of its own, or use Kafka to scale out",
+        "{} is already being written by another process; a file takes one writer: stop the other \
+         one, or use Kafka to scale out",
         path.display()
     )]
     InUse {
@@ -183,6 +183,29 @@ pub enum ReadError {
     /// The file could not be read.
     #[error("the log can't be read")]
     Storage(#[from] StorageError),
+}
+
+/// Why no batch of a queue was read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueReadError {
+    /// The batch is damaged. Read on after `id`, and say what was lost.
+    #[error("batch {id} with {records} records is damaged")]
+    Corrupt {
+        /// The batch.
+        id: u64,
+        /// The records it held, as far as it still tells.
+        records: u64,
+    },
+    /// The file could not be read.
+    #[error("the queue can't be read")]
+    Storage(#[from] StorageError),
+}
+
+impl From<rusqlite::Error> for QueueReadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage(error.into())
+    }
 }
 
 impl From<rusqlite::Error> for ReadError {

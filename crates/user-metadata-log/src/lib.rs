@@ -2,6 +2,7 @@
 
 mod append_once;
 mod checkpoint;
+mod damaged_rows;
 mod data_dir;
 mod database;
 mod encoding;
@@ -21,7 +22,7 @@ mod writer;
 pub use append_once::append_once;
 pub use data_dir::DataDir;
 pub use encoding::{EncodedBatch, RecordRef, Records};
-pub use error::{AppendError, AppendOnceError, OpenError, ReadError, StorageError};
+pub use error::{AppendError, AppendOnceError, OpenError, QueueReadError, ReadError, StorageError};
 pub use options::{LogOptions, LogSync};
 pub use positions::GroupPositions;
 pub use queue::{DiskQueue, Found};

@@ -7,13 +7,14 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::checkpoint::Checkpointer;
+use crate::damaged_rows::DamagedRows;
 use crate::database::{Format, create_parent, with_suffix};
 use crate::encoding::EncodedBatch;
-use crate::error::{AppendError, OpenError, ReadError, StorageError};
+use crate::error::{AppendError, OpenError, QueueReadError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogSync;
 use crate::queue_reader::{QueueContents, QueuedBatch, contents, header, next_batch};
-use crate::salvage::{Damage, Rows, end_replacement, examine, replace};
+use crate::salvage::{Damage, end_replacement, examine, replace};
 
 /// `umq1`: a queue.
 pub(crate) const FORMAT: Format = Format {
@@ -171,8 +172,8 @@ impl DiskQueue {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Corrupt`] when it is damaged: read on after its `offset`.
-    pub fn next(&self, after: u64) -> Result<Option<QueuedBatch>, ReadError> {
+    /// [`QueueReadError::Corrupt`] when it is damaged: read on after its `id`.
+    pub fn next(&self, after: u64) -> Result<Option<QueuedBatch>, QueueReadError> {
         next_batch(&self.connection, after)
     }
 
@@ -180,7 +181,7 @@ impl DiskQueue {
     /// finds the file itself damaged; `None` where none can. It may take a second or two.
     #[must_use]
     pub fn next_readable(&self, after: u64) -> Option<QueuedBatch> {
-        Rows::after(&self.connection, after.cast_signed()).find_map(Result::ok)
+        DamagedRows::after(&self.connection, after.cast_signed()).find_map(|(_, found)| found.ok())
     }
 }
 

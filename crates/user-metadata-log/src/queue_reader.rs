@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::encoding::{BatchHeader, EncodedBatch};
-use crate::error::{OpenError, ReadError, StorageError};
+use crate::error::{OpenError, QueueReadError, StorageError};
 use crate::queue::FORMAT;
 
 /// A batch as it was read.
@@ -60,7 +60,7 @@ impl DiskQueueReader {
     /// # Errors
     ///
     /// As [`DiskQueue::next`](crate::DiskQueue::next).
-    pub fn next(&self, after: u64) -> Result<Option<QueuedBatch>, ReadError> {
+    pub fn next(&self, after: u64) -> Result<Option<QueuedBatch>, QueueReadError> {
         next_batch(&self.connection, after)
     }
 }
@@ -91,7 +91,7 @@ pub(crate) const COLUMNS: &str = "id, count, max_timestamp_ms, checksum, records
 pub(crate) fn next_batch(
     connection: &Connection,
     after: u64,
-) -> Result<Option<QueuedBatch>, ReadError> {
+) -> Result<Option<QueuedBatch>, QueueReadError> {
     let row = connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM batches WHERE id > ?1 ORDER BY id LIMIT 1"
@@ -101,11 +101,7 @@ pub(crate) fn next_batch(
     match row {
         None => Ok(None),
         Some(Ok(batch)) => Ok(Some(batch)),
-        Some(Err((id, count))) => Err(ReadError::Corrupt {
-            partition: 0,
-            offset: id,
-            next_offset: id.saturating_add(count.max(1)),
-        }),
+        Some(Err((id, count))) => Err(QueueReadError::Corrupt { id, records: count }),
     }
 }
 

@@ -1,19 +1,21 @@
 //! What is done about a damaged queue: it is kept under another name, and what can be read of it
 //! goes into a new one.
 
-use std::fs::{remove_file, rename};
+use std::fs::{copy, remove_file, rename};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
+use crate::damaged_rows::{DamagedRows, Found};
 use crate::database::with_suffix;
 use crate::error::{AppendError, OpenError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogSync;
 use crate::queue::{DiskQueue, wal_path};
 use crate::queue_reader::{COLUMNS, QueuedBatch, read_row};
+use crate::wal::{has_damaged_header, mend, mend_header};
 
 /// A queue that could not be read as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,9 @@ pub struct Damage {
     /// The records of damaged batches, as far as those still tell how many they held.
     pub lost: u64,
 }
+
+/// The suffixes of a database and of what SQLite puts beside it.
+const ALL: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Reads everything once; says what is wrong, if something is.
 pub(crate) fn examine(connection: &Connection) -> Result<Option<String>, StorageError> {
@@ -57,14 +62,12 @@ pub(crate) fn replace(
 ) -> Result<(Damage, WriterLock), OpenError> {
     let io = |source| in_file(path, source);
     let new = replacement_path(path);
-    remove_if_there(&new, ["", "-wal", "-shm"]).map_err(io)?;
+    remove_if_there(&new, ALL).map_err(io)?;
     let mut queue = DiskQueue::create(&new, lock, sync)?;
-    let storage = |source| OpenError::Storage {
-        path: path.to_owned(),
-        source,
-    };
-    let (read, lost) = salvage(path, &mut queue).map_err(storage)?;
-    let lock = queue.finish().map_err(storage)?;
+    let salvaged = salvage(path, &mut queue);
+    remove_if_there(&mended_path(path), ALL).map_err(io)?;
+    let (read, lost) = salvaged?;
+    let lock = queue.finish().map_err(|source| in_storage(path, source))?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let kept_as = with_suffix(
         path,
@@ -107,6 +110,17 @@ fn replacement_path(path: &Path) -> PathBuf {
     with_suffix(path, ".new")
 }
 
+fn mended_path(path: &Path) -> PathBuf {
+    with_suffix(path, ".mended")
+}
+
+fn in_storage(path: &Path, source: StorageError) -> OpenError {
+    OpenError::Storage {
+        path: path.to_owned(),
+        source,
+    }
+}
+
 fn in_file(path: &Path, source: io::Error) -> OpenError {
     OpenError::Io {
         path: path.to_owned(),
@@ -116,146 +130,65 @@ fn in_file(path: &Path, source: io::Error) -> OpenError {
 
 /// Copies what can be read of the file `damaged` into `queue`, in order; returns how many records
 /// were read and how many are lost.
-fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, u64), StorageError> {
+///
+/// It is read as SQLite does and, where SQLite would leave out what can be read, also mended. Behind
+/// a power cut the mended one alone may lack what is safe in the other: pages that were not synced
+/// are old ones, or zeros. The other alone ends at the first damage. What was removed after that
+/// comes once more; nothing is lost.
+fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, u64), OpenError> {
+    let mended = mended_copy(damaged).map_err(|source| in_file(damaged, source))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let [own, other] = [Some(damaged), mended.as_deref()]
+        .map(|path| Connection::open_with_flags(path?, flags).ok());
+    let mut own = own.iter().flat_map(DamagedRows::new).peekable();
+    let mut other = other.iter().flat_map(DamagedRows::new).peekable();
     let (mut read, mut lost) = (0, 0);
-    crate::wal::mend(&wal_path(damaged));
-    crate::wal::mend_header(damaged);
-    // An index of the log as it was; SQLite makes a new one.
-    drop(remove_file(with_suffix(damaged, "-shm")));
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let Ok(connection) = Connection::open_with_flags(damaged, flags) else {
-        return Ok((0, 0));
-    };
-    for found in Rows::after(&connection, i64::MIN) {
-        match found {
-            Ok(QueuedBatch { records, .. }) => match queue.write(&records, &[]) {
+    while let Some(id) = [own.peek(), other.peek()]
+        .into_iter()
+        .flatten()
+        .map(|(id, _)| *id)
+        .min()
+    {
+        let of_id = |(next, _): &Found| *next == id;
+        let mut found = vec![own.next_if(of_id), other.next_if(of_id)];
+        // An id may have been given anew after a restart; then both are kept.
+        found.dedup();
+        let found = found.into_iter().flatten().map(|(_, records)| records);
+        let (intact, unreadable): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
+        for QueuedBatch { records, .. } in intact.iter().flatten() {
+            match queue.write(records, &[]) {
                 Ok(_) => read += records.records(),
-                Err(AppendError::DiskFull(error) | AppendError::Storage(error)) => {
-                    return Err(error);
+                Err(AppendError::DiskFull(source) | AppendError::Storage(source)) => {
+                    return Err(in_storage(damaged, source));
                 }
                 Err(_) => lost += records.records(),
-            },
-            Err(count) => lost += count,
+            }
+        }
+        if intact.is_empty() {
+            lost += unreadable
+                .into_iter()
+                .filter_map(Result::err)
+                .max()
+                .unwrap_or(0);
         }
     }
     Ok((read, lost))
 }
 
-/// The rows of a damaged table, as far as they can be reached: from the start, from the end, and
-/// one by one in between.
-pub(crate) struct Rows<'a> {
-    connection: &'a Connection,
-    last: i64,
-    /// The smallest id that can be reached from the end, once the way from the start has ended.
-    upper: Option<i64>,
-    probes_left: i64,
-}
-
-impl<'a> Rows<'a> {
-    /// A count beyond this is itself damaged.
-    const MOST_RECORDS: u64 = 1 << 20;
-    /// Ids that are tried one by one: about a second's worth.
-    const MOST_PROBES: i64 = 200_000;
-    /// The same where nothing tells how far it goes on.
-    const FEW_PROBES: i64 = 5_000;
-
-    pub(crate) fn after(connection: &'a Connection, last: i64) -> Self {
-        Self {
-            connection,
-            last,
-            upper: None,
-            probes_left: Self::MOST_PROBES,
-        }
+/// A copy of a file of which SQLite reads all there is, where it does not of the file itself.
+fn mended_copy(damaged: &Path) -> io::Result<Option<PathBuf>> {
+    let (wal, copied) = (wal_path(damaged), mended_path(damaged));
+    let is_headless = has_damaged_header(damaged);
+    if !is_headless && crate::wal::damage(&wal).is_none() {
+        return Ok(None);
     }
-
-    /// Goes on by one id where the table names no next one; `false` when it is time to give up.
-    fn step_over(&mut self) -> bool {
-        let upper = match self.upper {
-            Some(upper) => upper,
-            None => {
-                let upper = self.find_upper();
-                if upper < i64::MAX {
-                    // The last ids before what can be read again.
-                    self.last = self.last.max(upper.saturating_sub(Self::MOST_PROBES));
-                } else {
-                    self.probes_left = Self::FEW_PROBES;
-                }
-                *self.upper.insert(upper)
-            }
-        };
-        self.last = self.last.max(0) + 1;
-        self.probes_left -= 1;
-        self.probes_left > 0 && self.last <= upper
+    copy(damaged, &copied)?;
+    if is_headless {
+        mend_header(&copied)?;
     }
-
-    fn at(
-        &self,
-        condition: &str,
-        id: i64,
-    ) -> rusqlite::Result<Option<Result<QueuedBatch, (u64, u64)>>> {
-        self.connection
-            .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM batches WHERE {condition} LIMIT 1"
-            ))?
-            .query_row([id], read_row)
-            .optional()
+    if wal.exists() {
+        copy(wal, wal_path(&copied))?;
+        mend(&wal_path(&copied))?;
     }
-
-    /// The next id that the table still names after the last one.
-    fn id_after(&self) -> rusqlite::Result<Option<i64>> {
-        self.connection
-            .prepare_cached("SELECT id FROM batches WHERE id > ?1 ORDER BY id LIMIT 1")?
-            .query_row([self.last], |row| row.get(0))
-            .optional()
-    }
-
-    /// Looks how far down the table can be read from its end.
-    fn find_upper(&self) -> i64 {
-        let mut lowest = i64::MAX;
-        loop {
-            let found = self
-                .connection
-                .prepare_cached("SELECT id FROM batches WHERE id < ?1 ORDER BY id DESC LIMIT 1")
-                .and_then(|mut statement| {
-                    statement
-                        .query_row([lowest], |row| row.get::<_, i64>(0))
-                        .optional()
-                });
-            match found {
-                Ok(Some(id)) if id > self.last && id < lowest => lowest = id,
-                _ => return lowest,
-            }
-        }
-    }
-}
-
-impl Iterator for Rows<'_> {
-    type Item = Result<QueuedBatch, u64>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let plausible = |count: u64| if count > Self::MOST_RECORDS { 0 } else { count };
-        loop {
-            match self.id_after() {
-                Ok(None) => return None,
-                Ok(Some(id)) if id > self.last => {
-                    self.last = id;
-                    match self.at("id = ?1", id) {
-                        Ok(Some(Ok(batch))) => return Some(Ok(batch)),
-                        Ok(Some(Err((_, count)))) => return Some(Err(plausible(count))),
-                        Ok(None) => {}
-                        Err(_) => return Some(Err(0)),
-                    }
-                }
-                // An order that makes no sense is damage, too.
-                Ok(Some(_)) | Err(_) => {
-                    if !self.step_over() {
-                        return None;
-                    }
-                    if let Ok(Some(Ok(batch))) = self.at("id = ?1", self.last) {
-                        return Some(Ok(batch));
-                    }
-                }
-            }
-        }
-    }
+    Ok(Some(copied))
 }

@@ -2,14 +2,16 @@
 //! frames of a page each. SQLite reads it up to the first frame whose checksum does not match and
 //! forgets the rest without a word. That is right for what a crash has left half written, and loses
 //! committed transactions where a bit has flipped. So it is told here which of both it is, and in
-//! the second case the checksums are written anew: each batch has one of its own, which tells what
-//! is damaged.
+//! the second case the checksums of a copy are written anew: each batch has one of its own, which
+//! tells what is damaged.
 //!
 //! [format]: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+use crate::queue::FORMAT;
 
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
@@ -52,27 +54,21 @@ pub(crate) fn damage(path: &Path) -> Option<String> {
     })
 }
 
-/// Makes SQLite read a damaged log to its end. What can't be written stays as it is.
-pub(crate) fn mend(path: &Path) {
-    if damage(path).is_some() {
-        drop(write_sums(path));
-    }
+/// Tells a queue whose first bytes are damaged, so that SQLite takes it for none, from a file that
+/// is none.
+pub(crate) fn has_damaged_header(path: &Path) -> bool {
+    const APPLICATION_ID: usize = 68;
+    let mut header = [0; APPLICATION_ID + 4];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok()
+        && word(&header, APPLICATION_ID) == FORMAT.application_id.cast_unsigned()
+        && header[..DATABASE.len()] != DATABASE
 }
 
-/// Makes SQLite take a file for a database whose first bytes are damaged.
-pub(crate) fn mend_header(path: &Path) {
-    let write = || {
-        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-        let mut found = DATABASE;
-        file.read_exact(&mut found)?;
-        if found != DATABASE {
-            file.seek(SeekFrom::Start(0))?;
-            file.write_all(&DATABASE)?;
-        }
-        Ok::<(), io::Error>(())
-    };
-    // A file that is too short or can't be written has nothing to give anyway.
-    drop(write());
+/// Makes SQLite take a file for a database.
+pub(crate) fn mend_header(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    file.write_all(&DATABASE)
 }
 
 impl Wal {
@@ -158,8 +154,9 @@ impl Wal {
     }
 }
 
-/// Writes the header and the sums of all frames that belong to the log anew.
-fn write_sums(path: &Path) -> io::Result<()> {
+/// Makes SQLite read a log to its end: writes the header and the sums of all frames that belong to
+/// it anew.
+pub(crate) fn mend(path: &Path) -> io::Result<()> {
     let Some(wal) = Wal::read(path)? else {
         return Ok(());
     };

@@ -317,7 +317,7 @@ fn a_log_that_was_not_made_yet_is_missing_and_a_foreign_file_is_refused_untouche
 
     let data = DataDir::new(dir.path());
     drop(GroupPositions::open(&data, "group").unwrap());
-    let positions = LogReader::open(data.group_path("group"));
+    let positions = LogReader::open(data.groups_path().join("group.db"));
     assert!(matches!(positions, Err(OpenError::Foreign { .. })));
 }
 
@@ -327,7 +327,7 @@ fn a_file_of_a_newer_format_is_refused() {
     let data = DataDir::new(dir.path());
     drop(LogWriter::open(data.topic_path(), LogOptions::default()).unwrap());
     drop(GroupPositions::open(&data, "group").unwrap());
-    for path in [data.topic_path(), data.group_path("group")] {
+    for path in [data.topic_path(), data.groups_path().join("group.db")] {
         let connection = rusqlite::Connection::open(path).unwrap();
         connection.pragma_update(None, "user_version", 2).unwrap();
     }

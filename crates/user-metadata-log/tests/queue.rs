@@ -8,7 +8,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use user_metadata_log::{
     DiskQueue, DiskQueueReader, EncodedBatch, LogRecord, LogSync, OpenError, QueueContents,
-    ReadError,
+    QueueReadError,
 };
 
 fn batch(numbers: impl IntoIterator<Item = u64>) -> EncodedBatch {
@@ -103,6 +103,26 @@ fn batches_come_back_in_order_and_those_that_are_done_do_not() {
 }
 
 #[test]
+fn behind_a_damaged_batch_reading_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    let mut queue = open(&path);
+    for n in 0..3 {
+        queue.write(&batch(n * 5..n * 5 + 5), &[]).unwrap();
+    }
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let damage = "UPDATE batches SET records = zeroblob(9) WHERE id = 2";
+    assert_eq!(file.execute(damage, ()).unwrap(), 1);
+    let reader = DiskQueueReader::open(&path).unwrap();
+    assert_eq!(reader.next(0).unwrap().unwrap().id, 1);
+    let Err(QueueReadError::Corrupt { id, records }) = reader.next(1) else {
+        panic!("it is damaged");
+    };
+    assert_eq!((id, records), (2, 5));
+    assert_eq!(reader.next(id).unwrap().unwrap().id, 3);
+}
+
+#[test]
 fn a_second_writer_is_refused_and_a_reader_waits_for_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("outbox.db");
@@ -141,12 +161,13 @@ fn what_is_written_survives_and_the_log_beside_the_file_stays_small() {
 fn a_file_that_is_something_else_is_set_aside() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("outbox.db");
-    fs::write(&path, b"not a database, whatever its name says").unwrap();
+    let text = b"not a database, whatever its name says".repeat(9);
+    fs::write(&path, &text).unwrap();
     let (mut queue, found) = DiskQueue::open(&path, LogSync::Normal).unwrap();
     let damage = found.damage.unwrap();
     assert_eq!((damage.read, damage.lost), (0, 0));
     let kept = fs::read(damage.kept_as).unwrap();
-    assert_eq!(kept.len(), 38);
+    assert_eq!(kept, text);
     queue.write(&batch([1]), &[]).unwrap();
     drop(queue);
     assert_eq!(numbers(&open(&path)), [1]);
@@ -190,7 +211,7 @@ fn a_page_that_breaks_under_an_open_queue_takes_no_batches_but_its_own_with_it()
     loop {
         let batch = match queue.next(last) {
             Ok(batch) => batch,
-            Err(ReadError::Storage(error)) if error.is_damage() => {
+            Err(QueueReadError::Storage(error)) if error.is_damage() => {
                 stepped_over += 1;
                 queue.next_readable(last)
             }
@@ -216,6 +237,49 @@ fn break_leaf(path: &Path, share: f64) {
     let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
     file.seek(SeekFrom::Start((page * PAGE) as u64)).unwrap();
     file.write_all(&[0xff]).unwrap();
+}
+
+/// A power cut may leave the first frames of a log as they were before it started over, and later
+/// ones written.
+#[test]
+fn old_pages_in_a_log_hide_nothing_that_is_in_the_database() {
+    const FRAMES: usize = 32 + 3 * (24 + 4_096);
+    let dir = tempfile::tempdir().unwrap();
+    let (path, cut) = (dir.path().join("live.db"), dir.path().join("outbox.db"));
+    let log = |path: &Path| path.with_extension("db-wal");
+    let mut queue = open(&path);
+    queue.write(&batch([0]), &[]).unwrap();
+    let old = fs::read(log(&path)).unwrap();
+    for n in 1..60 {
+        queue.write(&batch([n]), &[]).unwrap();
+    }
+    let safe = numbers(&queue);
+    drop(queue);
+    let mut queue = open(&path);
+    for n in 60..65 {
+        queue.write(&batch([n]), &[]).unwrap();
+    }
+    copy(&path, &cut);
+    let mut written = fs::read(log(&cut)).unwrap();
+    written[32..FRAMES].copy_from_slice(&old[32..FRAMES]);
+    let pages = |log: &[u8]| -> Vec<u8> { log.chunks(24 + 4_096).map(|frame| frame[3]).collect() };
+    let (before, after) = (pages(&old[32..FRAMES]), pages(&written[FRAMES..]));
+    assert!(
+        before.contains(&2) && !after.contains(&2),
+        "{before:?} {after:?}"
+    );
+    fs::write(log(&cut), &written).unwrap();
+
+    let (queue, found) = DiskQueue::open(&cut, LogSync::Normal).unwrap();
+    let read = numbers(&queue);
+    assert!(safe.iter().all(|number| read.contains(number)), "{read:?}");
+    let damage = found.damage.unwrap();
+    // It is kept as it was.
+    let kept = fs::read(format!("{}-wal", damage.kept_as.display())).unwrap();
+    assert!(kept == written);
+    let files = fs::read_dir(dir.path()).unwrap().flatten();
+    let names = files.map(|file| file.file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.contains(".mended")).count(), 0);
 }
 
 #[derive(Debug, Clone, Copy)]

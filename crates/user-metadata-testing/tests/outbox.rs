@@ -6,6 +6,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use support::joins;
@@ -13,9 +14,10 @@ use support::outbox::{
     ON_DISK, Random, STALLED, Stage, TOPIC, assert_all, begin, events, last_words, outbox,
     promised_at, wait_for,
 };
+use user_metadata_log::{DiskQueue, EncodedBatch, LogSync};
 use user_metadata_testing::load::TimedJoin;
 use user_metadata_testing::process::{Ended, Program, WsServer};
-use user_metadata_testing::{Port, require, until};
+use user_metadata_testing::{Port, Scratch, require, until};
 
 /// Kills a server some time after `begin`; returns the instant.
 fn kill_after(time: Duration, begin: Instant, server: WsServer) -> Instant {
@@ -185,4 +187,102 @@ fn start_in_vain(flags: &[&str]) -> Ended {
     let listen = ["--listen", &ports[0], "--admin-listen", &ports[1]];
     let program = Program::built("ws-server").args(listen).args(flags);
     program.start().unwrap().wait()
+}
+
+/// What is damaged is set aside; a file that is no outbox is not taken for a damaged one.
+#[test]
+fn a_replay_leaves_a_file_alone_that_is_no_outbox() {
+    let data = Scratch::new("no-outbox");
+    let text = data.file("w.ndjson");
+    let events = b"{\"id\":\"01JD9Z3V8K\",\"userId\":\"user-123\"}\n";
+    std::fs::write(&text, events).unwrap();
+    let database = data.file("user-metadata.sqlite");
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    let made = "PRAGMA journal_mode = wal; CREATE TABLE events(id TEXT)";
+    connection.execute_batch(made).unwrap();
+    let before = std::fs::read(&database).unwrap();
+    for file in [&text, &database] {
+        let ended = outbox("replay", &["--brokers", "localhost:1", "--file", file]);
+        let said = ended.stderr.join("\n");
+        assert_eq!(ended.code, Some(2), "{said}");
+        assert!(said.contains("--file"), "{said}");
+    }
+    assert_eq!(std::fs::read(&text).unwrap(), events);
+    assert_eq!(std::fs::read(&database).unwrap(), before);
+    let files = std::fs::read_dir(data.path()).unwrap().flatten();
+    let names = files.map(|file| file.file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.contains("damaged")).count(), 0);
+    let query = "SELECT count(*) FROM events";
+    let rows: i64 = connection.query_row(query, [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 0);
+}
+
+#[test]
+fn what_is_printed_and_listed_tells_of_damaged_batches() {
+    let data = Scratch::new("damaged-batch");
+    let path = data.file("outbox.db");
+    three_batches(&path);
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let damage = "UPDATE batches SET checksum = 0 WHERE id = 2";
+    assert_eq!(file.execute(damage, []).unwrap(), 1);
+    for (command, lines) in [("cat", 2), ("ls", 2)] {
+        let ended = outbox(command, &["--file", &path]);
+        assert_eq!(
+            (ended.code, ended.stdout.len()),
+            (Some(1), lines),
+            "{command}"
+        );
+        let said = ended.stderr.join("\n");
+        assert!(said.contains("1 damaged"), "{command}: {said}");
+    }
+    let all = outbox("ls", &["--data-dir", data.path().to_str().unwrap()]);
+    assert_eq!(all.code, Some(0));
+    assert!(all.stdout[1].contains("1 damaged"), "{:?}", all.stdout);
+}
+
+#[test]
+fn a_replay_that_can_not_open_the_outbox_fails() {
+    let data = Scratch::new("no-lock");
+    three_batches(&data.file("outbox.db"));
+    let lock = data.file("outbox.db.lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    let folder = data.path().to_str().unwrap();
+    let flags = ["--brokers", "localhost:1", "--data-dir", folder];
+    let ended = outbox("replay", &flags);
+    let said = ended.stderr.join("\n");
+    assert_eq!(ended.code, Some(1), "{said}");
+    assert!(said.contains("can't be opened"), "{said}");
+}
+
+/// Reading a large and damaged one takes its time.
+#[test]
+fn a_signal_ends_a_server_and_a_replay_that_still_open_the_outbox() {
+    let data = Scratch::new("slow");
+    three_batches(&data.file("outbox.db"));
+    // Whoever opens it waits for a writer.
+    let made = Command::new("mkfifo")
+        .arg(data.file("outbox.db-wal"))
+        .status();
+    assert!(made.unwrap().success());
+    let folder = data.path().to_str().unwrap();
+    let flags = ["--brokers", "localhost:1", "--data-dir", folder];
+    let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    for (command, code) in [(&ports[..], 0), (&["outbox", "replay"], 1)] {
+        let program = Program::built("ws-server").args(command).args(flags);
+        let running = program.start().unwrap();
+        drop(running.stderr().wait_for("Kafka at localhost:1"));
+        let ended = running.stop();
+        assert_eq!(ended.code, Some(code), "{:?}", ended.stderr);
+    }
+}
+
+/// Makes an outbox.
+fn three_batches(path: &str) {
+    let (mut queue, _) = DiskQueue::open(path, LogSync::Normal).unwrap();
+    for event in ["{\"id\":\"1\"}", "{\"id\":\"2\"}", "{\"id\":\"3\"}"] {
+        let (mut batch, value) = (EncodedBatch::default(), event.as_bytes());
+        batch.push(None, Some(value), [("ce_id", "1")], 1_763_856_000_000);
+        queue.write(&batch, &[]).unwrap();
+    }
 }

@@ -55,20 +55,20 @@ impl Limits {
         }
     }
 
-    /// Counts a connection of `peer`; `is_exempt` from the limit by address. `None` if it can't
+    /// Counts a connection of `peer`; `is_exempt` from the limit by address. An error if it can't
     /// even be told that it is refused.
-    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, is_exempt: bool) -> Option<Place> {
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, is_exempt: bool) -> Result<Place, Refusal> {
         let network = (!is_exempt).then(|| network(peer));
         let mut counts = self.lock();
         let kind = match self.admit(&mut counts, network) {
             Ok(()) => Kind::Admitted(network),
-            Err(_) if counts.refusals >= Self::MAX_REFUSALS => return None,
+            Err(refusal) if counts.refusals >= Self::MAX_REFUSALS => return Err(refusal),
             Err(refusal) => {
                 counts.refusals += 1;
                 Kind::Refused(refusal)
             }
         };
-        Some(Place {
+        Ok(Place {
             limits: Arc::clone(self),
             kind,
         })
@@ -210,10 +210,15 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_are_told_that_they_are_refused() {
-        let limits = limits(0, 1);
-        let peer = "192.0.2.1".parse().unwrap();
-        let told: Vec<_> = (0..99).filter_map(|_| limits.enter(peer, false)).collect();
-        assert_eq!(told.len(), Limits::MAX_REFUSALS);
+    fn only_so_many_are_told_that_they_are_refused_and_the_others_are_counted_as_that() {
+        let limits = limits(9, 1);
+        let (_, _place) = enter(&limits, "192.0.2.1");
+        let told = [(); Limits::MAX_REFUSALS].map(|()| enter(&limits, "192.0.2.1"));
+        assert!(
+            told.iter()
+                .all(|(refusal, _)| *refusal == Some(Refusal::FullForIp))
+        );
+        let cut = limits.enter("192.0.2.1".parse().unwrap(), false);
+        assert_eq!(cut.unwrap_err(), Refusal::FullForIp);
     }
 }

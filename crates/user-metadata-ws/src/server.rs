@@ -112,9 +112,12 @@ impl Server {
     ) -> Option<impl Future<Output = ()> + use<>> {
         let peer = peer.ip().to_canonical();
         let is_exempt = peer.is_loopback() || self.shared.capture.trusts(peer);
-        let Some(place) = self.shared.limits.enter(peer, is_exempt) else {
-            metrics::refused("max_connections");
-            return None;
+        let place = match self.shared.limits.enter(peer, is_exempt) {
+            Ok(place) => place,
+            Err(refusal) => {
+                metrics::refused(refusal.as_str());
+                return None;
+            }
         };
         let endpoint = Endpoint::new(Arc::clone(&self.shared), peer, place.refusal());
         // The future is made where it stays: handed on, it would take its memory once more.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Instant;
 
 use tracing::error;
-use user_metadata_log::{QueuedBatch, ReadError};
+use user_metadata_log::{QueueReadError, QueuedBatch};
 
 use super::DiskThread;
 use crate::DropReason;
@@ -24,11 +24,11 @@ impl DiskThread {
         };
         let batch = match queue.next(after) {
             Ok(batch) => batch,
-            Err(ref error @ ReadError::Corrupt { offset: row, .. }) => {
+            Err(ref error @ QueueReadError::Corrupt { id: row, .. }) => {
                 self.missing = part_is_unreadable(error);
                 return self.outbox.lock().spool.unreadable(row);
             }
-            Err(ReadError::Storage(error)) if error.is_damage() => {
+            Err(QueueReadError::Storage(error)) if error.is_damage() => {
                 self.missing = part_is_unreadable(&error);
                 queue.next_readable(after)
             }
@@ -47,7 +47,7 @@ impl DiskThread {
         }
     }
 
-    fn read_again(&mut self, error: &ReadError) {
+    fn read_again(&mut self, error: &QueueReadError) {
         self.failed_reads += 1;
         self.reads_again_at = Some(Instant::now() + Self::RETRY);
         let words = |error: &str| format!("what waits in the outbox can't be read: {error}");

@@ -1,0 +1,132 @@
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::queue_reader::{COLUMNS, QueuedBatch, read_row};
+
+/// What an id of a damaged table has: a batch, or how many records it held.
+pub(crate) type Found = (i64, Result<QueuedBatch, u64>);
+
+/// The rows of a damaged table, as far as they can be reached: from the start, from the end, and
+/// one by one in between.
+pub(crate) struct DamagedRows<'a> {
+    connection: &'a Connection,
+    last: i64,
+    /// The smallest id that can be reached from the end, once the way from the start has ended.
+    upper: Option<i64>,
+    probes_left: i64,
+}
+
+impl<'a> DamagedRows<'a> {
+    /// A count beyond this is itself damaged.
+    const MOST_RECORDS: u64 = 1 << 20;
+    /// Ids that are tried one by one: about a second's worth.
+    const MOST_PROBES: i64 = 200_000;
+    /// The same where nothing tells how far it goes on.
+    const FEW_PROBES: i64 = 5_000;
+
+    /// All of them.
+    pub(crate) fn new(connection: &'a Connection) -> Self {
+        Self::after(connection, i64::MIN)
+    }
+
+    /// Those behind an id.
+    pub(crate) fn after(connection: &'a Connection, last: i64) -> Self {
+        Self {
+            connection,
+            last,
+            upper: None,
+            probes_left: Self::MOST_PROBES,
+        }
+    }
+
+    /// Goes on by one id where the table names no next one; `false` when it is time to give up.
+    fn step_over(&mut self) -> bool {
+        let upper = match self.upper {
+            Some(upper) => upper,
+            None => {
+                let upper = self.find_upper();
+                if upper < i64::MAX {
+                    // The last ids before what can be read again.
+                    self.last = self.last.max(upper.saturating_sub(Self::MOST_PROBES));
+                } else {
+                    self.probes_left = Self::FEW_PROBES;
+                }
+                *self.upper.insert(upper)
+            }
+        };
+        self.last = self.last.max(0) + 1;
+        self.probes_left -= 1;
+        self.probes_left > 0 && self.last <= upper
+    }
+
+    fn at(
+        &self,
+        condition: &str,
+        id: i64,
+    ) -> rusqlite::Result<Option<Result<QueuedBatch, (u64, u64)>>> {
+        self.connection
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM batches WHERE {condition} LIMIT 1"
+            ))?
+            .query_row([id], read_row)
+            .optional()
+    }
+
+    /// The next id that the table still names after the last one.
+    fn id_after(&self) -> rusqlite::Result<Option<i64>> {
+        self.connection
+            .prepare_cached("SELECT id FROM batches WHERE id > ?1 ORDER BY id LIMIT 1")?
+            .query_row([self.last], |row| row.get(0))
+            .optional()
+    }
+
+    /// Looks how far down the table can be read from its end.
+    fn find_upper(&self) -> i64 {
+        let mut lowest = i64::MAX;
+        loop {
+            let found = self
+                .connection
+                .prepare_cached("SELECT id FROM batches WHERE id < ?1 ORDER BY id DESC LIMIT 1")
+                .and_then(|mut statement| {
+                    statement
+                        .query_row([lowest], |row| row.get::<_, i64>(0))
+                        .optional()
+                });
+            match found {
+                Ok(Some(id)) if id > self.last && id < lowest => lowest = id,
+                _ => return lowest,
+            }
+        }
+    }
+}
+
+impl Iterator for DamagedRows<'_> {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let plausible = |count: u64| if count > Self::MOST_RECORDS { 0 } else { count };
+        loop {
+            match self.id_after() {
+                Ok(None) => return None,
+                Ok(Some(id)) if id > self.last => {
+                    self.last = id;
+                    match self.at("id = ?1", id) {
+                        Ok(Some(row)) => {
+                            return Some((id, row.map_err(|(_, count)| plausible(count))));
+                        }
+                        Ok(None) => {}
+                        Err(_) => return Some((id, Err(0))),
+                    }
+                }
+                // An order that makes no sense is damage, too.
+                Ok(Some(_)) | Err(_) => {
+                    if !self.step_over() {
+                        return None;
+                    }
+                    if let Ok(Some(Ok(batch))) = self.at("id = ?1", self.last) {
+                        return Some((self.last, Ok(batch)));
+                    }
+                }
+            }
+        }
+    }
+}
