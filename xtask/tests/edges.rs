@@ -244,3 +244,21 @@ fn cargo(arguments: &[&str]) -> String {
     );
     String::from_utf8(output.stdout).unwrap()
 }
+
+/// What is built with `--locked` and by nobody else in CI would stop doing so unnoticed.
+#[test]
+fn lock_files_of_workspaces_beside_this_one_are_up_to_date() {
+    for folder in ["user-metadata-bench/peers", "user-metadata-ua/fuzz"] {
+        let path = format!("{}/../crates/{folder}", env!("CARGO_MANIFEST_DIR"));
+        let looked = Command::new(env!("CARGO"))
+            .args(["update", "--workspace", "--locked"])
+            .current_dir(path)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&looked.stderr);
+        assert!(
+            looked.status.success(),
+            "run `cargo update --workspace` in crates/{folder}: {said}"
+        );
+    }
+}

@@ -25,13 +25,14 @@ struct Place {
 impl Progress {
     pub(super) fn took(&mut self, records: &[GroupRecord]) {
         self.batches += 1;
-        for record in records {
-            let place = self.partitions.entry(record.partition);
+        for run in records.chunk_by(|one, next| one.partition == next.partition) {
+            let [first, ..] = run else { continue };
+            let place = self.partitions.entry(first.partition);
             let place = place.or_insert(Place {
-                next: record.offset,
-                taken: record.offset,
+                next: first.offset,
+                taken: first.offset,
             });
-            place.taken = record.offset + 1;
+            place.taken = run.last().unwrap_or(first).offset + 1;
         }
     }
 
