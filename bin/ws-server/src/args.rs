@@ -174,7 +174,12 @@ pub(crate) struct ClientIpArgs {
     pub(crate) client_ip_header: Option<IpHeader>,
     /// How many proxies stand before this server, where only the nearest one's address is known:
     /// take the N-th address from the right
-    #[arg(long, env = "WS_SERVER_FORWARDED_HOPS", value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
+    #[arg(
+        long,
+        env = "WS_SERVER_FORWARDED_HOPS",
+        value_name = "N",
+        value_parser = at_least_one::<NonZeroUsize>
+    )]
     pub(crate) forwarded_hops: Option<NonZeroUsize>,
     /// What of a client's address leaves this process
     #[arg(long, env = "WS_SERVER_IP_PRIVACY", value_enum, default_value = "full")]
@@ -187,7 +192,12 @@ pub(crate) struct ClientIpArgs {
 #[derive(Debug, Group)]
 pub(crate) struct LimitArgs {
     /// Connections at a time [default: 80 % of the file descriptors that this process may open]
-    #[arg(long, env = "WS_SERVER_MAX_CONNECTIONS", value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
+    #[arg(
+        long,
+        env = "WS_SERVER_MAX_CONNECTIONS",
+        value_name = "N",
+        value_parser = at_least_one::<NonZeroUsize>
+    )]
     pub(crate) max_connections: Option<NonZeroUsize>,
     /// Connections at a time from one IPv4 address or IPv6 /64; loopback and trusted proxies are
     /// exempt

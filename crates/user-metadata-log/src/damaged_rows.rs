@@ -58,15 +58,9 @@ impl<'a> DamagedRows<'a> {
         self.probes_left > 0 && self.last <= upper
     }
 
-    fn at(
-        &self,
-        condition: &str,
-        id: i64,
-    ) -> rusqlite::Result<Option<Result<QueuedBatch, (u64, u64)>>> {
+    fn at(&self, id: i64) -> rusqlite::Result<Option<Result<QueuedBatch, (u64, u64)>>> {
         self.connection
-            .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM batches WHERE {condition} LIMIT 1"
-            ))?
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM batches WHERE id = ?1"))?
             .query_row([id], read_row)
             .optional()
     }
@@ -109,7 +103,7 @@ impl Iterator for DamagedRows<'_> {
                 Ok(None) => return None,
                 Ok(Some(id)) if id > self.last => {
                     self.last = id;
-                    match self.at("id = ?1", id) {
+                    match self.at(id) {
                         Ok(Some(row)) => {
                             return Some((id, row.map_err(|(_, count)| plausible(count))));
                         }
@@ -122,7 +116,7 @@ impl Iterator for DamagedRows<'_> {
                     if !self.step_over() {
                         return None;
                     }
-                    if let Ok(Some(Ok(batch))) = self.at("id = ?1", self.last) {
+                    if let Ok(Some(Ok(batch))) = self.at(self.last) {
                         return Some((self.last, Ok(batch)));
                     }
                 }
