@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::StoreError;
 use crate::secret::Secret;
-use crate::url::Options;
+use crate::url::{OF_THE_MONGODB_DRIVER, Options};
 use crate::{ParseSinkError, SecretError};
 
 /// Where MongoDB is, and how long it keeps events.
@@ -19,16 +19,6 @@ pub(crate) struct MongoConfig {
     password_file: Option<PathBuf>,
     pub(super) keep: Option<Duration>,
 }
-
-/// Options of MongoDB's own that are passed on to its driver.
-const OF_THE_DRIVER: [&str; 6] = [
-    "authSource",
-    "authMechanism",
-    "replicaSet",
-    "directConnection",
-    "tls",
-    "tlsCAFile",
-];
 
 /// What could mean something in a URL.
 const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
@@ -45,7 +35,7 @@ impl MongoConfig {
         };
         let mut uri = format!("mongodb:{path}");
         let mut separator = '?';
-        for key in OF_THE_DRIVER {
+        for key in OF_THE_MONGODB_DRIVER.iter().copied() {
             let given = options.take(key, "must not be empty", |text| {
                 (!text.is_empty()).then(|| utf8_percent_encode(text, SPECIAL).to_string())
             })?;

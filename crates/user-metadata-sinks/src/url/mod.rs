@@ -22,5 +22,7 @@ pub(crate) use http_target::HttpTarget;
 pub(crate) use options::Options;
 #[cfg(feature = "postgres")]
 pub(crate) use postgres::{PostgresUrl, SslMode};
+#[cfg(feature = "mongodb")]
+pub(crate) use scheme::OF_THE_MONGODB_DRIVER;
 pub use sink_url::SinkUrl;
 pub(crate) use sink_url::Target;

@@ -33,6 +33,7 @@ pub(super) struct Scheme {
 }
 
 const OF_REDIS: &[&str] = &["password-file", "ca", "prefix", "ttl", "window", "day-ttl"];
+/// Two of ours, then those of its driver.
 const OF_MONGODB: &[&str] = &[
     "password-file",
     "keep",
@@ -43,6 +44,10 @@ const OF_MONGODB: &[&str] = &[
     "tls",
     "tlsCAFile",
 ];
+
+/// Options of MongoDB's own, which are passed on to its driver.
+#[cfg(feature = "mongodb")]
+pub(crate) const OF_THE_MONGODB_DRIVER: &[&str] = OF_MONGODB.split_at(2).1;
 
 static SCHEMES: [Scheme; 13] = [
     store(Kind::Stdout, "stdout", "`stdout:`", &[]),
