@@ -92,6 +92,9 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     tokio::select! {
         signal = signals.next() => info!(signal, "shutdown requested"),
         end = &mut serving => return Err(Failure::Runtime(format!("ended by itself: {end:?}"))),
+        end = &mut publishing => {
+            return Err(Failure::Runtime(format!("the publisher ended by itself: {end:?}")));
+        }
     }
     tasks.spawn(signals.exit_at_next());
     stop.cancel();

@@ -208,6 +208,8 @@ fn explain(json: &[u8], error: &serde_json::Error) -> JoinError {
         .rsplit_once(" at line ")
         .map_or(&*message, |(message, _)| message);
     let problem = match message.rsplit_once(", expected ") {
+        Some((_, "u32")) => "must be a whole number of at least 0".to_owned(),
+        Some((_, "f64")) => "must be a number".to_owned(),
         Some((_, expected)) => format!("must be {expected}"),
         None if message.starts_with("missing field") || message.starts_with("duplicate field") => {
             format!("has a {message}")
@@ -255,7 +257,11 @@ mod tests {
             ),
             (
                 r#"{"user":{"id":"1","username":"J"},"screen":{"width":-1,"height":1}}"#,
-                "screen.width must be u32",
+                "screen.width must be a whole number of at least 0",
+            ),
+            (
+                r#"{"user":{"id":"1","username":"J"},"screen":{"width":1,"height":1,"pixelRatio":"2"}}"#,
+                "screen.pixelRatio must be a number",
             ),
             (
                 r#"{"user":{"id":"1","username":"J"},"screen":{"width":1,"height":1,"pixelRatio":0}}"#,

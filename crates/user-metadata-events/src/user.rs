@@ -76,7 +76,7 @@ impl User {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {problem}")]
 pub struct InvalidUser {
-    /// The field's name in JSON: `id`, `username` or `sessionId`.
+    /// The field's name in JSON: `id`, `username` or `sessionId`; of an event, `userId`.
     pub field: &'static str,
     /// What is wrong with it.
     pub problem: FieldProblem,

@@ -36,6 +36,8 @@ pub(crate) enum Trouble {
     /// Nobody says what is wrong, but events wait for long.
     Stalled,
     Full,
+    /// The task is gone, and events still come.
+    Ended,
 }
 
 /// The current status. An incident is one warning when it begins and one line when it is over,

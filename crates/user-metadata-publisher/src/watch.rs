@@ -10,7 +10,7 @@ use crate::health::{Health, Trouble};
 use crate::losses::Losses;
 use crate::outbox::Outbox;
 use crate::transport::Reason;
-use crate::{DropReason, Dropped};
+use crate::{Accounting, DropReason, Dropped};
 
 /// Looks at the outbox every second for what no single delivery can tell: that events wait for
 /// long, and that some are lost. When it is dropped, the task is gone.
@@ -111,6 +111,18 @@ impl Drop for Watch {
         if let Some(lost) = self.losses.finish(accounting.dropped) {
             report(&lost);
         }
+        self.account_for(&accounting);
+        if !self.outbox.lock().handles_gone {
+            let reason = Reason::new("the publisher has ended, new events are lost");
+            self.health
+                .begin(Trouble::Ended, reason, accounting.pending);
+        }
+    }
+}
+
+impl Watch {
+    /// Says what becomes of the events that are left.
+    fn account_for(&self, accounting: &Accounting) {
         if accounting.pending == 0 {
             return self.health.finish();
         }
@@ -134,6 +146,7 @@ fn report(lost: &Dropped) {
         queue_full = lost.get(DropReason::QueueFull),
         too_large = lost.get(DropReason::TooLarge),
         rejected = lost.get(DropReason::Rejected),
+        closed = lost.get(DropReason::Closed),
         unreadable = lost.get(DropReason::Unreadable),
         "events are lost",
     );

@@ -276,9 +276,9 @@ fn a_write_that_hangs_is_said_until_it_ends() {
         until("it is said", is_said).await;
         outbox.lock().spool.written(&load, 1, 1, 1);
         health.disk_works();
+        assert_eq!(health.status(), PublisherStatus::Connecting);
         watching.abort();
     });
-    assert_eq!(health.status(), PublisherStatus::Connecting);
     let warnings = lines.of(Level::WARN);
     assert!(warnings[0].contains("does not answer"), "{warnings:?}");
 }

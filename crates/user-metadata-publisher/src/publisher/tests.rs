@@ -297,6 +297,13 @@ fn a_task_that_is_dropped_closes_the_publisher_and_leaves_its_events_pending() {
     let errors = lines.of(Level::ERROR);
     assert_eq!(errors.len(), 1);
     assert!(errors[0].contains("events were not delivered in time and are lost events=1"));
+    let PublisherStatus::Degraded { reason, .. } = publisher.status() else {
+        panic!("{publisher:?}")
+    };
+    assert_eq!(reason, "the publisher has ended, new events are lost");
+    let warnings = lines.of(Level::WARN);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains(&reason), "{warnings:?}");
 }
 
 #[test]
@@ -508,7 +515,7 @@ fn lost_events_are_an_error_with_their_count_and_the_status_says_so() {
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(
         errors[0].contains(
-            "events are lost events=15 queue_full=15 too_large=0 rejected=0 unreadable=0"
+            "events are lost events=15 queue_full=15 too_large=0 rejected=0 closed=0 unreadable=0"
         )
     );
 }
