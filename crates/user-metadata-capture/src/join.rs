@@ -1,4 +1,9 @@
-use serde::Deserialize;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use user_metadata_events::{Screen, User};
 use user_metadata_ua::ClientHints;
@@ -140,8 +145,11 @@ impl Join {
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
 struct RawJoin {
+    #[serde(default, deserialize_with = "object")]
     user: Option<RawUser>,
+    #[serde(default, deserialize_with = "object")]
     hints: Option<ClientHints>,
+    #[serde(default, deserialize_with = "object")]
     screen: Option<RawScreen>,
     timezone: Option<String>,
 }
@@ -160,6 +168,33 @@ struct RawUser {
     id: Option<String>,
     username: Option<String>,
     session_id: Option<String>,
+}
+
+/// An object or `null`. Serde takes a list of the fields' values, too, which the protocol does not.
+fn object<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Object<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = Option<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+    }
+
+    deserializer.deserialize_any(Object(PhantomData))
 }
 
 impl RawJoin {
@@ -229,6 +264,15 @@ mod tests {
             ("{}", "user is missing"),
             (r#"{"user":null}"#, "user is missing"),
             (r#"{"user":[]}"#, "user must be an object"),
+            (r#"{"user":["1","J",null]}"#, "user must be an object"),
+            (
+                r#"{"user":{"id":"1","username":"J"},"screen":[1,2,3]}"#,
+                "screen must be an object",
+            ),
+            (
+                r#"{"user":{"id":"1","username":"J"},"hints":[]}"#,
+                "hints must be an object",
+            ),
             (r#"{"user":{"username":"J"}}"#, "user.id is missing"),
             (
                 r#"{"user":{"id":5,"username":"J"}}"#,

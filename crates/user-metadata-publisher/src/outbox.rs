@@ -256,15 +256,17 @@ impl Outbox {
         written as u64 + state.spool.events_behind()
     }
 
-    /// How long the oldest pending event has waited. Also sets the gauge of it.
-    pub(crate) fn oldest(&self) -> Duration {
+    /// The sequence number of the oldest pending event, and how long it has waited. Also sets the
+    /// gauge of it.
+    pub(crate) fn oldest(&self) -> Option<(u64, Duration)> {
         let oldest = self
             .lock()
             .pending
             .first_key_value()
-            .map(|(_, slot)| slot.accepted_at.elapsed());
-        self.metrics.oldest(oldest.unwrap_or_default());
-        oldest.unwrap_or_default()
+            .map(|(sequence, slot)| (*sequence, slot.accepted_at.elapsed()));
+        self.metrics
+            .oldest(oldest.map(|(_, age)| age).unwrap_or_default());
+        oldest
     }
 
     pub(crate) fn show(&self, state: &State) {

@@ -19,7 +19,8 @@ pub(crate) struct Watch {
     health: Arc<Health>,
     losses: Losses,
     refused: u64,
-    started: Instant,
+    /// The oldest pending event's sequence number, and since when it is the oldest.
+    oldest: Option<(u64, Instant)>,
     /// Dropped before the last account: it puts on disk what is left.
     disk: Option<DiskHandle>,
 }
@@ -39,7 +40,7 @@ impl Watch {
             health,
             losses: Losses::default(),
             refused: 0,
-            started: Instant::now(),
+            oldest: None,
             disk,
         }
     }
@@ -65,10 +66,7 @@ impl Watch {
 
     fn look(&mut self) {
         let accounting = self.outbox.accounting();
-        let oldest = self.outbox.oldest();
-        // What an earlier process has left is not waiting for this one's fault.
-        let stalled = (oldest.min(self.started.elapsed()) >= Self::STALLED)
-            .then(|| format!("the oldest event has waited for {} s", oldest.as_secs()));
+        let stalled = self.stalled();
         self.note(Trouble::Stalled, stalled, accounting.pending);
 
         let refused = accounting.dropped.get(DropReason::QueueFull);
@@ -81,6 +79,19 @@ impl Watch {
         if let Some(lost) = self.losses.observe(accounting.dropped) {
             report(&lost);
         }
+    }
+
+    /// A backlog has old events, too, but never the same one for long while it is delivered.
+    fn stalled(&mut self) -> Option<String> {
+        let oldest = self.outbox.oldest();
+        self.oldest = oldest.map(|(sequence, _)| match self.oldest {
+            Some((known, since)) if known == sequence => (known, since),
+            _ => (sequence, Instant::now()),
+        });
+        let (_, age) = oldest?;
+        let (_, since) = self.oldest?;
+        (since.elapsed() >= Self::STALLED)
+            .then(|| format!("the oldest event has waited for {} s", age.as_secs()))
     }
 
     /// A write that hangs is no error, and yet nothing reaches the disk.

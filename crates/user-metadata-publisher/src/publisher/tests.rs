@@ -488,6 +488,26 @@ fn a_topic_that_does_not_answer_is_noticed_before_the_deadline_of_the_request() 
 }
 
 #[test]
+fn old_events_are_no_trouble_while_they_are_delivered() {
+    let (lines, _guard) = Lines::collect();
+    on_paused_clock(async {
+        let memory = Memory::new([Fault::Slow(4_000), Fault::Slow(4_000)]);
+        let (publisher, task) = Publisher::new(memory.clone(), PublisherOptions::default());
+        let task = tokio::spawn(task.run());
+        publisher.publish(event(0, "a"), None).unwrap();
+        sleep(ms(1_000)).await;
+        publisher.publish(event(1, "a"), None).unwrap();
+        sleep(ms(6_500)).await;
+        assert_eq!(publisher.accounting().pending, 1, "for more than 5 s");
+        assert_eq!(publisher.status(), PublisherStatus::Healthy);
+        drop(publisher);
+        task.await.unwrap();
+        assert_eq!(memory.topic().acknowledged, [0, 1]);
+    });
+    assert!(lines.of(Level::WARN).is_empty());
+}
+
+#[test]
 fn lost_events_are_an_error_with_their_count_and_the_status_says_so() {
     let (lines, _guard) = Lines::collect();
     on_paused_clock(async {
@@ -513,11 +533,9 @@ fn lost_events_are_an_error_with_their_count_and_the_status_says_so() {
     });
     let errors = lines.of(Level::ERROR);
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(
-        errors[0].contains(
-            "events are lost events=15 queue_full=15 too_large=0 rejected=0 closed=0 unreadable=0"
-        )
-    );
+    assert!(errors[0].contains(
+        "events are lost events=15 queue_full=15 too_large=0 rejected=0 closed=0 unreadable=0"
+    ));
 }
 
 #[test]
