@@ -37,7 +37,7 @@ pub enum OpenError {
     /// Another process (or another writer of this one) writes the file.
     #[error(
         "{} is already being written by another process; a file takes one writer: stop the other \
-         one, or use Kafka to scale out",
+         one, give this one a data directory of its own, or use Kafka to scale out",
         path.display()
     )]
     InUse {
