@@ -204,6 +204,58 @@ fn a_static_member_that_was_killed_comes_back_to_its_partitions() {
     }
 }
 
+/// The group waits for the killed one until its session is over. Whoever waits with it, longer than
+/// from one heartbeat to the next, must not be the next that is waited for.
+#[test]
+fn a_member_that_is_killed_and_replaced_at_once_disturbs_the_others_for_one_session() {
+    let kafka = require!(quick());
+    let topic = topic("replaced", 2);
+    let options = group(&topic, GroupProtocol::Classic);
+    let killed = process();
+    let alive = process();
+    let mut stays = alive.block_on(async {
+        filled(&kafka, &topic, 3).await;
+        let mut stays = join(&kafka, options.clone()).await;
+        let (there, options) = (kafka.clone(), options.clone());
+        let goes = killed.spawn(async move {
+            let mut goes = join(&there, options).await;
+            owns_one(&mut goes).await;
+            std::mem::forget(goes);
+        });
+        tokio::select! {
+            done = goes => done.unwrap(),
+            () = async { loop { next(&mut stays).await; } } => unreachable!(),
+        }
+        owns_one(&mut stays).await;
+        stays
+    });
+    killed.shutdown_background();
+    alive.block_on(async {
+        let mut replaces = join(&kafka, options).await;
+        let mut left = 0;
+        let peace = async {
+            // One that is waited for keeps the group busy for a session.
+            while let Ok(event) = tokio::time::timeout(SESSION * 2, async {
+                tokio::select! {
+                    event = stays.next() => event.unwrap(),
+                    event = replaces.next() => event.unwrap(),
+                }
+            })
+            .await
+            {
+                left += u32::from(event == GroupEvent::Left);
+            }
+        };
+        within(LONG, peace).await;
+        assert!(left <= 1, "{left}");
+        let mut owned = [stays.assignment(), replaces.assignment()].concat();
+        owned.sort_unstable();
+        assert_eq!(owned, [0, 1]);
+        stays.close().await.unwrap();
+        replaces.close().await.unwrap();
+    });
+}
+
 #[tokio::test]
 async fn a_process_that_takes_the_id_of_another_ends_it_with_a_word() {
     let kafka = require!(quick());

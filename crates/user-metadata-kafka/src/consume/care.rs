@@ -72,7 +72,7 @@ impl Member {
             return Ok(());
         }
         match self.options.protocol() {
-            GroupProtocol::Classic => self.join_anew(listed.partitions).await,
+            GroupProtocol::Classic => Err(self.leave_to_join_anew(listed.partitions).await),
             // The broker shares out what comes.
             GroupProtocol::Consumer => {
                 self.subscribed = Some(listed);
@@ -83,25 +83,20 @@ impl Member {
 
     /// The group's leader shares out the partitions that it knows of when somebody joins; nobody
     /// would read those that come later.
-    async fn join_anew(&mut self, partitions: u32) -> Result<(), ConsumeError> {
+    async fn leave_to_join_anew(&self, partitions: u32) -> ConsumeError {
         let (topic, group) = (self.options.topic(), self.options.group());
         tracing::info!(topic, group, partitions, "new partitions: joining anew");
-        self.subscribed = None;
         // Within it, the caller hands over all partitions.
         let limit = self.request_timeout + self.options.handover_timeout();
-        if self.options.instance_id().is_some() {
-            // A static member that only comes back brings no rebalance about.
-            let leave = CloseOptions::new()
-                .timeout(limit)
-                .group_membership_operation(GroupMembershipOperation::LeaveGroup);
-            // However it ends, nothing can be done with this one any more.
-            if let Err(error) = deadline(limit, self.consumer.close_with(leave)).await {
-                tracing::debug!(%error, "the group will notice by itself");
-            }
-            return Err(ConsumeError::Ended);
+        // A member that only comes back under its instance id brings no rebalance about.
+        let leave = CloseOptions::new()
+            .timeout(limit)
+            .group_membership_operation(GroupMembershipOperation::LeaveGroup);
+        // However it ends, nothing can be done with this one any more.
+        if let Err(error) = deadline(limit, self.consumer.close_with(leave)).await {
+            tracing::debug!(%error, "the group will notice by itself");
         }
-        deadline(limit, self.consumer.unsubscribe()).await?;
-        self.subscribe().await
+        ConsumeError::Ended
     }
 
     /// Somebody has deleted the topic and made one of the same name. krafka would go on at the old

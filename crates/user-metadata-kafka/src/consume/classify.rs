@@ -79,7 +79,10 @@ pub(super) fn is_rebalance(error: &KrafkaError) -> bool {
         KrafkaError::IllegalState { .. } => true,
         KrafkaError::Broker { code, .. } => matches!(
             code,
-            E::IllegalGeneration
+            // A commit that was under way when this member took its own place under its instance
+            // id; that another one has taken it is the heartbeat's to tell.
+            E::FencedInstanceId
+                | E::IllegalGeneration
                 | E::RebalanceInProgress
                 | E::UnknownMemberId
                 | E::FencedMemberEpoch

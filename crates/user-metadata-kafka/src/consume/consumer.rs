@@ -61,6 +61,7 @@ impl GroupConsumer {
     ///
     /// [`ConsumeError`], within the connect timeout.
     pub async fn join(kafka: &KafkaOptions, options: GroupOptions) -> Result<Self, ConsumeError> {
+        let options = options.identified();
         let (outlet, messages) = Outlet::new();
         let outlet = Arc::new(outlet);
         let commits = Commits::default();

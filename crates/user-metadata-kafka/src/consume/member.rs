@@ -87,7 +87,9 @@ impl Member {
                 told => break told,
             };
         };
-        let options = CloseOptions::new().timeout(CLOSE);
+        let options = CloseOptions::new()
+            .timeout(CLOSE)
+            .group_membership_operation(self.options.leaving());
         let left = self.consumer.close_with(options).await;
         told.and(left.map_err(classify))
     }

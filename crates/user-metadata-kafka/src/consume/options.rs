@@ -1,6 +1,9 @@
 //! Which topic is read, in which group, and from where.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
+
+use krafka::GroupMembershipOperation;
 
 use crate::OptionsError;
 use crate::topic::{checked_topic, is_legal};
@@ -41,6 +44,8 @@ pub struct GroupOptions {
     start: ConsumeStart,
     protocol: GroupProtocol,
     instance_id: Option<String>,
+    /// The instance id is good for this one membership.
+    is_passing: bool,
     session_timeout: Duration,
     handover_timeout: Duration,
     max_batch: u32,
@@ -63,6 +68,7 @@ impl GroupOptions {
             start: ConsumeStart::default(),
             protocol: GroupProtocol::default(),
             instance_id: None,
+            is_passing: false,
             session_timeout: Duration::from_secs(10),
             handover_timeout: Duration::from_secs(5),
             max_batch: 1000,
@@ -151,6 +157,29 @@ impl GroupOptions {
 
     pub(super) fn instance_id(&self) -> Option<&str> {
         self.instance_id.as_deref()
+    }
+
+    /// Gives a member of [`GroupProtocol::Classic`] that has no instance id one of its own. krafka
+    /// sends heartbeats while it waits for a rebalance, which makes it take itself for fenced when
+    /// that is over, and it joins again as another member. Under the same instance id that one takes
+    /// the place of the first; without, the group would wait for the first until its session is
+    /// over, the others would be fenced in turn, and so on for ever.
+    pub(super) fn identified(mut self) -> Self {
+        if self.protocol == GroupProtocol::Classic && self.instance_id.is_none() {
+            let random = RandomState::new().hash_one(&self.group);
+            self.instance_id = Some(format!("member-{random:016x}"));
+            self.is_passing = true;
+        }
+        self
+    }
+
+    /// How the member ends: one that may come back under its instance id does not leave.
+    pub(super) fn leaving(&self) -> GroupMembershipOperation {
+        if self.is_passing {
+            GroupMembershipOperation::LeaveGroup
+        } else {
+            GroupMembershipOperation::Default
+        }
     }
 
     pub(super) fn session_timeout(&self) -> Duration {
