@@ -14,6 +14,7 @@ use crate::encode::kept;
 use crate::health::Health;
 use crate::load::Load;
 use crate::outbox::Outbox;
+use crate::spool::{Closing, Disk};
 use crate::transport::Reason;
 
 /// The thread that writes the outbox to its disk and reads back what memory does not hold.
@@ -74,7 +75,7 @@ impl DiskThread {
         if let Err(error) = spawned {
             health.disk_refuses(&Reason::new(error.to_string()));
             let spool = &mut outbox.lock().spool;
-            (spool.is_up, spool.is_closed) = (false, true);
+            (spool.disk, spool.closing) = (Disk::Refusing, Closing::Done);
         }
         handle
     }
@@ -96,7 +97,7 @@ impl DiskThread {
         let mut state = self.outbox.lock();
         state.counts.recovered += contents.records;
         state.spool.found(contents.records, contents.bytes);
-        state.spool.is_up = true;
+        state.spool.disk = Disk::Up;
         self.outbox.metrics.recovered(contents.records);
         self.outbox.show(&state);
         drop(state);
@@ -121,7 +122,7 @@ impl DiskThread {
         }
         // Closing moves the write-ahead log into the file, and lets another process take it.
         self.queue = None;
-        self.outbox.lock().spool.is_closed = true;
+        self.outbox.lock().spool.closing = Closing::Done;
         self.outbox.disk_work.notify_all();
     }
 
@@ -132,14 +133,16 @@ impl DiskThread {
             let may_read = self.outbox.has_room_to_read(&state);
             let spool = &state.spool;
             let now = Instant::now();
-            let due = if spool.is_up {
+            let is_up = spool.disk == Disk::Up;
+            let is_closing = spool.closing != Closing::No;
+            let due = if is_up {
                 spool.due(now)
             } else {
                 Some(self.retry_at)
             };
-            let is_due = due.is_some_and(|due| due <= now) || spool.is_closing;
+            let is_due = due.is_some_and(|due| due <= now) || is_closing;
             // Also while the disk is full: reading is what makes room.
-            let wants_read = !spool.is_closing && may_read && spool.events_behind() > 0;
+            let wants_read = !is_closing && may_read && spool.events_behind() > 0;
             let reads = wants_read && self.reads_again_at.is_none_or(|at| at <= now);
             if reads && !(self.has_read && is_due) {
                 self.reads_again_at = None;
@@ -147,15 +150,15 @@ impl DiskThread {
                 let after = spool.read_after();
                 return Work::Read { after };
             }
-            if is_due && self.queue.is_none() && !spool.is_closing {
+            if is_due && self.queue.is_none() && !is_closing {
                 return Work::Open;
             }
-            let has_work = spool.due(now).is_some() || !spool.is_up;
+            let has_work = spool.due(now).is_some() || !is_up;
             if is_due && has_work && self.queue.is_some() {
                 self.has_read = false;
                 return Work::Write(state.take_load());
             }
-            if spool.is_closing {
+            if is_closing {
                 return Work::End;
             }
             let reads_again_at = self.reads_again_at.filter(|_| wants_read);
@@ -200,7 +203,7 @@ impl DiskThread {
                 };
                 let mut state = self.outbox.lock();
                 state.spool.put_back(load);
-                if state.spool.is_closing {
+                if state.spool.closing != Closing::No {
                     // It was the last attempt.
                     self.queue = None;
                 }
@@ -215,7 +218,7 @@ impl DiskThread {
         let left = state.place(&load.events, row);
         let bytes = batch.bytes() as u64;
         state.spool.written(load, row, bytes, left);
-        state.spool.is_up = true;
+        state.spool.disk = Disk::Up;
         self.outbox.show(&state);
         drop(state);
         // Writing nothing proves nothing.
@@ -233,7 +236,7 @@ impl DiskThread {
     fn failed(&mut self, reason: &Reason) {
         self.retry_at = Instant::now() + Self::RETRY;
         let mut state = self.outbox.lock();
-        state.spool.is_up = false;
+        state.spool.disk = Disk::Refusing;
         state.take_overflow();
         drop(state);
         self.outbox.metrics.degraded(true);

@@ -2,6 +2,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::outbox::Outbox;
+use crate::spool::Closing;
 use crate::state::State;
 
 /// Ends the disk's thread, and waits for it, when it is dropped.
@@ -19,9 +20,11 @@ impl Drop for DiskHandle {
         const PATIENCE: Duration = Duration::from_secs(5);
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.0.lock();
-        state.spool.is_closing = true;
+        if state.spool.closing == Closing::No {
+            state.spool.closing = Closing::Asked;
+        }
         self.0.disk_work.notify_all();
-        while !state.spool.is_closed {
+        while state.spool.closing != Closing::Done {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;

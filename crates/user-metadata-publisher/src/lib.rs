@@ -37,6 +37,7 @@ mod state;
 mod testing;
 mod transport;
 mod watch;
+mod write_queue;
 
 pub use accounting::{Accounting, DropReason, Dropped};
 #[cfg(feature = "disk")]

@@ -10,7 +10,7 @@ use crate::lane::Parcel;
 use crate::load::Unwritten;
 use crate::metrics::Metrics;
 use crate::receipt::{Receipt, Sizes};
-use crate::spool::Spool;
+use crate::spool::{Disk, Spool};
 use crate::state::State;
 use crate::{Accounting, DropReason, PublishError, PublisherOptions};
 
@@ -67,7 +67,7 @@ impl Outbox {
             }
         };
         state.counts.accepted += 1;
-        let kept = state.spool.is_used.then(|| event.clone());
+        let kept = (state.spool.disk != Disk::None).then(|| event.clone());
         let (sequence, wakes) = match place {
             Place::Overflow => (None, false),
             Place::Memory => {
@@ -112,11 +112,12 @@ impl Outbox {
         let fits = bytes + spool.overflow_memory() <= self.max_bytes;
         // With a disk, a quarter of the memory is for what it is about to take.
         let has_window = events < self.max_events && bytes <= self.max_bytes / 4 * 3;
-        let place = if !spool.is_used {
+        let is_up = spool.disk == Disk::Up;
+        let place = if spool.disk == Disk::None {
             (fits && events < self.max_events).then_some(Place::Memory)
-        } else if !fits || (spool.is_up && !spool.has_room(sizes)) {
+        } else if !fits || (is_up && !spool.has_room(sizes)) {
             None
-        } else if spool.is_behind() || (spool.is_up && !has_window) {
+        } else if spool.is_behind() || (is_up && !has_window) {
             Some(Place::Overflow)
         } else {
             Some(Place::Memory)

@@ -7,7 +7,7 @@ use crate::Accounting;
 use crate::lane::Parcel;
 use crate::load::{Load, Unwritten};
 use crate::receipt::{Receipt, Sizes, accepted_at};
-use crate::spool::Spool;
+use crate::spool::{Disk, Spool};
 
 /// What the outbox holds, and the account of it.
 #[derive(Default)]
@@ -100,10 +100,9 @@ impl State {
     pub(crate) fn size(&self) -> (usize, usize) {
         let whole = |count| usize::try_from(count).unwrap_or(usize::MAX);
         let events = self.pending.len() + whole(self.spool.events());
-        let bytes = if self.spool.is_used {
-            whole(self.spool.bytes())
-        } else {
-            self.pending_bytes
+        let bytes = match self.spool.disk {
+            Disk::None => self.pending_bytes,
+            Disk::Up | Disk::Refusing => whole(self.spool.bytes()),
         };
         (events, bytes)
     }
