@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::StorageError;
-
 /// A thread that does the two syncs of a checkpoint while the writer writes on. The log starts over
 /// at its beginning when nothing was written meanwhile. Where that never happens the writer ends a
 /// checkpoint itself, which takes as long as the disk does: once in [`MOST_PAGES`](Self::MOST_PAGES).
@@ -40,7 +38,7 @@ impl Checkpointer {
     /// How long opening waits for another that opens.
     const PATIENCE: Duration = Duration::from_secs(5);
 
-    pub(crate) fn start(path: &Path) -> Result<Self, StorageError> {
+    pub(crate) fn start(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Self::PATIENCE)?;

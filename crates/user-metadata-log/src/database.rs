@@ -169,6 +169,6 @@ fn storage(path: &Path, error: rusqlite::Error) -> OpenError {
     }
     OpenError::Storage {
         path: path.to_owned(),
-        source: StorageError::from(error),
+        source: StorageError(error),
     }
 }

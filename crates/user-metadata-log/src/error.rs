@@ -4,7 +4,7 @@ use std::path::PathBuf;
 /// What SQLite or the disk said.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct StorageError(#[from] rusqlite::Error);
+pub struct StorageError(pub(crate) rusqlite::Error);
 
 impl StorageError {
     pub(crate) fn is_disk_full(&self) -> bool {
@@ -125,9 +125,8 @@ pub enum AppendError {
     Storage(#[source] StorageError),
 }
 
-impl From<rusqlite::Error> for AppendError {
-    fn from(error: rusqlite::Error) -> Self {
-        let error = StorageError::from(error);
+impl From<StorageError> for AppendError {
+    fn from(error: StorageError) -> Self {
         if error.is_disk_full() {
             Self::DiskFull(error)
         } else {
@@ -200,16 +199,4 @@ pub enum QueueReadError {
     /// The file could not be read.
     #[error("the queue can't be read")]
     Storage(#[from] StorageError),
-}
-
-impl From<rusqlite::Error> for QueueReadError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Storage(error.into())
-    }
-}
-
-impl From<rusqlite::Error> for ReadError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Storage(error.into())
-    }
 }

@@ -71,12 +71,14 @@ impl GroupPositions {
     ///
     /// [`StorageError`] when the file can't be read.
     pub fn position(&self, partition: u32) -> Result<Option<u64>, StorageError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT next_offset FROM positions WHERE partition = ?1")?;
-        Ok(statement
-            .query_row([partition], |row| row.get(0).map(i64::cast_unsigned))
-            .optional()?)
+        self.connection
+            .prepare_cached("SELECT next_offset FROM positions WHERE partition = ?1")
+            .and_then(|mut statement| {
+                statement
+                    .query_row([partition], |row| row.get(0).map(i64::cast_unsigned))
+                    .optional()
+            })
+            .map_err(StorageError)
     }
 
     /// Stores for each partition the next offset to read, all or none. A crash of the process
@@ -86,6 +88,10 @@ impl GroupPositions {
     ///
     /// [`StorageError`] when the file can't be written.
     pub fn commit(&mut self, next_offsets: &[(u32, u64)]) -> Result<(), StorageError> {
+        self.store(next_offsets).map_err(StorageError)
+    }
+
+    fn store(&mut self, next_offsets: &[(u32, u64)]) -> rusqlite::Result<()> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -94,7 +100,7 @@ impl GroupPositions {
                 .prepare_cached("INSERT OR REPLACE INTO positions VALUES (?1, ?2)")?
                 .execute((partition, next_offset.cast_signed()))?;
         }
-        Ok(transaction.commit()?)
+        transaction.commit()
     }
 }
 
@@ -111,7 +117,7 @@ pub(crate) fn read_positions(path: &Path) -> Result<BTreeMap<u32, u64>, OpenErro
     };
     read().map_err(|error| OpenError::Storage {
         path: path.to_owned(),
-        source: error.into(),
+        source: StorageError(error),
     })
 }
 

@@ -96,7 +96,7 @@ impl DiskQueue {
     }
 
     /// Moves all into the one file, and closes it.
-    pub(crate) fn finish(self) -> Result<WriterLock, StorageError> {
+    pub(crate) fn finish(self) -> rusqlite::Result<WriterLock> {
         let Self {
             connection,
             checkpointer,
@@ -111,13 +111,13 @@ impl DiskQueue {
     }
 
     fn new(path: &Path, connection: Connection, lock: WriterLock) -> Result<Self, OpenError> {
-        let storage = |source| OpenError::Storage {
+        let storage = |error| OpenError::Storage {
             path: path.to_owned(),
-            source,
+            source: StorageError(error),
         };
         let last: Option<i64> = connection
             .query_row("SELECT max(id) FROM batches", (), |row| row.get(0))
-            .map_err(|error| storage(error.into()))?;
+            .map_err(storage)?;
         let checkpointer = Checkpointer::start(path).map_err(storage)?;
         Ok(Self {
             connection,
@@ -136,6 +136,13 @@ impl DiskQueue {
     /// [`AppendError`]: nothing was appended and nothing removed.
     pub fn write(&mut self, batch: &EncodedBatch, done: &[u64]) -> Result<u64, AppendError> {
         batch.check_size()?;
+        let id = self.write_row(batch, done).map_err(StorageError)?;
+        self.checkpointer
+            .written(&self.connection, batch.bytes(), done.len());
+        Ok(id)
+    }
+
+    fn write_row(&mut self, batch: &EncodedBatch, done: &[u64]) -> rusqlite::Result<u64> {
         let id = self.next_id;
         let transaction = self
             .connection
@@ -163,8 +170,6 @@ impl DiskQueue {
         if batch.records() > 0 {
             self.next_id += 1;
         }
-        self.checkpointer
-            .written(&self.connection, batch.bytes(), done.len());
         Ok(id)
     }
 
@@ -205,7 +210,8 @@ fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents)
         }
         error => Refused::Open(error),
     })?;
-    let storage = |source: StorageError| {
+    let storage = |error| {
+        let source = StorageError(error);
         if source.is_damage() {
             Refused::Damaged(source.to_string())
         } else {
@@ -215,10 +221,7 @@ fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents)
             })
         }
     };
-    let set = |name, value: i32| {
-        let result = connection.pragma_update(None, name, value);
-        result.map_err(|error| storage(error.into()))
-    };
+    let set = |name, value: i32| connection.pragma_update(None, name, value).map_err(storage);
     // The checkpointer does it, so that no write waits for the disk.
     set("wal_autocheckpoint", 0)?;
     // In KiB: what is written is soon removed, which reads its pages again.

@@ -52,7 +52,7 @@ impl DiskQueueReader {
     ///
     /// [`StorageError`] when the file can't be read.
     pub fn contents(&self) -> Result<QueueContents, StorageError> {
-        contents(&self.connection)
+        contents(&self.connection).map_err(StorageError)
     }
 
     /// As [`DiskQueue::next`](crate::DiskQueue::next).
@@ -74,16 +74,16 @@ pub(crate) fn header(id: u64, count: u64, max_timestamp_ms: i64) -> BatchHeader 
     }
 }
 
-pub(crate) fn contents(connection: &Connection) -> Result<QueueContents, StorageError> {
+pub(crate) fn contents(connection: &Connection) -> rusqlite::Result<QueueContents> {
     let query = "SELECT count(*), coalesce(sum(count), 0), coalesce(sum(length(records)), 0)
                  FROM batches";
-    Ok(connection.query_row(query, (), |row| {
+    connection.query_row(query, (), |row| {
         Ok(QueueContents {
             batches: row.get::<_, i64>(0)?.cast_unsigned(),
             records: row.get::<_, i64>(1)?.cast_unsigned(),
             bytes: row.get::<_, i64>(2)?.cast_unsigned(),
         })
-    })?)
+    })
 }
 
 pub(crate) const COLUMNS: &str = "id, count, max_timestamp_ms, checksum, records";
@@ -95,9 +95,13 @@ pub(crate) fn next_batch(
     let row = connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM batches WHERE id > ?1 ORDER BY id LIMIT 1"
-        ))?
-        .query_row([after.cast_signed()], read_row)
-        .optional()?;
+        ))
+        .and_then(|mut statement| {
+            statement
+                .query_row([after.cast_signed()], read_row)
+                .optional()
+        })
+        .map_err(StorageError)?;
     match row {
         None => Ok(None),
         Some(Ok(batch)) => Ok(Some(batch)),

@@ -3,7 +3,6 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::error::StorageError;
 use crate::options::LogOptions;
 use crate::positions::read_positions;
 
@@ -37,7 +36,7 @@ pub(crate) fn remove_oldest(
     options: &LogOptions,
     now_ms: i64,
     groups: Option<&Path>,
-) -> Result<Removed, StorageError> {
+) -> rusqlite::Result<Removed> {
     let expired_before = options.retention.map(|retention| {
         now_ms.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX))
     });

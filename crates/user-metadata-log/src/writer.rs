@@ -79,7 +79,7 @@ impl LogWriter {
         })?;
         let partitions = count_partitions(&connection).map_err(|error| OpenError::Storage {
             path: path.to_owned(),
-            source: error.into(),
+            source: StorageError(error),
         })?;
         Ok(Self {
             connection,
@@ -120,12 +120,13 @@ impl LogWriter {
     ) -> Result<Vec<u64>, AppendError> {
         let transaction = self
             .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(StorageError)?;
         let offsets = batches
             .iter()
             .map(|(partition, batch)| insert(&transaction, *partition, batch))
             .collect::<Result<Vec<u64>, AppendError>>()?;
-        transaction.commit()?;
+        transaction.commit().map_err(StorageError)?;
         Ok(offsets)
     }
 
@@ -144,7 +145,7 @@ impl LogWriter {
         now_ms: i64,
         groups: Option<&Path>,
     ) -> Result<Removed, StorageError> {
-        remove_oldest(&mut self.connection, &self.options, now_ms, groups)
+        remove_oldest(&mut self.connection, &self.options, now_ms, groups).map_err(StorageError)
     }
 }
 
@@ -153,20 +154,28 @@ fn insert(
     partition: u32,
     batch: &EncodedBatch,
 ) -> Result<u64, AppendError> {
-    let base_offset =
-        end_offset(transaction, partition)?.ok_or(AppendError::UnknownPartition { partition })?;
+    let base_offset = end_offset(transaction, partition)
+        .map_err(StorageError)?
+        .ok_or(AppendError::UnknownPartition { partition })?;
     if batch.records() == 0 {
         return Ok(base_offset);
     }
-    let (records, max_timestamp_ms) = (&batch.encoded, batch.max_timestamp_ms);
     batch.check_size()?;
-    let next_offset = base_offset + batch.records();
     let header = BatchHeader {
         partition,
         base_offset,
-        next_offset,
-        max_timestamp_ms,
+        next_offset: base_offset + batch.records(),
+        max_timestamp_ms: batch.max_timestamp_ms,
     };
+    insert_row(transaction, header, &batch.encoded).map_err(StorageError)?;
+    Ok(base_offset)
+}
+
+fn insert_row(
+    transaction: &Transaction<'_>,
+    header: BatchHeader,
+    records: &[u8],
+) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO batches
@@ -174,14 +183,14 @@ fn insert(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute((
-            partition,
-            base_offset.cast_signed(),
-            next_offset.cast_signed(),
-            max_timestamp_ms,
+            header.partition,
+            header.base_offset.cast_signed(),
+            header.next_offset.cast_signed(),
+            header.max_timestamp_ms,
             header.checksum(records),
             records,
         ))?;
-    Ok(base_offset)
+    Ok(())
 }
 
 /// Returns the offset that the next record of `partition` will have; `None` without such a
