@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -35,7 +34,7 @@ impl Place {
             ..LogOptions::default()
         };
         let mut writer = LogWriter::open(data.topic_path(), options).unwrap();
-        let partitions = NonZeroU32::new(writer.partitions()).unwrap();
+        let partitions = writer.partitions();
         let mut events = BTreeMap::new();
         let mut records = BTreeMap::<u32, Vec<LogRecord>>::new();
         for number in 0..count {

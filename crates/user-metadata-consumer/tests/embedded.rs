@@ -58,7 +58,7 @@ impl Log {
     /// Appends to the partition of the key, one batch for each record.
     fn append(&mut self, records: impl IntoIterator<Item = Record>) {
         let writer = self.writer.as_mut().unwrap();
-        let partitions = NonZeroU32::new(writer.partitions()).unwrap();
+        let partitions = writer.partitions();
         for record in records {
             let partition = partition_for_key(record.key.as_deref().unwrap(), partitions);
             let records = [to_log(record)];
@@ -118,7 +118,7 @@ fn to_log(record: Record) -> LogRecord {
 fn read_all(path: &Path) -> Vec<LogRecord> {
     let mut reader = LogReader::open(path).unwrap();
     let mut records = Vec::new();
-    for partition in 0..reader.partitions() {
+    for partition in 0..reader.partitions().get() {
         let stored = reader.read(partition, 0, 1_000, usize::MAX).unwrap();
         records.extend(stored.into_iter().map(|stored| stored.record));
     }
@@ -403,7 +403,7 @@ async fn a_dead_letter_log_with_fewer_partitions_than_the_topic_is_written_all_t
     let consumer = log.run(sink).await;
     until(|| consumer.status.sinks()[0].dead_lettered == 20).await;
     consumer.stopped().await;
-    assert_eq!(LogReader::open(&path).unwrap().partitions(), 1);
+    assert_eq!(LogReader::open(&path).unwrap().partitions().get(), 1);
     assert_eq!(read_all(&path).len(), 20);
 }
 

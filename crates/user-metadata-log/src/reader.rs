@@ -1,3 +1,4 @@
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
@@ -11,7 +12,7 @@ use crate::writer::{FORMAT, count_partitions, end_offset};
 #[derive(Debug)]
 pub struct LogReader {
     connection: Connection,
-    partitions: u32,
+    partitions: NonZeroU32,
     data_version: i64,
 }
 
@@ -31,10 +32,7 @@ impl LogReader {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let connection = FORMAT.open_readable(path)?;
-        let partitions = count_partitions(&connection).map_err(|error| OpenError::Storage {
-            path: path.to_owned(),
-            source: StorageError(error),
-        })?;
+        let partitions = count_partitions(&connection, path)?;
         Ok(Self {
             connection,
             partitions,
@@ -44,7 +42,7 @@ impl LogReader {
 
     /// Returns how many partitions the log has.
     #[must_use]
-    pub fn partitions(&self) -> u32 {
+    pub fn partitions(&self) -> NonZeroU32 {
         self.partitions
     }
 

@@ -1,3 +1,4 @@
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ const SCHEMA: &str = "
 pub struct LogWriter {
     connection: Connection,
     options: LogOptions,
-    partitions: u32,
+    partitions: NonZeroU32,
     // Last, so that the lock is released after the file is closed.
     _lock: WriterLock,
 }
@@ -77,10 +78,7 @@ impl LogWriter {
             }
             Ok(())
         })?;
-        let partitions = count_partitions(&connection).map_err(|error| OpenError::Storage {
-            path: path.to_owned(),
-            source: StorageError(error),
-        })?;
+        let partitions = count_partitions(&connection, path)?;
         Ok(Self {
             connection,
             options,
@@ -91,7 +89,7 @@ impl LogWriter {
 
     /// Returns how many partitions the file has, which may differ from [`LogOptions::partitions`].
     #[must_use]
-    pub fn partitions(&self) -> u32 {
+    pub fn partitions(&self) -> NonZeroU32 {
         self.partitions
     }
 
@@ -206,8 +204,19 @@ pub(crate) fn end_offset(connection: &Connection, partition: u32) -> rusqlite::R
         .optional()
 }
 
-pub(crate) fn count_partitions(connection: &Connection) -> rusqlite::Result<u32> {
-    connection.query_row("SELECT count(*) FROM partitions", (), |row| row.get(0))
+/// Returns how many partitions the log at `path` has: a file without any was not made by this crate.
+pub(crate) fn count_partitions(
+    connection: &Connection,
+    path: &Path,
+) -> Result<NonZeroU32, OpenError> {
+    let path = || path.to_owned();
+    let count = connection
+        .query_row("SELECT count(*) FROM partitions", (), |row| row.get(0))
+        .map_err(|error| OpenError::Storage {
+            path: path(),
+            source: StorageError(error),
+        })?;
+    NonZeroU32::new(count).ok_or_else(|| OpenError::Foreign { path: path() })
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ fn records_come_back_in_order_with_contiguous_offsets() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("topic.db");
     let mut writer = LogWriter::open(&path, LogOptions::default()).unwrap();
-    assert_eq!(writer.partitions(), 3);
+    assert_eq!(writer.partitions().get(), 3);
     let first = append(
         &mut writer,
         &[batch(0, &[1, 2]), batch(2, &[3]), batch(0, &[4])],
@@ -70,7 +70,7 @@ fn records_come_back_in_order_with_contiguous_offsets() {
     );
 
     let mut reader = LogReader::open(&path).unwrap();
-    assert_eq!(reader.partitions(), 3);
+    assert_eq!(reader.partitions().get(), 3);
     let read = reader.read(0, 1, 10, usize::MAX).unwrap();
     let read: Vec<_> = read
         .into_iter()
@@ -154,7 +154,7 @@ fn an_existing_file_keeps_its_partitions_and_its_records() {
         ..LogOptions::default()
     };
     let mut writer = LogWriter::open(&path, options).unwrap();
-    assert_eq!(writer.partitions(), 3);
+    assert_eq!(writer.partitions().get(), 3);
     assert_eq!(append(&mut writer, &[batch(2, &[2])]).unwrap(), [1]);
 }
 

@@ -62,7 +62,7 @@ impl LogTransport {
         let path = target.dir.topic_path();
         let requested = target.options.partitions;
         let writer = LogWriter::open(&path, target.options)?;
-        let partitions = NonZeroU32::new(writer.partitions()).unwrap_or(requested);
+        let partitions = writer.partitions();
         if partitions != requested {
             warn!(
                 partitions,

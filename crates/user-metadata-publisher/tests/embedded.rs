@@ -42,7 +42,7 @@ fn open(dir: &Path) -> (Publisher, PublisherTask) {
 fn read_all(dir: &Path) -> Vec<(u32, Stored)> {
     let mut reader = LogReader::open(DataDir::new(dir).topic_path()).unwrap();
     let mut all = Vec::new();
-    for partition in 0..reader.partitions() {
+    for partition in 0..reader.partitions().get() {
         let earliest = reader.earliest(partition).unwrap();
         let records = reader
             .read(partition, earliest, usize::MAX, usize::MAX)

@@ -45,7 +45,7 @@ impl LogReplay {
         };
         let mut bounds = BTreeMap::new();
         let mut starts = BTreeMap::new();
-        for partition in 0..reader.partitions() {
+        for partition in 0..reader.partitions().get() {
             bounds.insert(
                 partition,
                 reader.earliest(partition)?..reader.end(partition)?,
