@@ -29,10 +29,8 @@ impl Place {
     fn with_events(count: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data = DataDir::new(dir.path().join("data"));
-        let options = LogOptions {
-            retention: None,
-            ..LogOptions::default()
-        };
+        let mut options = LogOptions::default();
+        options.retention = None;
         let mut writer = LogWriter::open(data.topic_path(), options).unwrap();
         let partitions = writer.partitions();
         let mut events = BTreeMap::new();

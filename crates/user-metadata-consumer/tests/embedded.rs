@@ -44,10 +44,8 @@ impl Log {
 
     fn open(&mut self) {
         // The events of these tests are years old.
-        let options = LogOptions {
-            retention: None,
-            ..LogOptions::default()
-        };
+        let mut options = LogOptions::default();
+        options.retention = None;
         self.writer = Some(LogWriter::open(self.data().topic_path(), options).unwrap());
     }
 
@@ -332,10 +330,8 @@ async fn what_retention_takes_before_it_is_read_is_counted_as_lost() {
     first.stopped().await;
     log.append([record(20), record(40)]);
     log.writer = None;
-    let options = LogOptions {
-        retention: Some(Duration::ZERO),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.retention = Some(Duration::ZERO);
     let mut writer = LogWriter::open(log.data().topic_path(), options).unwrap();
     writer.apply_retention(at(1_000).as_i64(), None).unwrap();
     log.writer = Some(writer);
@@ -388,10 +384,8 @@ async fn dead_letters_land_in_their_own_log_with_their_story() {
 async fn a_dead_letter_log_with_fewer_partitions_than_the_topic_is_written_all_the_same() {
     let mut log = Log::new();
     let path = log.data().dead_letters_path();
-    let options = LogOptions {
-        partitions: NonZeroU32::MIN,
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.partitions = NonZeroU32::MIN;
     drop(LogWriter::open(&path, options).unwrap());
     // Twenty users, some of them in partitions of the topic that the letters' log does not have.
     log.append((0..20).map(|number| Record {

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 /// How a log is laid out and how much of it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogOptions {
     /// Partitions of a new file. An existing file keeps what it has:
     /// compare with [`LogWriter::partitions`](crate::LogWriter::partitions). Default 3.

@@ -149,10 +149,8 @@ fn an_existing_file_keeps_its_partitions_and_its_records() {
     let mut writer = LogWriter::open(&path, LogOptions::default()).unwrap();
     append(&mut writer, &[batch(2, &[1])]).unwrap();
     drop(writer);
-    let options = LogOptions {
-        partitions: NonZeroU32::new(5).unwrap(),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.partitions = NonZeroU32::new(5).unwrap();
     let mut writer = LogWriter::open(&path, options).unwrap();
     assert_eq!(writer.partitions().get(), 3);
     assert_eq!(append(&mut writer, &[batch(2, &[2])]).unwrap(), [1]);
@@ -181,10 +179,8 @@ fn offset_at_finds_the_first_record_that_is_not_older() {
 fn retention_by_age_removes_the_oldest_and_counts_what_a_group_had_not_read() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = DataDir::new(scratch.path());
-    let options = LogOptions {
-        retention: Some(Duration::from_millis(100)),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.retention = Some(Duration::from_millis(100));
     let mut writer = LogWriter::open(dir.topic_path(), options).unwrap();
     let batches = [
         batch(0, &[10, 20]),
@@ -234,10 +230,8 @@ fn retention_by_age_removes_the_oldest_and_counts_what_a_group_had_not_read() {
 #[test]
 fn without_a_group_nothing_counts_as_unread() {
     let dir = tempfile::tempdir().unwrap();
-    let options = LogOptions {
-        retention: Some(Duration::ZERO),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.retention = Some(Duration::ZERO);
     let mut writer = LogWriter::open(dir.path().join("topic.db"), options).unwrap();
     append(&mut writer, &[batch(0, &[10, 20])]).unwrap();
     let removed = writer
@@ -251,11 +245,9 @@ fn retention_by_size_keeps_the_newest_and_the_file_stops_growing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("topic.db");
     let max_bytes = 2 << 20;
-    let options = LogOptions {
-        max_bytes: Some(max_bytes),
-        retention: None,
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.max_bytes = Some(max_bytes);
+    options.retention = None;
     let mut writer = LogWriter::open(&path, options).unwrap();
     let mut removed = 0;
     for n in 0..1_000 {
@@ -319,6 +311,19 @@ fn a_log_that_was_not_made_yet_is_missing_and_a_foreign_file_is_refused_untouche
     drop(GroupPositions::open(&data, "group").unwrap());
     let positions = LogReader::open(data.groups_path().join("group.db"));
     assert!(matches!(positions, Err(OpenError::Foreign { .. })));
+
+    let path = dir.path().join("empty.db");
+    drop(LogWriter::open(&path, LogOptions::default()).unwrap());
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute("DELETE FROM partitions", ())
+        .unwrap();
+    assert!(matches!(
+        LogReader::open(&path),
+        Err(OpenError::Foreign { .. })
+    ));
+    let writer = LogWriter::open(&path, LogOptions::default());
+    assert!(matches!(writer, Err(OpenError::Foreign { .. })));
 }
 
 #[test]

@@ -26,10 +26,8 @@ fn value(partition: u32, offset: u64) -> Vec<u8> {
 #[ignore = "the other tests run it in a process of its own"]
 fn append_until_killed() {
     let path = std::env::var_os(PATH).unwrap();
-    let options = LogOptions {
-        max_bytes: None,
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.max_bytes = None;
     let mut writer = LogWriter::open(&path, options).unwrap();
     let reader = LogReader::open(&path).unwrap();
     let mut ends: Vec<u64> = (0..PARTITIONS).map(|p| reader.end(p).unwrap()).collect();
@@ -183,10 +181,8 @@ fn a_reader_follows_a_writer_of_another_process_and_a_second_writer_is_refused()
 fn retention_reads_the_positions_of_a_group_that_is_in_use() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = DataDir::new(scratch.path());
-    let options = LogOptions {
-        retention: Some(Duration::ZERO),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.retention = Some(Duration::ZERO);
     let mut writer = LogWriter::open(dir.topic_path(), options).unwrap();
     let mut positions = GroupPositions::open(&dir, "group").unwrap();
     let record = LogRecord {

@@ -1,4 +1,3 @@
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use user_metadata_log::{DiskQueue, Found, LogSync, OpenError};
@@ -7,12 +6,13 @@ use crate::spool::Spool;
 
 /// An outbox on disk, so that what was accepted survives a crash of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DiskOutbox {
     /// The file, which one publisher at a time has. It is made if it is not there.
     pub path: PathBuf,
     /// What may wait in it, in bytes; beyond that the newest events are refused. The write-ahead log
     /// beside the file (about 128 MiB at the most) comes on top. Default 1 GiB.
-    pub max_bytes: NonZeroU64,
+    pub max_bytes: u64,
     /// What an event that is on disk survives.
     pub sync: LogSync,
 }
@@ -22,7 +22,7 @@ impl DiskOutbox {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
-            max_bytes: NonZeroU64::MIN.saturating_add((1 << 30) - 1),
+            max_bytes: 1 << 30,
             sync: LogSync::default(),
         }
     }
@@ -48,6 +48,6 @@ pub(crate) enum OpenedDisk {
 
 impl Spool {
     pub(crate) fn of(options: &DiskOutbox) -> Self {
-        Self::new(options.max_bytes.get())
+        Self::new(options.max_bytes)
     }
 }

@@ -15,6 +15,7 @@ use crate::{Publisher, PublisherOptions, PublisherTask};
 
 /// Where and how to publish to the embedded log.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogTarget {
     /// The directory of the log, which one publisher at a time has.
     pub dir: DataDir,

@@ -16,6 +16,7 @@ use {crate::DiskOutbox, user_metadata_log::OpenError};
 
 /// Where and how to publish to Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KafkaTarget {
     /// The cluster.
     pub options: KafkaOptions,
@@ -37,11 +38,18 @@ impl KafkaTarget {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        Ok(Self {
-            options: KafkaOptions::new(brokers)?,
-            topic: TopicSpec::new(TOPIC, DEFAULT_PARTITIONS, NonZeroU16::MIN)?,
+        let topic = TopicSpec::new(TOPIC, DEFAULT_PARTITIONS, NonZeroU16::MIN)?;
+        Ok(Self::with_topic(KafkaOptions::new(brokers)?, topic))
+    }
+
+    /// This topic of this cluster; large batches are compressed with lz4.
+    #[must_use]
+    pub fn with_topic(options: KafkaOptions, topic: TopicSpec) -> Self {
+        Self {
+            options,
+            topic,
             compression: Compression::Lz4,
-        })
+        }
     }
 }
 

@@ -139,10 +139,8 @@ mod tests {
         let (lines, _guard) = Lines::collect();
         let scratch = tempfile::tempdir().unwrap();
         let dir = DataDir::new(scratch.path());
-        let options = LogOptions {
-            retention: Some(Duration::ZERO),
-            ..LogOptions::default()
-        };
+        let mut options = LogOptions::default();
+        options.retention = Some(Duration::ZERO);
         let writer = LogWriter::open(dir.topic_path(), options).unwrap();
         let mut thread = LogThread::new(writer, dir.groups_path(), "/here".to_owned());
         let mut group = GroupPositions::open(&dir, "group").unwrap();

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 /// What a publisher may hold, and how it batches.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PublisherOptions {
     /// The most events that may wait for their acknowledgement. Default 100,000.
     pub max_events: usize,

@@ -28,14 +28,9 @@ fn event(n: u32, user: &str) -> UserMetadataEvent {
 }
 
 fn open(dir: &Path) -> (Publisher, PublisherTask) {
-    let target = LogTarget {
-        dir: DataDir::new(dir),
-        options: LogOptions::default(),
-    };
-    let options = PublisherOptions {
-        source: "/ws-server/here".to_owned(),
-        ..Default::default()
-    };
+    let target = LogTarget::new(dir);
+    let mut options = PublisherOptions::default();
+    options.source = "/ws-server/here".to_owned();
     embedded(target, options).unwrap()
 }
 
@@ -146,10 +141,7 @@ async fn every_user_s_events_are_in_order_and_the_log_is_free_once_the_task_has_
 fn a_second_publisher_to_the_same_directory_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let _first = open(dir.path());
-    let target = LogTarget {
-        dir: DataDir::new(dir.path()),
-        options: LogOptions::default(),
-    };
+    let target = LogTarget::new(dir.path());
     let refused = embedded(target, PublisherOptions::default()).unwrap_err();
     assert!(matches!(refused, OpenError::InUse { .. }));
 }
@@ -158,22 +150,15 @@ fn a_second_publisher_to_the_same_directory_is_refused() {
 async fn retention_runs_beside_the_appends() {
     let dir = tempfile::tempdir().unwrap();
     let data = DataDir::new(dir.path());
-    let options = LogOptions {
-        max_bytes: Some(1 << 20),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.max_bytes = Some(1 << 20);
     GroupPositions::open(&data, "slow")
         .unwrap()
         .commit(&[(0, 10)])
         .unwrap();
-    let (publisher, task) = embedded(
-        LogTarget {
-            dir: data.clone(),
-            options,
-        },
-        PublisherOptions::default(),
-    )
-    .unwrap();
+    let mut target = LogTarget::new(dir.path());
+    target.options = options;
+    let (publisher, task) = embedded(target, PublisherOptions::default()).unwrap();
     let task = tokio::spawn(task.run());
     for n in 0..30_000 {
         while publisher
@@ -234,14 +219,9 @@ mod full_disk {
         let disk = std::path::PathBuf::from(std::env::var_os(DISK).unwrap());
         let data = disk.join("data");
         let ballast = disk.join("ballast");
-        let options = PublisherOptions {
-            max_events: 100,
-            ..Default::default()
-        };
-        let target = LogTarget {
-            dir: DataDir::new(&data),
-            options: LogOptions::default(),
-        };
+        let mut options = PublisherOptions::default();
+        options.max_events = 100;
+        let target = LogTarget::new(&data);
         let (publisher, task) = embedded(target, options).unwrap();
         let task = tokio::spawn(task.run());
         publisher.publish(event(0, "user-0"), None).unwrap();

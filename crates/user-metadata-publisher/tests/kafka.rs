@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use user_metadata_events::{
     ClientId, ConnectionInfo, EventId, Metadata, TOPIC, UnixMillis, User, UserMetadataEvent,
 };
-use user_metadata_kafka::{Compression, KafkaOptions, TopicSpec};
+use user_metadata_kafka::{KafkaOptions, TopicSpec};
 use user_metadata_publisher::{KafkaTarget, PublisherOptions, PublisherStatus, kafka};
 
 fn event() -> UserMetadataEvent {
@@ -23,13 +23,11 @@ fn event() -> UserMetadataEvent {
 fn target(broker: &str) -> KafkaTarget {
     let timeout = Duration::from_millis(300);
     let options = KafkaOptions::new([broker]).unwrap();
-    KafkaTarget {
-        options: options
-            .with_connect_timeout(timeout)
-            .with_request_timeout(timeout),
-        topic: TopicSpec::new(TOPIC, NonZero::new(3).unwrap(), NonZero::<u16>::MIN).unwrap(),
-        compression: Compression::Lz4,
-    }
+    let options = options
+        .with_connect_timeout(timeout)
+        .with_request_timeout(timeout);
+    let topic = TopicSpec::new(TOPIC, NonZero::new(3).unwrap(), NonZero::<u16>::MIN).unwrap();
+    KafkaTarget::with_topic(options, topic)
 }
 
 /// Publishes one event and returns what the status says is wrong, in short and in full.

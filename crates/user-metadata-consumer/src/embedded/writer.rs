@@ -70,10 +70,8 @@ fn append(
         Err(OpenError::Missing { .. }) => partitions,
         Err(error) => return Err(error.into()),
     };
-    let options = LogOptions {
-        partitions,
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.partitions = partitions;
     let parts = deal(records, partitions, LogTopicWriter::MAX_BYTES, |record| {
         (record.key.as_deref(), record.payload_bytes())
     });

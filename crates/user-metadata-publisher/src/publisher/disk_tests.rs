@@ -169,7 +169,7 @@ fn the_disk_is_bounded_and_the_newest_events_are_refused() {
     run(async {
         let memory = away();
         let disk = DiskOutbox {
-            max_bytes: std::num::NonZeroU64::new(100_000).unwrap(),
+            max_bytes: 100_000,
             ..DiskOutbox::new(&path)
         };
         let options = PublisherOptions::default();

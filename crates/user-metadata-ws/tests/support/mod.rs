@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use user_metadata_capture::Capture;
-use user_metadata_log::{DataDir, LogOptions};
 use user_metadata_publisher::{LogTarget, Publisher, PublisherOptions, PublisherTask, embedded};
 use user_metadata_ws::{Drained, Server, ServerOptions, ServerStatus};
 
@@ -82,10 +81,7 @@ impl TestServer {
 }
 
 fn publisher(dir: &TempDir) -> (Publisher, PublisherTask) {
-    let target = LogTarget {
-        dir: DataDir::new(dir.path()),
-        options: LogOptions::default(),
-    };
+    let target = LogTarget::new(dir.path());
     embedded(target, PublisherOptions::default()).unwrap()
 }
 
