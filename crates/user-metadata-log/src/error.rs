@@ -112,7 +112,7 @@ pub enum AppendError {
         /// The partition asked for.
         partition: u32,
     },
-    /// A batch is too large for a row.
+    /// A batch is too large for a row, which takes 64 MiB.
     #[error("a batch of {bytes} bytes is larger than {max_bytes}")]
     TooLarge {
         /// The encoded size in bytes.

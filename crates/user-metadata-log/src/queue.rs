@@ -54,9 +54,6 @@ pub struct Found {
 }
 
 impl DiskQueue {
-    /// The largest encoded batch, in bytes.
-    pub const MAX_BATCH_BYTES: usize = EncodedBatch::MAX_BYTES;
-
     /// Opens the queue at `path`, or makes it (directory mode 0700, files 0600), and reads all of
     /// it once. A damaged file is set aside under another name, and what can be read of it is
     /// copied into a new one: see [`Found::damage`].

@@ -50,9 +50,6 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    /// The largest encoded batch, in bytes.
-    pub const MAX_BATCH_BYTES: usize = EncodedBatch::MAX_BYTES;
-
     /// Opens the log at `path`, or makes it (directory mode 0700, files 0600).
     ///
     /// # Errors

@@ -129,10 +129,7 @@ fn a_refused_append_appends_nothing() {
         refused,
         Err(AppendError::UnknownPartition { partition: 3 })
     ));
-    let refused = append(
-        &mut writer,
-        &[batch(0, &[1]), large(1, LogWriter::MAX_BATCH_BYTES, 1)],
-    );
+    let refused = append(&mut writer, &[batch(0, &[1]), large(1, 64 << 20, 1)]);
     assert!(matches!(refused, Err(AppendError::TooLarge { .. })));
     let reader = LogReader::open(&path).unwrap();
     assert_eq!((reader.end(0).unwrap(), reader.end(1).unwrap()), (0, 0));
