@@ -18,8 +18,7 @@ pub enum Readiness {
 
 impl Readiness {
     /// The body of `/readyz`: `{"status":"ready|degraded|draining","reasons":[…]}`.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let (status, reasons) = match self {
             Self::Ready => ("ready", vec![]),
             Self::Degraded(reason) => ("degraded", vec![reason.as_str()]),
