@@ -28,6 +28,7 @@ pub struct Join {
 /// A field of a join that can't be taken. Neither the field nor the problem quotes a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {problem}")]
+#[non_exhaustive]
 pub struct InvalidJoin {
     /// The field's path in JSON: `user.id`.
     pub field: String,

@@ -48,6 +48,7 @@ pub struct HashKey(Hmac<Sha256>);
 /// The key is too short to be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the key has {bytes} bytes, at least 16 are needed; make one with `openssl rand -hex 32`")]
+#[non_exhaustive]
 pub struct HashKeyError {
     /// The key's length in bytes.
     pub bytes: usize,

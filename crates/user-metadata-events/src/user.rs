@@ -75,6 +75,7 @@ impl User {
 /// A field of a user that can't be taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {problem}")]
+#[non_exhaustive]
 pub struct InvalidUser {
     /// The field's name in JSON: `id`, `username` or `sessionId`; of an event, `userId`.
     pub field: &'static str,

@@ -10,6 +10,7 @@ use crate::queue::FORMAT;
 
 /// A batch as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueuedBatch {
     /// What [`DiskQueue::write`](crate::DiskQueue::write) returned for it.
     pub id: u64,

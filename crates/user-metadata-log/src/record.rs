@@ -37,6 +37,7 @@ pub struct Batch<'a> {
 
 /// A record as it was read, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stored {
     /// The record's offset in its partition.
     pub offset: u64,

@@ -1,3 +1,5 @@
+use std::fmt;
+
 /// What became of the events, at one moment. Always
 /// `accepted + recovered = published + pending + dropped.total()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,7 +18,7 @@ pub struct Accounting {
 }
 
 /// How many events were lost, by reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dropped([u64; DropReason::ALL.len()]);
 
 impl Dropped {
@@ -46,6 +48,12 @@ impl Dropped {
         Self(std::array::from_fn(|reason| {
             self.0[reason] - earlier.0[reason]
         }))
+    }
+}
+
+impl fmt::Debug for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 

@@ -55,7 +55,6 @@ impl KafkaTarget {
 
 /// Makes a publisher to Kafka. It connects when its task runs, and while Kafka is away events wait
 /// in memory.
-#[must_use]
 pub fn kafka(target: KafkaTarget, options: PublisherOptions) -> (Publisher, PublisherTask) {
     Publisher::new(KafkaTransport::new(target, &options), options)
 }

@@ -158,6 +158,7 @@ impl fmt::Debug for Publisher {
 }
 
 /// Delivers what its [`Publisher`]s take. Spawn [`run`](Self::run).
+#[must_use = "nothing is delivered until `run` is polled"]
 pub struct PublisherTask {
     run: BoxFuture<'static, Accounting>,
 }

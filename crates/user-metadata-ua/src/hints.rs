@@ -75,6 +75,7 @@ pub struct Brand {
 /// A client hint outside its limits. The value is not quoted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {problem}")]
+#[non_exhaustive]
 pub struct InvalidHints {
     /// The field's path within the hints: `brands[3].version`.
     pub field: String,

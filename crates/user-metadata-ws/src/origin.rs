@@ -25,6 +25,7 @@ enum Allowed {
 /// The text is no origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not an origin; write e.g. https://app.example.com, or * for all")]
+#[non_exhaustive]
 pub struct ParseOriginError {
     /// The text.
     pub text: String,

@@ -20,6 +20,7 @@ use crate::{ServerOptions, ServerStatus, metrics};
 /// Takes WebSocket connections, lets users join, and publishes an event for each join.
 ///
 /// Metrics go to the recorder that is installed when it is made.
+#[must_use = "it accepts nothing until `serve` is polled"]
 pub struct Server {
     shared: Arc<Shared>,
 }
@@ -34,7 +35,6 @@ pub struct Drained {
 
 impl Server {
     /// A server that captures with `capture` and publishes to `publisher`.
-    #[must_use]
     pub fn new(options: ServerOptions, capture: Capture, publisher: Publisher) -> Self {
         Self {
             shared: Arc::new(Shared::new(options, capture, publisher)),

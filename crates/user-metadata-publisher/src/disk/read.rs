@@ -61,7 +61,9 @@ impl DiskThread {
     }
 
     fn put_into_memory(&self, batch: QueuedBatch) {
-        let QueuedBatch { id: row, records } = batch;
+        let QueuedBatch {
+            id: row, records, ..
+        } = batch;
         let mut state = self.outbox.lock();
         if state.spool.holds(row) {
             return state.spool.pass_over(row);

@@ -401,7 +401,7 @@ fn a_second_publisher_on_the_same_outbox_is_refused() {
     let second = Publisher::on_disk(away(), PublisherOptions::default(), DiskOutbox::new(&path));
     assert!(matches!(second, Err(OpenError::InUse { .. })));
     drop(first);
-    start(&away(), &path, 1 << 20);
+    drop(start(&away(), &path, 1 << 20));
 }
 
 #[derive(Debug, Clone)]
