@@ -46,7 +46,7 @@ impl DataDir {
     /// Where the groups lie that read the dead letters again. Not among those of the topic: how
     /// far these have read says nothing of it.
     #[must_use]
-    pub fn of_dead_letters(&self) -> Self {
+    pub fn dead_letter_groups(&self) -> Self {
         Self::new(self.path.join("dlq"))
     }
 

@@ -126,7 +126,7 @@ impl<'a> Iterator for Records<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodedBatch {
     pub(crate) encoded: Vec<u8>,
-    records: u64,
+    records: usize,
     last_timestamp_ms: i64,
     pub(crate) max_timestamp_ms: i64,
 }
@@ -137,7 +137,7 @@ impl EncodedBatch {
 
     /// Refuses a batch that is too large for a row.
     pub(crate) fn check_size(&self) -> Result<(), AppendError> {
-        let (bytes, max_bytes) = (self.bytes(), Self::MAX_BYTES);
+        let (bytes, max_bytes) = (self.size_bytes(), Self::MAX_BYTES);
         if bytes > max_bytes {
             return Err(AppendError::TooLarge { bytes, max_bytes });
         }
@@ -200,13 +200,19 @@ impl EncodedBatch {
 
     /// How many records it holds.
     #[must_use]
-    pub fn records(&self) -> u64 {
+    pub fn len(&self) -> usize {
         self.records
     }
 
-    /// The bytes that they take.
+    /// Whether it holds none.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Their encoded size in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
         self.encoded.len()
     }
 }

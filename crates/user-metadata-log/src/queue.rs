@@ -46,7 +46,7 @@ pub struct DiskQueue {
 /// What [`DiskQueue::open`] found.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-pub struct Found {
+pub struct Recovery {
     /// What is there to be read.
     pub contents: QueueContents,
     /// What was not, and where the damaged file is now.
@@ -56,20 +56,20 @@ pub struct Found {
 impl DiskQueue {
     /// Opens the queue at `path`, or makes it (directory mode 0700, files 0600), and reads all of
     /// it once. A damaged file is set aside under another name, and what can be read of it is
-    /// copied into a new one: see [`Found::damage`].
+    /// copied into a new one: see [`Recovery::damage`].
     ///
     /// # Errors
     ///
     /// [`OpenError::InUse`] at once while another writer has the file, [`OpenError::NewerFormat`],
     /// and [`OpenError::Io`] or [`OpenError::Storage`] when the disk refuses.
-    pub fn open(path: impl AsRef<Path>, sync: LogSync) -> Result<(Self, Found), OpenError> {
+    pub fn open(path: impl AsRef<Path>, sync: LogSync) -> Result<(Self, Recovery), OpenError> {
         let path = path.as_ref();
         create_parent(path)?;
         let lock = WriterLock::acquire(path, Duration::ZERO)?;
         end_replacement(path)?;
         match open_intact(path, sync) {
             Ok((connection, contents)) => {
-                let found = Found {
+                let found = Recovery {
                     contents,
                     damage: None,
                 };
@@ -81,7 +81,7 @@ impl DiskQueue {
                 let (connection, contents) = open_undamaged(path, sync)?;
                 let damage = Some(damage);
                 let queue = Self::new(path, connection, lock)?;
-                Ok((queue, Found { contents, damage }))
+                Ok((queue, Recovery { contents, damage }))
             }
         }
     }
@@ -135,7 +135,7 @@ impl DiskQueue {
         batch.check_size()?;
         let id = self.write_row(batch, done).map_err(StorageError)?;
         self.checkpointer
-            .written(&self.connection, batch.bytes(), done.len());
+            .written(&self.connection, batch.size_bytes(), done.len());
         Ok(id)
     }
 
@@ -144,14 +144,14 @@ impl DiskQueue {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if batch.records() > 0 {
-            let checksum =
-                header(id, batch.records(), batch.max_timestamp_ms).checksum(&batch.encoded);
+        if !batch.is_empty() {
+            let count = batch.len() as u64;
+            let checksum = header(id, count, batch.max_timestamp_ms).checksum(&batch.encoded);
             transaction
                 .prepare_cached("INSERT INTO batches VALUES (?1, ?2, ?3, ?4, ?5)")?
                 .execute((
                     id.cast_signed(),
-                    batch.records().cast_signed(),
+                    count.cast_signed(),
                     batch.max_timestamp_ms,
                     checksum,
                     &batch.encoded,
@@ -164,7 +164,7 @@ impl DiskQueue {
             }
         }
         transaction.commit()?;
-        if batch.records() > 0 {
+        if !batch.is_empty() {
             self.next_id += 1;
         }
         Ok(id)

@@ -123,7 +123,7 @@ pub(crate) fn read_row(
     let intact = header(id, count, max_timestamp_ms).checksum(encoded) == checksum;
     let records = intact.then(|| EncodedBatch::from_encoded(encoded));
     Ok(match records.flatten() {
-        Some(records) if records.records() == count => Ok(QueuedBatch { id, records }),
+        Some(records) if records.len() as u64 == count => Ok(QueuedBatch { id, records }),
         _ => Err((id, count)),
     })
 }

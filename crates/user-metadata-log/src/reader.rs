@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use crate::encoding::{BatchHeader, decode};
 use crate::error::{OpenError, ReadError, StorageError};
-use crate::record::{LogRecord, Stored};
+use crate::record::{LogRecord, StoredRecord};
 use crate::writer::{FORMAT, count_partitions, end_offset};
 
 /// Reads a log, in any process, while its writer is at work. Neither waits for the other.
@@ -75,7 +75,7 @@ impl LogReader {
         offset: u64,
         max_records: usize,
         max_bytes: usize,
-    ) -> Result<Vec<Stored>, ReadError> {
+    ) -> Result<Vec<StoredRecord>, ReadError> {
         let transaction = self.connection.transaction().map_err(StorageError)?;
         let (earliest, end) = bounds(&transaction, partition)?;
         if offset < earliest || offset > end {
@@ -108,7 +108,7 @@ impl LogReader {
             for (at, record) in (entry.header.base_offset..).zip(records) {
                 if at >= next && found.len() < max_records && bytes < max_bytes {
                     bytes += record.payload_bytes();
-                    found.push(Stored { offset: at, record });
+                    found.push(StoredRecord { offset: at, record });
                 }
             }
             next = entry.header.next_offset;

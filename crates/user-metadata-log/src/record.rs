@@ -38,7 +38,7 @@ pub struct Batch<'a> {
 /// A record as it was read, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stored {
+pub struct StoredRecord {
     /// The record's offset in its partition.
     pub offset: u64,
     /// The record.

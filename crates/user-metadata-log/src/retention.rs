@@ -15,7 +15,7 @@ const CHUNK: u32 = 256;
 /// What retention removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Removed {
+pub struct RetentionReport {
     /// Records removed.
     pub records: u64,
     /// How many of them some group had not read.
@@ -36,11 +36,11 @@ pub(crate) fn remove_oldest(
     options: &LogOptions,
     now_ms: i64,
     groups: Option<&Path>,
-) -> rusqlite::Result<Removed> {
+) -> rusqlite::Result<RetentionReport> {
     let expired_before = options.retention.map(|retention| {
         now_ms.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX))
     });
-    let mut removed = Removed::default();
+    let mut removed = RetentionReport::default();
     loop {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut excess = excess_bytes(&transaction, options.max_bytes)?;

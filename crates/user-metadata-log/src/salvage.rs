@@ -159,11 +159,11 @@ fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, u64), OpenErro
         let (intact, unreadable): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
         for QueuedBatch { records, .. } in intact.iter().flatten() {
             match queue.write(records, &[]) {
-                Ok(_) => read += records.records(),
+                Ok(_) => read += records.len() as u64,
                 Err(AppendError::DiskFull(source) | AppendError::Storage(source)) => {
                     return Err(in_storage(damaged, source));
                 }
-                Err(_) => lost += records.records(),
+                Err(_) => lost += records.len() as u64,
             }
         }
         if intact.is_empty() {

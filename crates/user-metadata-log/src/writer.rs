@@ -10,7 +10,7 @@ use crate::error::{AppendError, OpenError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogOptions;
 use crate::record::Batch;
-use crate::retention::{Removed, remove_oldest};
+use crate::retention::{RetentionReport, remove_oldest};
 
 /// `uml1`: a log of batches.
 pub(crate) const FORMAT: Format = Format {
@@ -139,7 +139,7 @@ impl LogWriter {
         &mut self,
         now_ms: i64,
         groups: Option<&Path>,
-    ) -> Result<Removed, StorageError> {
+    ) -> Result<RetentionReport, StorageError> {
         remove_oldest(&mut self.connection, &self.options, now_ms, groups).map_err(StorageError)
     }
 }
@@ -152,14 +152,14 @@ fn insert(
     let base_offset = end_offset(transaction, partition)
         .map_err(StorageError)?
         .ok_or(AppendError::UnknownPartition { partition })?;
-    if batch.records() == 0 {
+    if batch.is_empty() {
         return Ok(base_offset);
     }
     batch.check_size()?;
     let header = BatchHeader {
         partition,
         base_offset,
-        next_offset: base_offset + batch.records(),
+        next_offset: base_offset + batch.len() as u64,
         max_timestamp_ms: batch.max_timestamp_ms,
     };
     insert_row(transaction, header, &batch.encoded).map_err(StorageError)?;

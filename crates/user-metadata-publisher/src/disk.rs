@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info};
-use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Found};
+use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Recovery};
 
 use crate::disk_handle::{DiskHandle, wait};
 use crate::disk_outbox::{DiskOutbox, OpenedDisk};
@@ -81,8 +81,8 @@ impl DiskThread {
     }
 
     /// Says what an earlier process has left, and makes it pending.
-    fn recover(&mut self, queue: DiskQueue, found: Found) {
-        let Found {
+    fn recover(&mut self, queue: DiskQueue, found: Recovery) {
+        let Recovery {
             contents, damage, ..
         } = found;
         if let Some(damage) = damage {
@@ -216,7 +216,7 @@ impl DiskThread {
     fn written(&self, load: &Load, batch: &EncodedBatch, row: u64) {
         let mut state = self.outbox.lock();
         let left = state.place(&load.events, row);
-        let bytes = batch.bytes() as u64;
+        let bytes = batch.size_bytes() as u64;
         state.spool.written(load, row, bytes, left);
         state.spool.disk = Disk::Up;
         self.outbox.show(&state);

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use user_metadata_log::{DiskQueue, Found, LogSync, OpenError};
+use user_metadata_log::{DiskQueue, LogSync, OpenError, Recovery};
 
 use crate::spool::Spool;
 
@@ -42,7 +42,7 @@ impl DiskOutbox {
 
 /// What came of opening the file.
 pub(crate) enum OpenedDisk {
-    Queue(DiskQueue, Found),
+    Queue(DiskQueue, Recovery),
     Refused(OpenError),
 }
 

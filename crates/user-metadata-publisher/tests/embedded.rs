@@ -9,7 +9,7 @@ use user_metadata_events::{
     ClientId, ConnectionInfo, EventId, Metadata, UnixMillis, User, UserMetadataEvent,
     partition_for_key,
 };
-use user_metadata_log::{DataDir, GroupPositions, LogOptions, LogReader, OpenError, Stored};
+use user_metadata_log::{DataDir, GroupPositions, LogOptions, LogReader, OpenError, StoredRecord};
 use user_metadata_publisher::{
     DropReason, LogTarget, PublishError, Publisher, PublisherOptions, PublisherStatus,
     PublisherTask, embedded,
@@ -34,7 +34,7 @@ fn open(dir: &Path) -> (Publisher, PublisherTask) {
     embedded(target, options).unwrap()
 }
 
-fn read_all(dir: &Path) -> Vec<(u32, Stored)> {
+fn read_all(dir: &Path) -> Vec<(u32, StoredRecord)> {
     let mut reader = LogReader::open(DataDir::new(dir).topic_path()).unwrap();
     let mut all = Vec::new();
     for partition in 0..reader.partitions().get() {

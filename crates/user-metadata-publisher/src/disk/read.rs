@@ -69,7 +69,7 @@ impl DiskThread {
             return state.spool.pass_over(row);
         }
         drop(state);
-        let (events, bytes) = (records.records(), records.bytes() as u64);
+        let (events, bytes) = (records.len() as u64, records.size_bytes() as u64);
         // Outside the lock: it takes its time.
         let intact: Vec<_> = records.iter().filter_map(event).collect();
         let left = intact.len() as u64;
