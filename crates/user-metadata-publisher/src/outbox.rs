@@ -251,7 +251,7 @@ impl Outbox {
     }
 
     /// The pending events that are on the disk.
-    pub(crate) fn kept(&self) -> u64 {
+    pub(crate) fn pending_on_disk(&self) -> u64 {
         let state = self.lock();
         let written = state.pending.values().filter(|slot| slot.row != 0).count();
         written as u64 + state.spool.events_behind()

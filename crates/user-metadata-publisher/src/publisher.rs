@@ -131,8 +131,8 @@ impl PublisherMonitor {
 
     /// Returns how many of the pending events are on disk, so that they survive this process.
     #[must_use]
-    pub fn kept(&self) -> u64 {
-        self.outbox.kept()
+    pub fn pending_on_disk(&self) -> u64 {
+        self.outbox.pending_on_disk()
     }
 }
 

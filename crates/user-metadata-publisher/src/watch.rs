@@ -137,7 +137,7 @@ impl Watch {
         if accounting.pending == 0 {
             return self.health.finish();
         }
-        let kept = self.outbox.kept().min(accounting.pending);
+        let kept = self.outbox.pending_on_disk().min(accounting.pending);
         if kept > 0 {
             warn!(
                 events = kept,

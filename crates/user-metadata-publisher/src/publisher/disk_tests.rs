@@ -91,7 +91,7 @@ fn what_one_process_leaves_on_disk_the_next_one_delivers_in_order() {
         for (n, user) in users.iter().enumerate() {
             publisher.publish(event(n as u64, user), None).unwrap();
         }
-        until("all are on disk", || monitor.kept() == 300).await;
+        until("all are on disk", || monitor.pending_on_disk() == 300).await;
         task.abort();
         drop(task.await);
         assert_eq!(monitor.accounting().pending, 300);
@@ -134,7 +134,7 @@ fn what_memory_does_not_hold_waits_on_disk_and_comes_back_in_order() {
                 sleep(Duration::from_millis(1)).await;
             }
         }
-        until("all are on disk", || monitor.kept() == 3_000).await;
+        until("all are on disk", || monitor.pending_on_disk() == 3_000).await;
         let refused = monitor.accounting().dropped.get(DropReason::QueueFull);
         drop(publisher);
         let accounting = task.run().await;
@@ -157,7 +157,7 @@ fn more_than_a_batch_at_once_is_on_disk_soon() {
         for n in 0..5_000 {
             publisher.publish(event(n, "a"), None).unwrap();
         }
-        until("all are on disk", || monitor.kept() == 5_000).await;
+        until("all are on disk", || monitor.pending_on_disk() == 5_000).await;
     });
     assert_eq!(records_in(&path), 5_000);
 }
@@ -217,7 +217,7 @@ fn a_disk_that_refuses_is_said_and_tried_again_while_events_go_on_from_memory() 
             .faults
             .extend(vec![Fault::Unavailable(200); 3]);
         publisher.publish(event(1, "a"), None).unwrap();
-        until("it is on disk", || monitor.kept() == 1).await;
+        until("it is on disk", || monitor.pending_on_disk() == 1).await;
         drop(publisher);
         assert_eq!(task.await.unwrap().published, 2);
     });
@@ -310,7 +310,10 @@ fn a_disk_that_opens_late_with_what_an_earlier_run_left_sends_each_event_once() 
         for n in 50..60 {
             publisher.publish(event(n, "a"), None).unwrap();
         }
-        until("all are on disk", || publisher.monitor().kept() == 60).await;
+        until("all are on disk", || {
+            publisher.monitor().pending_on_disk() == 60
+        })
+        .await;
         memory.topic().connect_failures = 0;
         drop(publisher);
         let accounting = timeout(Duration::from_secs(30), task.run()).await.unwrap();
@@ -458,7 +461,11 @@ async fn play(steps: &[Step], faults: &[Fault], max_bytes: usize, path: &Path) {
                 memory.hang_up();
                 let left = before.accounting();
                 assert_adds_up(&left);
-                assert_eq!(left.pending, before.kept(), "all of it is on disk");
+                assert_eq!(
+                    left.pending,
+                    before.pending_on_disk(),
+                    "all of it is on disk"
+                );
                 let started = start(&memory, path, max_bytes);
                 publisher = started.0;
                 // A batch is removed as a whole.
