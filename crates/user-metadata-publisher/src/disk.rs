@@ -12,10 +12,10 @@ use crate::disk_handle::{DiskHandle, wait};
 use crate::disk_outbox::{DiskOutbox, OpenedDisk};
 use crate::encode::kept;
 use crate::health::Health;
-use crate::load::Load;
 use crate::outbox::Outbox;
 use crate::spool::{Closing, Disk};
 use crate::transport::Reason;
+use crate::write_job::WriteJob;
 
 /// The thread that writes the outbox to its disk and reads back what memory does not hold.
 pub(crate) struct DiskThread {
@@ -37,7 +37,7 @@ pub(crate) struct DiskThread {
 
 enum Work {
     Open,
-    Write(Load),
+    Write(WriteJob),
     Read { after: u64 },
     End,
 }
@@ -115,7 +115,7 @@ impl DiskThread {
         loop {
             match self.next_work() {
                 Work::Open => self.open(),
-                Work::Write(load) => self.write(load),
+                Work::Write(job) => self.write(job),
                 Work::Read { after } => self.read(after),
                 Work::End => break,
             }
@@ -142,7 +142,7 @@ impl DiskThread {
             };
             let is_due = due.is_some_and(|due| due <= now) || is_closing;
             // Also while the disk is full: reading is what makes room.
-            let wants_read = !is_closing && may_read && spool.events_behind() > 0;
+            let wants_read = !is_closing && may_read && spool.events_on_disk_only() > 0;
             let reads = wants_read && self.reads_again_at.is_none_or(|at| at <= now);
             if reads && !(self.has_read && is_due) {
                 self.reads_again_at = None;
@@ -156,7 +156,7 @@ impl DiskThread {
             let has_work = spool.due(now).is_some() || !is_up;
             if is_due && has_work && self.queue.is_some() {
                 self.has_read = false;
-                return Work::Write(state.take_load());
+                return Work::Write(state.take_job());
             }
             if is_closing {
                 return Work::End;
@@ -180,13 +180,13 @@ impl DiskThread {
         }
     }
 
-    fn write(&mut self, load: Load) {
+    fn write(&mut self, job: WriteJob) {
         let Some(queue) = &mut self.queue else {
             return;
         };
-        let events = load.events.iter().map(|unwritten| &unwritten.event);
+        let events = job.events.iter().map(|unwritten| &unwritten.event);
         let batch = kept(events, &self.outbox.source);
-        let done: Vec<u64> = load.done.iter().map(|(row, _)| *row).collect();
+        let done: Vec<u64> = job.done.iter().map(|(row, _)| *row).collect();
         let written = match queue.write(&batch, &done) {
             // What can't be removed stays for the next start, which sets a damaged file aside.
             Err(AppendError::Storage(error)) if error.is_damage() && !done.is_empty() => {
@@ -195,14 +195,14 @@ impl DiskThread {
             written => written,
         };
         match written {
-            Ok(row) => self.written(&load, &batch, row),
+            Ok(row) => self.written(&job, &batch, row),
             Err(error) => {
                 let reason = match &error {
                     AppendError::DiskFull(_) => Reason::new("the disk of the outbox is full"),
                     error => Reason::from(error as &dyn Error),
                 };
                 let mut state = self.outbox.lock();
-                state.spool.put_back(load);
+                state.spool.put_back(job);
                 if state.spool.closing != Closing::No {
                     // It was the last attempt.
                     self.queue = None;
@@ -213,16 +213,16 @@ impl DiskThread {
         }
     }
 
-    fn written(&self, load: &Load, batch: &EncodedBatch, row: u64) {
+    fn written(&self, job: &WriteJob, batch: &EncodedBatch, row: u64) {
         let mut state = self.outbox.lock();
-        let left = state.place(&load.events, row);
+        let left = state.mark_written(&job.events, row);
         let bytes = batch.size_bytes() as u64;
-        state.spool.written(load, row, bytes, left);
+        state.spool.written(job, row, bytes, left);
         state.spool.disk = Disk::Up;
         self.outbox.show(&state);
         drop(state);
         // Writing nothing proves nothing.
-        if !load.is_empty() {
+        if !job.is_empty() {
             self.works();
         }
     }

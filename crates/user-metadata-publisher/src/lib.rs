@@ -20,14 +20,13 @@ mod error;
 mod health;
 #[cfg(feature = "kafka")]
 mod kafka;
-mod lane;
-mod load;
 #[cfg(feature = "embedded")]
 mod log_thread;
 mod losses;
 mod metrics;
 mod options;
 mod outbox;
+mod partition_queue;
 mod publisher;
 mod receipt;
 mod relay;
@@ -37,6 +36,7 @@ mod state;
 mod testing;
 mod transport;
 mod watch;
+mod write_job;
 mod write_queue;
 
 pub use accounting::{Accounting, DropReason, Dropped};

@@ -6,12 +6,12 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use user_metadata_events::EncodedEvent;
 
-use crate::lane::Parcel;
-use crate::load::Unwritten;
 use crate::metrics::Metrics;
+use crate::partition_queue::QueuedEvent;
 use crate::receipt::{Receipt, Sizes};
 use crate::spool::{Disk, Spool};
 use crate::state::State;
+use crate::write_job::Unwritten;
 use crate::{Accounting, DropReason, PublishError, PublisherOptions};
 
 /// The events that were accepted and are not yet acknowledged, and the account of all. Whoever
@@ -34,7 +34,7 @@ pub(crate) struct Outbox {
 enum Place {
     /// Into memory, where the relay finds it.
     Memory,
-    /// Behind what lies on the disk only.
+    /// After the events that are on disk only.
     Overflow,
 }
 
@@ -177,7 +177,7 @@ impl Outbox {
     }
 
     /// Takes all events that wait. They stay pending.
-    pub(crate) fn take(&self) -> VecDeque<Parcel> {
+    pub(crate) fn take(&self) -> VecDeque<QueuedEvent> {
         let mut state = self.lock();
         state.waiting_bytes = 0;
         std::mem::take(&mut state.waiting)
@@ -254,7 +254,7 @@ impl Outbox {
     pub(crate) fn pending_on_disk(&self) -> u64 {
         let state = self.lock();
         let written = state.pending.values().filter(|slot| slot.row != 0).count();
-        written as u64 + state.spool.events_behind()
+        written as u64 + state.spool.events_on_disk_only()
     }
 
     /// The sequence number of the oldest pending event, and how long it has waited. Also sets the

@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::load::{Load, Unwritten};
 use crate::receipt::Sizes;
+use crate::write_job::{Unwritten, WriteJob};
 use crate::write_queue::WriteQueue;
 
 /// What the outbox knows of its disk: which events are to be written, which batches hold events
@@ -22,7 +22,7 @@ pub(crate) struct Spool {
     done_since: Option<Instant>,
     /// The size of all batches on the disk, in bytes.
     bytes: u64,
-    behind: Behind,
+    on_disk_only: OnDiskOnly,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ struct Row {
 
 /// What is only on the disk, after all that is in memory.
 #[derive(Default)]
-struct Behind {
+struct OnDiskOnly {
     events: u64,
     /// The last batch that was read.
     after: u64,
@@ -73,17 +73,17 @@ impl Spool {
 
     /// Whether there are events that are not in the relay's reach, so that new ones go behind them.
     pub(crate) fn is_behind(&self) -> bool {
-        self.behind.events > 0 || self.unwritten.overflow().events > 0
+        self.on_disk_only.events > 0 || self.unwritten.overflow().events > 0
     }
 
     /// The events outside the relay's reach.
     pub(crate) fn events(&self) -> u64 {
-        self.behind.events + self.unwritten.overflow().events
+        self.on_disk_only.events + self.unwritten.overflow().events
     }
 
     /// The events on the disk only.
-    pub(crate) fn events_behind(&self) -> u64 {
-        self.behind.events
+    pub(crate) fn events_on_disk_only(&self) -> u64 {
+        self.on_disk_only.events
     }
 
     /// The bytes that count against the bound.
@@ -115,49 +115,49 @@ impl Spool {
     }
 
     /// Takes what is to be written next.
-    pub(crate) fn take(&mut self, is_pending: impl Fn(u64) -> bool) -> Load {
-        let load = Load {
+    pub(crate) fn take(&mut self, is_pending: impl Fn(u64) -> bool) -> WriteJob {
+        let job = WriteJob {
             events: self.unwritten.take(is_pending),
             done: std::mem::take(&mut self.done),
         };
         self.done_since = None;
-        self.writing_since = (!load.is_empty()).then(Instant::now);
-        load
+        self.writing_since = (!job.is_empty()).then(Instant::now);
+        job
     }
 
-    /// Notes that `load` is on the disk, as the batch `row` of so many bytes, of whose events `left`
+    /// Notes that `job` is on the disk, as the batch `row` of so many bytes, of whose events `left`
     /// are in memory and not acknowledged.
-    pub(crate) fn written(&mut self, load: &Load, row: u64, bytes: u64, left: u64) {
+    pub(crate) fn written(&mut self, job: &WriteJob, row: u64, bytes: u64, left: u64) {
         self.writing_since = None;
-        for (_, bytes) in &load.done {
+        for (_, bytes) in &job.done {
             self.bytes = self.bytes.saturating_sub(*bytes);
         }
-        if self.behind.events == 0 {
+        if self.on_disk_only.events == 0 {
             // What was written before is in memory.
-            self.behind.after = row - 1;
+            self.on_disk_only.after = row - 1;
         }
-        self.behind.events += self.unwritten.written(&load.events);
-        if load.events.is_empty() {
+        self.on_disk_only.events += self.unwritten.written(&job.events);
+        if job.events.is_empty() {
             return;
         }
         self.bytes += bytes;
-        if load.events.iter().any(|event| event.sequence.is_some()) {
+        if job.events.iter().any(|event| event.sequence.is_some()) {
             self.hold(row, left, bytes);
         }
     }
 
     /// Puts back what could not be written.
-    pub(crate) fn put_back(&mut self, load: Load) {
+    pub(crate) fn put_back(&mut self, job: WriteJob) {
         self.writing_since = None;
-        self.unwritten.put_back(load.events);
-        self.done.extend(load.done);
+        self.unwritten.put_back(job.events);
+        self.done.extend(job.done);
     }
 
     /// If every event on disk is also in memory, puts the events that come next into memory, too,
     /// as the disk does not take them now. `sequence` does so with each and returns its place in
     /// the order.
     pub(crate) fn take_overflow(&mut self, sequence: impl FnMut(&Unwritten) -> u64) {
-        if self.behind.events == 0 {
+        if self.on_disk_only.events == 0 {
             self.unwritten.take_overflow(sequence);
         }
     }
@@ -200,13 +200,13 @@ impl Spool {
 
     /// Notes what an earlier process has left.
     pub(crate) fn found(&mut self, events: u64, bytes: u64) {
-        self.behind.events += events;
+        self.on_disk_only.events += events;
         self.bytes += bytes;
     }
 
     /// The batch after which to read on.
     pub(crate) fn read_after(&self) -> u64 {
-        self.behind.after
+        self.on_disk_only.after
     }
 
     /// Whether the events of a batch are in memory or acknowledged: it was written while older ones
@@ -217,13 +217,13 @@ impl Spool {
 
     /// Reads on after a batch that it [holds](Self::holds).
     pub(crate) fn pass_over(&mut self, row: u64) {
-        self.behind.after = row;
+        self.on_disk_only.after = row;
     }
 
     /// Notes that a batch was read; `left` of its events are in memory now.
     pub(crate) fn read(&mut self, row: u64, events: u64, left: u64, bytes: u64) {
-        self.behind.after = row;
-        self.behind.events = self.behind.events.saturating_sub(events);
+        self.on_disk_only.after = row;
+        self.on_disk_only.events = self.on_disk_only.events.saturating_sub(events);
         self.hold(row, left, bytes);
         self.count_bytes();
     }
@@ -231,13 +231,13 @@ impl Spool {
     /// Notes that a batch can't be read, and is to be removed. What was in it counts until the end of
     /// the file is reached: a damaged batch is not to be believed how much that is.
     pub(crate) fn unreadable(&mut self, row: u64) {
-        self.behind.after = row;
+        self.on_disk_only.after = row;
         self.finish(row, 0);
     }
 
     /// Gives up what is not in the file where it was to be, and returns how many events that are.
     pub(crate) fn lose_the_rest(&mut self) -> u64 {
-        let lost = std::mem::take(&mut self.behind.events);
+        let lost = std::mem::take(&mut self.on_disk_only.events);
         self.count_bytes();
         lost
     }
@@ -245,7 +245,7 @@ impl Spool {
     /// If every event on disk is also in memory, all batches are known: those that could not be read
     /// no longer count.
     fn count_bytes(&mut self) {
-        if self.behind.events == 0 {
+        if self.on_disk_only.events == 0 {
             let rows = self.rows.values().map(|row| row.bytes);
             self.bytes = rows.chain(self.done.iter().map(|(_, bytes)| *bytes)).sum();
         }

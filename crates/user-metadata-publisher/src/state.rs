@@ -4,15 +4,15 @@ use tokio::time::Instant;
 use user_metadata_events::EncodedEvent;
 
 use crate::Accounting;
-use crate::lane::Parcel;
-use crate::load::{Load, Unwritten};
+use crate::partition_queue::QueuedEvent;
 use crate::receipt::{Receipt, Sizes, accepted_at};
 use crate::spool::{Disk, Spool};
+use crate::write_job::{Unwritten, WriteJob};
 
 /// What the outbox holds, and the account of it.
 #[derive(Default)]
 pub(crate) struct State {
-    pub(crate) waiting: VecDeque<Parcel>,
+    pub(crate) waiting: VecDeque<QueuedEvent>,
     pub(crate) waiting_bytes: usize,
     /// Each event in memory that waits or is under way.
     pub(crate) pending: BTreeMap<u64, Slot>,
@@ -58,13 +58,13 @@ impl State {
             accepted_at,
             sizes,
         };
-        self.waiting.push_back(Parcel { receipt, event });
+        self.waiting.push_back(QueuedEvent { receipt, event });
         sequence
     }
 
     /// Notes that these events are on the disk in the batch `row`; returns how many of them are
     /// still pending.
-    pub(crate) fn place(&mut self, events: &[Unwritten], row: u64) -> u64 {
+    pub(crate) fn mark_written(&mut self, events: &[Unwritten], row: u64) -> u64 {
         let mut left = 0;
         for sequence in events.iter().filter_map(|event| event.sequence) {
             if let Some(slot) = self.pending.get_mut(&sequence) {
@@ -76,7 +76,7 @@ impl State {
     }
 
     /// What the disk is to write next.
-    pub(crate) fn take_load(&mut self) -> Load {
+    pub(crate) fn take_job(&mut self) -> WriteJob {
         let pending = &self.pending;
         self.spool.take(|sequence| pending.contains_key(&sequence))
     }

@@ -1,8 +1,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::load::Unwritten;
 use crate::receipt::Sizes;
+use crate::write_job::Unwritten;
 
 /// The events that are to be written to the disk, oldest first. What the thread has taken still
 /// counts until it is [written](Self::written).

@@ -262,19 +262,19 @@ fn a_write_that_hangs_is_said_until_it_ends() {
     let begin = |seconds| {
         let mut state = outbox.lock();
         let spool = &mut state.spool;
-        let load = spool.take(|_| true);
+        let job = spool.take(|_| true);
         spool.writing_since = Instant::now().checked_sub(Duration::from_secs(seconds));
-        load
+        job
     };
     run(async {
         let watching = tokio::spawn(async move { watch.run().await });
-        let load = begin(0);
-        outbox.lock().spool.put_back(load);
+        let job = begin(0);
+        outbox.lock().spool.put_back(job);
         assert_eq!(health.status(), PublisherStatus::Connecting);
-        let load = begin(60);
+        let job = begin(60);
         let is_said = || matches!(health.status(), PublisherStatus::Degraded { .. });
         until("it is said", is_said).await;
-        outbox.lock().spool.written(&load, 1, 1, 1);
+        outbox.lock().spool.written(&job, 1, 1, 1);
         health.disk_works();
         assert_eq!(health.status(), PublisherStatus::Connecting);
         watching.abort();

@@ -12,13 +12,13 @@ pub(crate) struct Unwritten {
 
 /// What the disk's thread is to write.
 #[derive(Default)]
-pub(crate) struct Load {
+pub(crate) struct WriteJob {
     pub(crate) events: Vec<Unwritten>,
     /// Batches to be removed, with their bytes.
     pub(crate) done: Vec<(u64, u64)>,
 }
 
-impl Load {
+impl WriteJob {
     pub(crate) fn is_empty(&self) -> bool {
         self.events.is_empty() && self.done.is_empty()
     }
