@@ -18,7 +18,7 @@ pub(crate) struct SessionClock {
     ping_interval: Duration,
     pong_timeout: Duration,
     /// From 0 to 1, its own for each connection.
-    share: f64,
+    jitter: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,15 +41,15 @@ impl SessionClock {
             reason = "the low bits are what is random"
         )]
         let random = client_id.to_u128() as u32;
-        let share = f64::from(random) / f64::from(u32::MAX);
-        let ping_interval = options.ping_interval.min(LONG).mul_f64(0.9 + 0.2 * share);
+        let jitter = f64::from(random) / f64::from(u32::MAX);
+        let ping_interval = options.ping_interval.min(LONG).mul_f64(0.9 + 0.2 * jitter);
         Self {
             join_by: Some(later(start, options.join_timeout)),
             close_at: None,
             liveness: Liveness::PingAt(later(start, ping_interval)),
             ping_interval,
             pong_timeout: options.pong_timeout,
-            share,
+            jitter,
         }
     }
 
@@ -91,7 +91,7 @@ impl SessionClock {
 
     /// Closes at a moment of its own within `spread`.
     pub(crate) fn close_within(&mut self, spread: Duration) {
-        self.close_at = Some(later(Instant::now(), spread.mul_f64(self.share)));
+        self.close_at = Some(later(Instant::now(), spread.mul_f64(self.jitter)));
     }
 }
 

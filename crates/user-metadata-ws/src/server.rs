@@ -114,12 +114,12 @@ impl Server {
         let is_exempt = peer.is_loopback() || self.shared.capture.trusts(peer);
         let place = match self.shared.limits.enter(peer, is_exempt) {
             Ok(place) => place,
-            Err(refusal) => {
-                metrics::refused(refusal.as_str());
+            Err(limit) => {
+                metrics::refused(limit.as_str());
                 return None;
             }
         };
-        let endpoint = Endpoint::new(Arc::clone(&self.shared), peer, place.refusal());
+        let endpoint = Endpoint::new(Arc::clone(&self.shared), peer, place.exceeded());
         // The future is made where it stays: handed on, it would take its memory once more.
         Some(async move {
             tokio::select! {

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use crate::ServerOptions;
-use crate::limits::Refusal;
+use crate::limits::Limit;
 use crate::origin::is_allowed;
 use crate::pages::{Body, text};
 
@@ -22,7 +22,7 @@ pub(crate) enum Refused {
     Version,
     Malformed,
     Origin,
-    Limit(Refusal),
+    Limit(Limit),
     Draining,
 }
 
@@ -67,7 +67,7 @@ impl Refused {
         match self {
             Self::Method | Self::NotWebSocket | Self::Version | Self::Malformed => "handshake",
             Self::Origin => "origin",
-            Self::Limit(refusal) => refusal.as_str(),
+            Self::Limit(limit) => limit.as_str(),
             Self::Draining => "draining",
         }
     }
@@ -91,10 +91,10 @@ impl Refused {
                 StatusCode::FORBIDDEN,
                 "pages of this origin may not connect\n",
             ),
-            Self::Limit(Refusal::Full) => {
+            Self::Limit(Limit::Connections) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "too many connections\n")
             }
-            Self::Limit(Refusal::FullForIp) => (
+            Self::Limit(Limit::ConnectionsPerIp) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "too many connections from your address\n",
             ),
