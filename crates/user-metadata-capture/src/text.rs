@@ -1,4 +1,4 @@
-//! Headers as text: whatever bytes come, something bounded and harmless to print remains.
+//! Headers as text: whatever the bytes, the result is bounded and safe to print.
 
 use http::{HeaderMap, HeaderName};
 use user_metadata_events::forges_lines;

@@ -203,7 +203,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// A screen of so many CSS pixels.
+    /// A screen of this size in CSS pixels.
     #[must_use]
     pub fn new(width: u32, height: u32) -> Self {
         Self {

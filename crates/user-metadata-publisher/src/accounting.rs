@@ -69,7 +69,7 @@ pub enum DropReason {
     Rejected,
     /// The publisher task had ended.
     Closed,
-    /// The event lay in an outbox on disk and can't be read any more.
+    /// The event was in an outbox on disk and can no longer be read.
     Unreadable,
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct DiskThread {
     reads_again_at: Option<Instant>,
     /// How many in a row have failed.
     failed_reads: u32,
-    /// Why the file does not name all that it held.
+    /// Why the file no longer has all the events that it held.
     missing: String,
 }
 
@@ -80,7 +80,7 @@ impl DiskThread {
         handle
     }
 
-    /// Says what an earlier process has left, and makes it pending.
+    /// Reports what an earlier process left, and makes it pending.
     fn recover(&mut self, queue: DiskQueue, found: Recovery) {
         let Recovery {
             contents, damage, ..
@@ -167,7 +167,7 @@ impl DiskThread {
         }
     }
 
-    /// Tries a file again that could not be opened at the start.
+    /// Tries again to open a file that could not be opened at the start.
     fn open(&mut self) {
         match self.options.open() {
             Ok(OpenedDisk::Queue(queue, found)) => {
@@ -188,7 +188,7 @@ impl DiskThread {
         let batch = kept(events, &self.outbox.source);
         let done: Vec<u64> = job.done.iter().map(|(row, _)| *row).collect();
         let written = match queue.write(&batch, &done) {
-            // What can't be removed stays for the next start, which sets a damaged file aside.
+            // What can't be removed stays until the next start, which sets a damaged file aside.
             Err(AppendError::Storage(error)) if error.is_damage() && !done.is_empty() => {
                 queue.write(&batch, &[])
             }
@@ -221,7 +221,7 @@ impl DiskThread {
         state.spool.disk = Disk::Up;
         self.outbox.show(&state);
         drop(state);
-        // Writing nothing proves nothing.
+        // A write of nothing does not show that the disk works.
         if !job.is_empty() {
             self.works();
         }
@@ -232,7 +232,7 @@ impl DiskThread {
         self.health.disk_works();
     }
 
-    /// The disk refuses: what comes stays in memory.
+    /// The disk refuses: new events stay in memory.
     fn failed(&mut self, reason: &Reason) {
         self.retry_at = Instant::now() + Self::RETRY;
         let mut state = self.outbox.lock();

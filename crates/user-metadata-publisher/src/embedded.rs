@@ -17,15 +17,15 @@ use crate::{Publisher, PublisherOptions, PublisherTask};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogTarget {
-    /// The directory of the log, which one publisher at a time has.
+    /// The directory of the log, which one publisher at a time uses.
     pub dir: DataDir,
-    /// The log's layout and what is kept of it.
+    /// The layout of the log and how much of it is kept.
     pub options: LogOptions,
 }
 
 impl LogTarget {
-    /// The log in this directory, which is made if it is not there, with 3 partitions, kept for
-    /// 7 days and up to 1 GiB.
+    /// The log in this directory, which is created if it does not exist, with 3 partitions, kept
+    /// for 7 days and up to 1 GiB.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: DataDir::new(dir),
@@ -34,8 +34,8 @@ impl LogTarget {
     }
 }
 
-/// Makes a publisher to the embedded log. An appended event is a delivered one. The log is written
-/// by a thread of its own, which ends with the task. Blocks while it opens the file.
+/// Makes a publisher to the embedded log. An appended event is a delivered one. The log has its own
+/// writer thread, which ends with the task. Blocks while it opens the file.
 ///
 /// # Errors
 ///
@@ -124,7 +124,7 @@ impl Transport for LogTransport {
 
     async fn close(self) {
         drop(self.appends);
-        // An error says that the other half was dropped, which is what is waited for.
+        // An error means that the other half was dropped, which is what this waits for.
         drop(self.closed.await);
     }
 }

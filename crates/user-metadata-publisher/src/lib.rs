@@ -53,7 +53,7 @@ pub use kafka::{KafkaTarget, kafka};
 pub use options::PublisherOptions;
 pub use publisher::{Publisher, PublisherMonitor, PublisherTask};
 
-// The types of the neighbours that stand in this crate's signatures, so that one `use` is enough.
+// Types of other crates in this crate's signatures, so that one `use` is enough.
 pub use user_metadata_events::UserMetadataEvent;
 #[cfg(feature = "kafka")]
 pub use user_metadata_kafka::{

@@ -14,13 +14,13 @@ use crate::state::State;
 use crate::write_job::Unwritten;
 use crate::{Accounting, DropReason, PublishError, PublisherOptions};
 
-/// The events that were accepted and are not yet acknowledged, and the account of all. Whoever
-/// publishes puts them in; the relay takes those that wait, and says what became of them. With a
-/// disk, a thread writes them there, too, and reads back what does not fit in memory.
+/// The events that were accepted and are not yet acknowledged, and the counts of all. Publishers
+/// add events; the relay takes those that wait, and reports what became of them. With a disk, a
+/// thread also writes them there, and reads back what does not fit in memory.
 pub(crate) struct Outbox {
     pub(crate) state: Mutex<State>,
     pub(crate) changed: Notify,
-    /// Tells the disk's thread that there is something to do.
+    /// Notifies the disk's thread that there is work.
     pub(crate) disk_work: Condvar,
     max_events: usize,
     max_bytes: usize,
@@ -55,7 +55,7 @@ impl Outbox {
         }
     }
 
-    /// Takes an event, or refuses it.
+    /// Accepts an event, or refuses it.
     pub(crate) fn push(&self, event: EncodedEvent) -> Result<(), PublishError> {
         let sizes = Sizes::of(&event, &self.source);
         let mut state = self.lock();
@@ -98,7 +98,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Counts an event that could not even be put in.
+    /// Counts an event that could not even be encoded.
     pub(crate) fn refuse(&self, reason: DropReason) {
         self.count_refused(&mut self.lock(), reason);
     }
@@ -226,18 +226,18 @@ impl Outbox {
         }
     }
 
-    /// Whether the disk's thread may read events back: what is in memory is half used up.
+    /// Whether the disk's thread may read events back: half of what memory held is delivered.
     pub(crate) fn has_room_to_read(&self, state: &State) -> bool {
         state.pending_bytes < self.max_bytes / 2 && state.pending.len() < self.max_events
     }
 
-    /// No handle is left: no more events will come.
+    /// No handle is left, so no more events come.
     pub(crate) fn close(&self) {
         self.lock().handles_gone = true;
         self.changed.notify_one();
     }
 
-    /// The task is gone: no more events are taken.
+    /// The task is gone: no more events are accepted.
     pub(crate) fn end(&self) {
         self.lock().task_gone = true;
     }

@@ -5,14 +5,14 @@ use user_metadata_events::EncodedEvent;
 
 use crate::receipt::Receipt;
 
-/// The events for one partition, in order. One batch of them is under way at a time.
+/// The events for one partition, in order. One batch of them is in flight at a time.
 #[derive(Default)]
 pub(crate) struct PartitionQueue {
     pub(crate) waiting: VecDeque<QueuedEvent>,
     pub(crate) busy: bool,
 }
 
-/// An event on its way, with its receipt.
+/// An event that waits or is in flight, with its receipt.
 pub(crate) struct QueuedEvent {
     pub(crate) receipt: Receipt,
     pub(crate) event: EncodedEvent,
@@ -75,7 +75,7 @@ impl Batch {
 
     /// Keeps the first `count` events and returns the others.
     pub(crate) fn split_off(&mut self, count: usize) -> Vec<QueuedEvent> {
-        // The transport is done with it, so nothing is copied.
+        // The transport has dropped it, so nothing is copied.
         let mut events = Arc::unwrap_or_clone(std::mem::take(&mut self.events));
         let rest = events.split_off(count);
         self.events = Arc::new(events);

@@ -14,8 +14,8 @@ use crate::partition_queue::{Batch, PartitionQueue, QueuedEvent};
 use crate::transport::{SendError, Transport};
 use crate::{DropReason, backoff, delivered};
 
-/// Carries events from the outbox to the topic: chooses the partition of each, and keeps one batch
-/// per partition under way.
+/// Delivers events from the outbox to the topic: chooses the partition of each, and keeps one batch
+/// per partition in flight.
 pub(crate) struct Relay<T: Transport> {
     transport: Arc<T>,
     outbox: Arc<Outbox>,
@@ -25,7 +25,7 @@ pub(crate) struct Relay<T: Transport> {
     max_batch_bytes: usize,
 }
 
-/// A batch and what came of sending it.
+/// A batch and the result of sending it.
 type Attempt = (Batch, Result<u64, SendError>);
 
 impl<T: Transport> Relay<T> {
@@ -67,7 +67,7 @@ impl<T: Transport> Relay<T> {
         }
     }
 
-    /// Deals what waits in the outbox to the partitions.
+    /// Assigns what waits in the outbox to the partitions.
     fn assign(&mut self) {
         let events = self.outbox.take();
         self.assign_events(events);
@@ -89,7 +89,7 @@ impl<T: Transport> Relay<T> {
         }
     }
 
-    /// Sends the next batch of a partition unless one is under way.
+    /// Sends the next batch of a partition unless one is in flight.
     fn send_next(&mut self, partition: u32) {
         let queue = self.queues.entry(partition).or_default();
         if queue.busy {
@@ -114,7 +114,7 @@ impl<T: Transport> Relay<T> {
         }));
     }
 
-    /// Does what the result of a batch asks for.
+    /// Acts on the result of a batch.
     fn settle(&mut self, batch: Batch, result: Result<u64, SendError>) {
         let partition = batch.partition;
         let is_gone = partition >= self.transport.partitions().get();
@@ -147,7 +147,7 @@ impl<T: Transport> Relay<T> {
         self.send(Batch { failures, ..batch });
     }
 
-    /// Sends the first half of a batch that can't be taken as it is; gives up a single event.
+    /// Sends the first half of a batch that was refused; gives up a single event.
     fn halve(&mut self, mut batch: Batch, error: &SendError) {
         let is_too_large = matches!(error, SendError::TooLarge);
         if let [event] = &**batch.events {
@@ -174,14 +174,14 @@ impl<T: Transport> Relay<T> {
         });
     }
 
-    /// Deals the events of a partition that is gone to those that are left.
+    /// Assigns the events of a partition that is gone to those that are left.
     fn deal_again(&mut self, mut batch: Batch) {
         let queue = self.queues.remove(&batch.partition).unwrap_or_default();
         let events = batch.split_off(0).into_iter().chain(queue.waiting);
         self.assign_events(events);
     }
 
-    /// Nothing of the partition is under way any more.
+    /// No batch of the partition is in flight any more.
     fn free(&mut self, partition: u32) {
         self.queues.entry(partition).or_default().busy = false;
         self.send_next(partition);

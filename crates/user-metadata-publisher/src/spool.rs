@@ -36,7 +36,7 @@ pub(crate) enum Disk {
     Refusing,
 }
 
-/// Whether the disk's thread is to end.
+/// Whether the disk's thread is to stop.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Closing {
     #[default]
@@ -71,17 +71,18 @@ impl Spool {
         }
     }
 
-    /// Whether there are events that are not in the relay's reach, so that new ones go behind them.
+    /// Whether there are events that the relay does not see yet, so that new ones must go after
+    /// them.
     pub(crate) fn is_behind(&self) -> bool {
         self.on_disk_only.events > 0 || self.unwritten.overflow().events > 0
     }
 
-    /// The events outside the relay's reach.
+    /// The events that the relay does not see yet.
     pub(crate) fn events(&self) -> u64 {
         self.on_disk_only.events + self.unwritten.overflow().events
     }
 
-    /// The events on the disk only.
+    /// The events that are only on the disk.
     pub(crate) fn events_on_disk_only(&self) -> u64 {
         self.on_disk_only.events
     }
@@ -104,7 +105,7 @@ impl Spool {
         self.unwritten.push(unwritten)
     }
 
-    /// When there is something to write: at once if that is not after `now`.
+    /// When there is something to write; now, if that is not after `now`.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         if self.closing != Closing::No || self.unwritten.is_full() {
             let has_work = !self.unwritten.is_empty() || !self.done.is_empty();
@@ -125,8 +126,8 @@ impl Spool {
         job
     }
 
-    /// Notes that `job` is on the disk, as the batch `row` of so many bytes, of whose events `left`
-    /// are in memory and not acknowledged.
+    /// Notes that `job` is on the disk, as the batch `row` of `bytes`, of whose events `left` are
+    /// in memory and not acknowledged.
     pub(crate) fn written(&mut self, job: &WriteJob, row: u64, bytes: u64, left: u64) {
         self.writing_since = None;
         for (_, bytes) in &job.done {
@@ -198,7 +199,7 @@ impl Spool {
         is_first
     }
 
-    /// Notes what an earlier process has left.
+    /// Notes what an earlier process left.
     pub(crate) fn found(&mut self, events: u64, bytes: u64) {
         self.on_disk_only.events += events;
         self.bytes += bytes;
@@ -209,8 +210,9 @@ impl Spool {
         self.on_disk_only.after
     }
 
-    /// Whether the events of a batch are in memory or acknowledged: it was written while older ones
-    /// waited on the disk to be read, in a file that could not be opened at the start.
+    /// Whether the events of a batch are in memory or acknowledged. That is so if it was written
+    /// while older ones on the disk waited to be read, in a file that could not be opened at the
+    /// start.
     pub(crate) fn holds(&self, row: u64) -> bool {
         self.rows.contains_key(&row) || self.done.iter().any(|(done, _)| *done == row)
     }
@@ -228,14 +230,14 @@ impl Spool {
         self.count_bytes();
     }
 
-    /// Notes that a batch can't be read, and is to be removed. What was in it counts until the end of
-    /// the file is reached: a damaged batch is not to be believed how much that is.
+    /// Notes that a batch can't be read, and is to be removed. Its events count until the end of
+    /// the file is reached, as a damaged batch can't be trusted to say how many they are.
     pub(crate) fn unreadable(&mut self, row: u64) {
         self.on_disk_only.after = row;
         self.finish(row, 0);
     }
 
-    /// Gives up what is not in the file where it was to be, and returns how many events that are.
+    /// Gives up the events that the file should have and does not, and returns how many they are.
     pub(crate) fn lose_the_rest(&mut self) -> u64 {
         let lost = std::mem::take(&mut self.on_disk_only.events);
         self.count_bytes();

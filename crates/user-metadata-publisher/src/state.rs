@@ -9,16 +9,16 @@ use crate::receipt::{Receipt, Sizes, accepted_at};
 use crate::spool::{Disk, Spool};
 use crate::write_job::{Unwritten, WriteJob};
 
-/// What the outbox holds, and the account of it.
+/// What the outbox holds, and the counts.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) waiting: VecDeque<QueuedEvent>,
     pub(crate) waiting_bytes: usize,
-    /// Each event in memory that waits or is under way.
+    /// Each event in memory that waits or is in flight.
     pub(crate) pending: BTreeMap<u64, Slot>,
     pub(crate) pending_bytes: usize,
     next_sequence: u64,
-    /// All but what is pending.
+    /// All counts but that of the pending events.
     pub(crate) counts: Accounting,
     pub(crate) handles_gone: bool,
     pub(crate) task_gone: bool,
@@ -40,7 +40,7 @@ impl State {
         }
     }
 
-    /// Puts an event where the relay finds it, and returns its place in the order.
+    /// Adds an event for the relay, and returns its place in the order.
     pub(crate) fn insert(
         &mut self,
         event: EncodedEvent,
@@ -81,8 +81,8 @@ impl State {
         self.spool.take(|sequence| pending.contains_key(&sequence))
     }
 
-    /// The disk takes nothing now: events that were to be there only go into memory, where none
-    /// that lies on the disk only comes before them.
+    /// The disk takes nothing now: events that were to be only there go into memory, unless others
+    /// that are only on the disk come before them.
     pub(crate) fn take_overflow(&mut self) {
         let mut spool = std::mem::take(&mut self.spool);
         spool.take_overflow(|unwritten| {

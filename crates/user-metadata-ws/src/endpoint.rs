@@ -109,7 +109,7 @@ impl Endpoint {
         if let Some(limit) = self.exceeded {
             return Err(Refused::Limit(limit));
         }
-        // Counted before looking: draining waits for whoever is counted.
+        // Counted before the check: draining waits for the sessions that are counted.
         let open = OpenSession::enter(&self.shared);
         if self.shared.draining.is_cancelled() {
             return Err(Refused::Draining);

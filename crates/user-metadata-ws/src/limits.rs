@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{info, warn};
 
-/// Counts connections, in all and by address.
+/// Counts connections, in total and by address.
 #[derive(Debug)]
 pub(crate) struct Limits {
     max: usize,
@@ -44,7 +44,8 @@ pub(crate) enum Limit {
 }
 
 impl Limits {
-    /// How many connections over the limit are told so at once; further ones are just closed.
+    /// How many connections over the limit get an answer at the same time; further ones are just
+    /// closed.
     const MAX_REFUSALS: usize = 64;
 
     pub(crate) fn new(max: usize, max_per_ip: usize) -> Self {
@@ -55,8 +56,8 @@ impl Limits {
         }
     }
 
-    /// Counts a connection of `peer`; `is_exempt` from the limit by address. An error if it can't
-    /// even be told that it is refused.
+    /// Counts a connection of `peer`; `is_exempt` is for the limit by address. An error if it can't
+    /// even be answered that it is refused.
     pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, is_exempt: bool) -> Result<Place, Limit> {
         let network = (!is_exempt).then(|| network(peer));
         let mut counts = self.lock();
@@ -102,7 +103,8 @@ impl Limits {
             return;
         };
         counts.open -= 1;
-        // Only well below the limit is the incident over, lest it begin anew with each connection.
+        // The incident is over only well below the limit, so that it does not begin again with each
+        // connection.
         if counts.is_full && counts.open < self.max - self.max / 10 {
             counts.is_full = false;
             info!(connections = counts.open, "accepting connections again");
@@ -122,7 +124,7 @@ impl Limits {
     }
 }
 
-/// What shares a limit: an IPv4 address, or the `/64` that one IPv6 customer has at the least.
+/// What shares a limit: an IPv4 address, or the `/64` that one IPv6 customer has at least.
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),

@@ -41,7 +41,7 @@ impl Server {
         }
     }
 
-    /// A look at the server from outside.
+    /// Observes the server from elsewhere.
     #[must_use]
     pub fn status(&self) -> ServerStatus {
         ServerStatus::new(Arc::downgrade(&self.shared))
@@ -78,7 +78,7 @@ impl Server {
         cut: &CancellationToken,
     ) {
         const PAUSE: Duration = Duration::from_millis(50);
-        /// After so long without a failure, the next one is a new incident.
+        /// After this long without a failure, the next one is a new incident.
         const CALM: Duration = Duration::from_secs(60);
         let mut last_failure: Option<Instant> = None;
         loop {
@@ -90,8 +90,8 @@ impl Server {
                 }
                 Err(error) if is_of_one_connection(&error) => debug!(%error, "connection is gone"),
                 Err(error) => {
-                    // Out of file descriptors, say. Accepting at once again would spin; those who
-                    // wait in the backlog come in when others have left.
+                    // Out of file descriptors, say. Accepting again at once would spin; the
+                    // connections in the backlog are accepted when others have closed.
                     if last_failure.is_none_or(|last| last.elapsed() > CALM) {
                         warn!(%error, "can't accept connections for now; is `ulimit -n` too low?");
                     }
@@ -103,7 +103,7 @@ impl Server {
         }
     }
 
-    /// What is to be run for a connection; `None` if there are far too many.
+    /// The future that serves a connection; `None` if there are far too many.
     fn enter(
         &self,
         stream: TcpStream,
@@ -120,7 +120,7 @@ impl Server {
             }
         };
         let endpoint = Endpoint::new(Arc::clone(&self.shared), peer, place.exceeded());
-        // The future is made where it stays: handed on, it would take its memory once more.
+        // The future is made where it stays: moving it would take its memory a second time.
         Some(async move {
             tokio::select! {
                 () = cut.cancelled() => {}
@@ -142,7 +142,7 @@ impl Server {
         info!(connections = sessions.len(), "draining");
         draining.cancel();
         sessions.close();
-        // Whether in time or not, the caller counts who is left.
+        // Whether in time or not, the caller counts the sessions that are left.
         drop(timeout(options.drain_timeout, sessions.wait()).await);
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a request is upgraded, and what it is told if not.
+//! Whether a request is upgraded, and what is answered if not.
 
 use http_body_util::Full;
 use hyper::header::{
@@ -26,7 +26,7 @@ pub(crate) enum Refused {
     Draining,
 }
 
-/// The answer that upgrades, if the request is a WebSocket handshake that may be upgraded.
+/// The upgrade response, if the request is a WebSocket handshake that may be upgraded.
 pub(crate) fn check<B: hyper::body::Body>(
     request: &Request<B>,
     options: &ServerOptions,
@@ -43,8 +43,7 @@ pub(crate) fn check<B: hyper::body::Body>(
             _ => Refused::Malformed,
         })?;
     let headers = request.headers();
-    // A body would be read as frames; a second Host or key, by another server on the way, as the
-    // one that counts.
+    // A body would be read as frames; of two Host or key headers, a proxy might use the other one.
     if !request.body().is_end_stream()
         || !is_single(headers, &HOST)
         || !is_single(headers, &SEC_WEBSOCKET_KEY)
@@ -115,7 +114,7 @@ impl Refused {
             }
             Self::Malformed | Self::Origin => {}
         }
-        // Whatever comes next on such a connection is not worth keeping it for.
+        // A connection is not kept open after a refusal.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }
