@@ -245,7 +245,7 @@ async fn a_log_that_is_not_there_yet_is_waited_for_and_all_of_it_is_new() {
     assert_eq!(sink.state, SinkState::Starting);
     let problem = &sink.problems[0].what;
     assert!(
-        problem.ends_with("does not exist yet; it is made when its writer starts"),
+        problem.ends_with("does not exist yet; it is created when its writer starts"),
         "{problem}"
     );
     log.open();

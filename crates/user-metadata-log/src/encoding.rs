@@ -25,7 +25,7 @@ impl BatchHeader {
     }
 }
 
-/// A record of a batch, read where it lies.
+/// A record of a batch, borrowed from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordRef<'a> {
     /// As [`LogRecord::key`].
@@ -79,7 +79,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// `None` also for bytes that no record has.
+    /// `None` also for bytes that are not a record.
     fn read(&mut self) -> Option<RecordRef<'a>> {
         let bytes = &mut self.bytes;
         let zigzag = take_varint(bytes)?;
@@ -132,7 +132,7 @@ pub struct EncodedBatch {
 }
 
 impl EncodedBatch {
-    /// The largest that a row takes, in bytes.
+    /// The largest batch that a row takes, in bytes.
     pub(crate) const MAX_BYTES: usize = 64 << 20;
 
     /// Refuses a batch that is too large for a row.
@@ -192,7 +192,7 @@ impl EncodedBatch {
         self.records += 1;
     }
 
-    /// Reads them, where they lie.
+    /// Reads them without copying.
     #[must_use]
     pub fn iter(&self) -> Records<'_> {
         Records::new(&self.encoded)

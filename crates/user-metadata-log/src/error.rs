@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// What SQLite or the disk said.
+/// An error of SQLite or of the disk.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct StorageError(pub(crate) rusqlite::Error);
@@ -34,7 +34,7 @@ impl StorageError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Another process (or another writer of this one) writes the file.
+    /// Another process (or another writer of this one) has the file open for writing.
     #[error(
         "{} is already being written by another process; a file takes one writer: stop the other \
          one, give this one a data directory of its own, or use Kafka to scale out",
@@ -45,7 +45,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// There is no log yet: its writer has not been started. Try again later.
-    #[error("{} does not exist yet; it is made when its writer starts", path.display())]
+    #[error("{} does not exist yet; it is created when its writer starts", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum OpenError {
         /// The newest version that can be read.
         supported: u32,
     },
-    /// The file is something else.
+    /// The file is of another kind.
     #[error("{} is not a file of this kind; move it away, or use another directory", path.display())]
     Foreign {
         /// The file.
@@ -151,7 +151,7 @@ pub enum AppendOnceError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The batch at this offset is damaged. Read on at `next_offset`, and say what was lost.
+    /// The batch at this offset is damaged. Read on at `next_offset`, and report what was lost.
     #[error("records {offset} to {} of partition {partition} are damaged", next_offset - 1)]
     Corrupt {
         /// The partition.
@@ -188,12 +188,12 @@ pub enum ReadError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueReadError {
-    /// The batch is damaged. Read on after `id`, and say what was lost.
+    /// The batch is damaged. Read on after `id`, and report what was lost.
     #[error("batch {id} with {records} records is damaged")]
     Corrupt {
         /// The batch.
         id: u64,
-        /// The records it held, as far as it still tells.
+        /// The records it held, as far as its row still tells.
         records: u64,
     },
     /// The file could not be read.

@@ -23,7 +23,7 @@ const SCHEMA: &str = "
     ) STRICT;
 ";
 
-/// How far one consumer group has read. One process at a time has it.
+/// How far one consumer group has read. One process at a time may open it.
 #[derive(Debug)]
 pub struct GroupPositions {
     connection: Connection,
@@ -32,7 +32,7 @@ pub struct GroupPositions {
 }
 
 impl GroupPositions {
-    /// Opens the positions of `group` in `dir`, or makes them (directory mode 0700, files 0600).
+    /// Opens the positions of `group` in `dir`, or creates them (directory mode 0700, files 0600).
     ///
     /// # Errors
     ///
@@ -52,8 +52,8 @@ impl GroupPositions {
         })
     }
 
-    /// Reads the positions of `group` in `dir` by partition, while its own process may be at work;
-    /// none where there is no such group.
+    /// Reads the positions of `group` in `dir` by partition, also while its own process has them
+    /// open; none if there is no such group.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl GroupPositions {
     }
 }
 
-/// Reads a group's positions while its own process may be at work.
+/// Reads a group's positions, also while its own process has them open.
 pub(crate) fn read_positions(path: &Path) -> Result<BTreeMap<u32, u64>, OpenError> {
     let connection = FORMAT.open_readable(path)?;
     let read = || -> rusqlite::Result<BTreeMap<u32, u64>> {

@@ -22,7 +22,7 @@ pub(crate) const FORMAT: Format = Format {
     version: 1,
 };
 
-/// No index: rows are found by `id` alone, and every page less is one less to write.
+/// No index: rows are found by `id` alone, and each page of an index would have to be written, too.
 const SCHEMA: &str = "
     CREATE TABLE batches(
         id INTEGER PRIMARY KEY,
@@ -47,14 +47,14 @@ pub struct DiskQueue {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Recovery {
-    /// What is there to be read.
+    /// What can be read.
     pub contents: QueueContents,
-    /// What was not, and where the damaged file is now.
+    /// What was damaged, and where that file is now.
     pub damage: Option<Damage>,
 }
 
 impl DiskQueue {
-    /// Opens the queue at `path`, or makes it (directory mode 0700, files 0600), and reads all of
+    /// Opens the queue at `path`, or creates it (directory mode 0700, files 0600), and reads all of
     /// it once. A damaged file is set aside under another name, and what can be read of it is
     /// copied into a new one: see [`Recovery::damage`].
     ///
@@ -86,13 +86,13 @@ impl DiskQueue {
         }
     }
 
-    /// Makes an empty queue at `path`, where there is no file, in the name of one who holds `lock`.
+    /// Creates an empty queue at `path`, where there is no file, for the holder of `lock`.
     pub(crate) fn create(path: &Path, lock: WriterLock, sync: LogSync) -> Result<Self, OpenError> {
         let (connection, _) = open_undamaged(path, sync)?;
         Self::new(path, connection, lock)
     }
 
-    /// Moves all into the one file, and closes it.
+    /// Moves the write-ahead log into the file, and closes it.
     pub(crate) fn finish(self) -> rusqlite::Result<WriterLock> {
         let Self {
             connection,
@@ -125,8 +125,8 @@ impl DiskQueue {
     }
 
     /// Appends `batch` unless it is empty, and removes the batches `done`, in one transaction.
-    /// Returns the id of the new batch; ids rise. When it returns, the records survive a crash of
-    /// the process.
+    /// Returns the id of the new batch; ids increase. When it returns, the records survive a crash
+    /// of the process.
     ///
     /// # Errors
     ///
@@ -180,7 +180,7 @@ impl DiskQueue {
     }
 
     /// Reads the first batch after `after` that can be read at all, where [`next`](Self::next)
-    /// finds the file itself damaged; `None` where none can. It may take a second or two.
+    /// finds the file itself damaged; `None` if there is none. It may take a second or two.
     #[must_use]
     pub fn next_readable(&self, after: u64) -> Option<QueuedBatch> {
         DamagedRows::after(&self.connection, after.cast_signed()).find_map(|(_, found)| found.ok())
@@ -190,7 +190,7 @@ impl DiskQueue {
 /// Why a file is not used as it is.
 enum Refused {
     Open(OpenError),
-    /// It is damaged, in words.
+    /// It is damaged; the text says how.
     Damaged(String),
 }
 
@@ -221,7 +221,7 @@ fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents)
     let set = |name, value: i32| connection.pragma_update(None, name, value).map_err(storage);
     // The checkpointer does it, so that no write waits for the disk.
     set("wal_autocheckpoint", 0)?;
-    // In KiB: what is written is soon removed, which reads its pages again.
+    // In KiB: what is written is soon removed, and that reads its pages again.
     set("cache_size", -8_192)?;
     match examine(&connection).map_err(storage)? {
         Some(what) => Err(Refused::Damaged(what)),
@@ -232,7 +232,7 @@ fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents)
     }
 }
 
-/// Opens a file that was just made.
+/// Opens a file that was just created.
 fn open_undamaged(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents), OpenError> {
     open_intact(path, sync).map_err(|refused| match refused {
         Refused::Open(error) => error,

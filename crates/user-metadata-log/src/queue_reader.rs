@@ -1,4 +1,4 @@
-//! What is read of a queue, by its writer and by others.
+//! Reading a queue, for its writer and for others.
 
 use std::path::Path;
 
@@ -26,22 +26,23 @@ pub struct QueueContents {
     pub batches: u64,
     /// The records in them.
     pub records: u64,
-    /// The bytes that the records take in the file.
+    /// The size of the records in the file, in bytes.
     pub bytes: u64,
 }
 
-/// Reads a queue, in any process, while its writer is at work. Neither waits for the other.
+/// Reads a queue, in any process, while its writer writes. Neither waits for the other.
 #[derive(Debug)]
 pub struct DiskQueueReader {
     connection: Connection,
 }
 
 impl DiskQueueReader {
-    /// Opens the queue at `path`, which its writer has made.
+    /// Opens the queue at `path`, which its writer has created.
     ///
     /// # Errors
     ///
-    /// [`OpenError::Missing`] until the writer has made it, otherwise as [`DiskQueue::open`](crate::DiskQueue::open).
+    /// [`OpenError::Missing`] until the writer has created it, otherwise as
+    /// [`DiskQueue::open`](crate::DiskQueue::open).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let connection = FORMAT.open_readable(path.as_ref())?;
         Ok(Self { connection })

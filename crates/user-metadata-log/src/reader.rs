@@ -8,7 +8,7 @@ use crate::error::{OpenError, ReadError, StorageError};
 use crate::record::{LogRecord, StoredRecord};
 use crate::writer::{FORMAT, count_partitions, end_offset};
 
-/// Reads a log, in any process, while its writer is at work. Neither waits for the other.
+/// Reads a log, in any process, while its writer writes. Neither waits for the other.
 #[derive(Debug)]
 pub struct LogReader {
     connection: Connection,
@@ -23,11 +23,11 @@ struct Entry {
 }
 
 impl LogReader {
-    /// Opens the log at `path`, which its writer has made.
+    /// Opens the log at `path`, which its writer has created.
     ///
     /// # Errors
     ///
-    /// [`OpenError::Missing`] until the writer has made it, otherwise as
+    /// [`OpenError::Missing`] until the writer has created it, otherwise as
     /// [`LogWriter::open`](crate::LogWriter::open).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
@@ -188,7 +188,7 @@ fn entry_since(
     partition: u32,
     timestamp_ms: i64,
 ) -> rusqlite::Result<Option<Entry>> {
-    // Timestamps need not rise with the offsets, so the index is scanned.
+    // Timestamps need not increase with the offsets, so the index is scanned.
     transaction
         .prepare_cached(
             "SELECT sequence, partition, base_offset, next_offset, max_timestamp_ms FROM batches
@@ -216,7 +216,7 @@ fn header(row: &Row<'_>) -> rusqlite::Result<BatchHeader> {
 }
 
 /// Reads the records of a batch; `None` when the row is damaged or not the one that the index
-/// means.
+/// refers to.
 fn load(
     transaction: &Transaction<'_>,
     entry: &Entry,

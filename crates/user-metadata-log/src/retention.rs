@@ -65,7 +65,7 @@ pub(crate) fn remove_oldest(
     }
 }
 
-/// Pages that deleted rows have left are used again, so they don't count.
+/// Pages of deleted rows are used again, so they don't count.
 fn excess_bytes(transaction: &Transaction<'_>, max_bytes: Option<u64>) -> rusqlite::Result<u64> {
     let Some(max_bytes) = max_bytes else {
         return Ok(0);

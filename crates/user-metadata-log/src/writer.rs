@@ -18,9 +18,9 @@ pub(crate) const FORMAT: Format = Format {
     version: 1,
 };
 
-/// `sequence` is the order of appending, over all partitions. A partition ends where its last
-/// batch does, or, when retention took that too, at its `first_offset`. The index covers every
-/// look-up, so that a damaged row can be stepped over without being read.
+/// `sequence` is the order of appending, over all partitions. A partition ends where its last batch
+/// does, or, if retention removed that too, at its `first_offset`. The index covers every look-up,
+/// so that a damaged row can be skipped without being read.
 const SCHEMA: &str = "
     CREATE TABLE partitions(
         partition INTEGER PRIMARY KEY,
@@ -50,7 +50,7 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    /// Opens the log at `path`, or makes it (directory mode 0700, files 0600).
+    /// Opens the log at `path`, or creates it (directory mode 0700, files 0600).
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl LogWriter {
         self.append_encoded(&encoded)
     }
 
-    /// As [`append`](Self::append), for batches that are encoded already, each with its partition.
+    /// As [`append`](Self::append), for batches that are already encoded, each with its partition.
     ///
     /// # Errors
     ///
@@ -128,9 +128,8 @@ impl LogWriter {
     /// Removes what is older than [`LogOptions::retention`] or does not fit in
     /// [`LogOptions::max_bytes`], the oldest batches first. Call it every minute or so.
     ///
-    /// Records that some group in the directory `groups` has not read yet are counted as unread;
-    /// a group without a position has read nothing, a file there that can't be read counts for
-    /// nothing.
+    /// Records that some group in the directory `groups` has not read yet are counted as unread; a
+    /// group without a position has read nothing; a file there that can't be read is ignored.
     ///
     /// # Errors
     ///
@@ -201,7 +200,8 @@ pub(crate) fn end_offset(connection: &Connection, partition: u32) -> rusqlite::R
         .optional()
 }
 
-/// Returns how many partitions the log at `path` has: a file without any was not made by this crate.
+/// Returns how many partitions the log at `path` has: a file without any was not created by this
+/// crate.
 pub(crate) fn count_partitions(
     connection: &Connection,
     path: &Path,

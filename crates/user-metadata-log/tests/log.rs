@@ -1,4 +1,4 @@
-//! What a log promises within one process.
+//! What a log guarantees within one process.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::num::NonZeroU32;
@@ -196,7 +196,7 @@ fn retention_by_age_removes_the_oldest_and_counts_what_a_group_had_not_read() {
     assert_eq!((removed.records, removed.unread), (0, 0));
     let removed = writer.apply_retention(150, Some(&groups)).unwrap();
     assert_eq!((removed.records, removed.unread), (3, 1));
-    // The last batch is too old as well, but one before it in its partition is not.
+    // The last batch is too old as well, but an earlier one of its partition is not.
     let removed = writer.apply_retention(200, Some(&groups)).unwrap();
     assert_eq!((removed.records, removed.unread), (0, 0));
     let mut reader = LogReader::open(dir.topic_path()).unwrap();
@@ -267,7 +267,7 @@ fn retention_by_size_keeps_the_newest_and_the_file_stops_growing() {
 }
 
 #[test]
-fn a_second_writer_is_refused_and_told_to_use_kafka() {
+fn a_second_writer_is_refused_with_the_advice_to_use_kafka() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("topic.db");
     let writer = LogWriter::open(&path, LogOptions::default()).unwrap();
@@ -282,7 +282,7 @@ fn a_second_writer_is_refused_and_told_to_use_kafka() {
 }
 
 #[test]
-fn a_log_that_was_not_made_yet_is_missing_and_a_foreign_file_is_refused_untouched() {
+fn a_log_that_does_not_exist_is_missing_and_a_foreign_file_is_refused_untouched() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("topic.db");
     assert!(matches!(
@@ -469,7 +469,7 @@ fn closed_log(dir: &Path, batches: u32) -> std::path::PathBuf {
     path
 }
 
-/// Reads a partition to its end as a consumer does, over damaged batches; returns what it read and
+/// Reads a partition to its end as a consumer does, past damaged batches; returns what it read and
 /// how many records it skipped.
 fn read_over_damage(reader: &mut LogReader, partition: u32) -> Result<(Vec<u64>, u64), ReadError> {
     let (mut next, mut read, mut skipped) = (reader.earliest(partition)?, Vec::new(), 0);
@@ -500,7 +500,7 @@ fn read_over_damage(reader: &mut LogReader, partition: u32) -> Result<(Vec<u64>,
 }
 
 #[test]
-fn a_damaged_batch_is_reported_and_can_be_stepped_over() {
+fn a_damaged_batch_is_reported_and_can_be_skipped() {
     let dir = tempfile::tempdir().unwrap();
     let path = closed_log(dir.path(), 9);
     let mut file = std::fs::read(&path).unwrap();
@@ -559,8 +559,7 @@ fn a_row_that_is_torn_or_gone_is_a_damaged_batch() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A file may be damaged beyond reading, but what is read is what was written, and reading
-    /// ends.
+    /// A damaged file may be unreadable, but what is read is what was written, and reading ends.
     #[test]
     fn no_flipped_bit_of_the_file_yields_a_wrong_record(bit: prop::sample::Index) {
         let dir = tempfile::tempdir().unwrap();

@@ -47,10 +47,10 @@ fn read_all(dir: &Path) -> Vec<(u32, StoredRecord)> {
     all
 }
 
-/// Between its fork and its exec, a child holds the locks on files that this process has.
+/// Between fork and exec, a child holds the file locks of this process.
 static FORKS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// Waits until `condition` holds; the test's own deadline is the patience of who runs it.
+/// Waits until `condition` holds; the deadline is that of the test runner.
 async fn wait_until(mut condition: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     while !condition() {
@@ -175,8 +175,8 @@ async fn retention_runs_beside_the_appends() {
     assert!((0..3).any(|partition| reader.end(partition).unwrap() > 9_000));
 }
 
-/// On a file system of its own that is full: joins go on, then events are dropped and counted, and
-/// all that were accepted arrive once there is room.
+/// On a full file system of its own: joins go on, then events are dropped and counted, and all
+/// accepted ones arrive once there is room.
 #[cfg(target_os = "linux")]
 mod full_disk {
     use std::process::{Command, Stdio};
@@ -227,7 +227,7 @@ mod full_disk {
         publisher.publish(event(0, "user-0"), None).unwrap();
         wait_until(|| publisher.accounting().published == 1).await;
 
-        // `No space left on device` is what ends it.
+        // Ends with `No space left on device`.
         std::fs::write(&ballast, vec![0; 4 << 20]).unwrap_err();
         let mut accepted = 1;
         let mut refused = 0;

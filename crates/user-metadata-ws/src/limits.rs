@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn exempt_peers_count_only_in_all() {
+    fn exempt_peers_count_only_in_total() {
         let limits = limits(3, 1);
         let peer = "127.0.0.1".parse().unwrap();
         let places: Vec<_> = (0..4).map(|_| limits.enter(peer, true).unwrap()).collect();
@@ -212,12 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_are_told_that_they_are_refused_and_the_others_are_counted_as_that() {
+    fn only_a_bounded_number_of_refusals_is_answered_at_the_same_time() {
         let limits = limits(9, 1);
         let (_, _place) = enter(&limits, "192.0.2.1");
-        let told = [(); Limits::MAX_REFUSALS].map(|()| enter(&limits, "192.0.2.1"));
+        let answered = [(); Limits::MAX_REFUSALS].map(|()| enter(&limits, "192.0.2.1"));
         assert!(
-            told.iter()
+            answered
+                .iter()
                 .all(|(limit, _)| *limit == Some(Limit::ConnectionsPerIp))
         );
         let cut = limits.enter("192.0.2.1".parse().unwrap(), false);

@@ -18,7 +18,7 @@ fn run<F: Future>(test: F) -> F::Output {
     runtime.enable_time().build().unwrap().block_on(test)
 }
 
-/// Waits for what the disk's thread does, which runs by the true clock.
+/// Waits for what the disk's thread does, which runs on the real clock.
 async fn until(what: &str, condition: impl Fn() -> bool) {
     let waited = timeout(Duration::from_secs(30), async {
         while !condition() {
@@ -56,7 +56,7 @@ fn away() -> Memory {
     memory
 }
 
-/// The numbers in each partition, without repetitions: each user's are to rise.
+/// The numbers in each partition, without repetitions: those of each user must increase.
 fn check_order(memory: &Memory, users: &[String]) {
     for stored in memory.topic().stored.values() {
         let mut newest = BTreeMap::new();
@@ -130,7 +130,7 @@ fn what_memory_does_not_hold_waits_on_disk_and_comes_back_in_order() {
         let monitor = publisher.monitor();
         for (n, user) in users.iter().enumerate() {
             while publisher.publish(event(n as u64, user), None).is_err() {
-                // The disk takes what memory does not, as fast as it can.
+                // The disk takes what memory can't hold, as fast as it can.
                 sleep(Duration::from_millis(1)).await;
             }
         }
@@ -189,10 +189,10 @@ fn the_disk_is_bounded_and_the_newest_events_are_refused() {
 }
 
 #[test]
-fn a_disk_that_refuses_is_said_and_tried_again_while_events_go_on_from_memory() {
+fn a_disk_that_refuses_is_reported_and_tried_again_while_events_go_on_from_memory() {
     let (lines, _guard) = Lines::collect();
     let dir = tempfile::tempdir().unwrap();
-    // A file where the folder is to be.
+    // A file in the place of the folder.
     let folder = dir.path().join("data");
     std::fs::write(&folder, "").unwrap();
     let path = folder.join("outbox.db");
@@ -229,8 +229,8 @@ fn a_disk_that_refuses_is_said_and_tried_again_while_events_go_on_from_memory() 
 }
 
 #[test]
-fn an_event_that_is_stuck_keeps_no_others_in_memory_while_the_disk_refuses() {
-    // Nobody writes it.
+fn a_stuck_event_keeps_no_others_in_memory_while_the_disk_refuses() {
+    // No thread writes it.
     let spool = Spool::of(&DiskOutbox::new("outbox.db"));
     let outbox = Outbox::new(PublisherOptions::default(), spool);
     let publish = |n| {
@@ -250,7 +250,7 @@ fn an_event_that_is_stuck_keeps_no_others_in_memory_while_the_disk_refuses() {
 }
 
 #[test]
-fn a_write_that_hangs_is_said_until_it_ends() {
+fn a_write_that_hangs_is_reported_until_it_ends() {
     let (lines, _guard) = Lines::collect();
     let spool = Spool::of(&DiskOutbox::new("outbox.db"));
     let outbox = Arc::new(Outbox::new(PublisherOptions::default(), spool));
@@ -294,12 +294,12 @@ fn a_disk_that_opens_late_with_what_an_earlier_run_left_sends_each_event_once() 
             earlier.publish(event(n, "a"), None).unwrap();
         }
         drop((earlier, task));
-        // A file where the folder is to be.
+        // A file in the place of the folder.
         std::fs::rename(&folder, &aside).unwrap();
         std::fs::write(&folder, "").unwrap();
 
         let memory = away();
-        // No room to read before all is written.
+        // No room to read until everything is written.
         let (publisher, task) = start(&memory, &path, 60_000);
         for n in 20..50 {
             publisher.publish(event(n, "a"), None).unwrap();
@@ -351,7 +351,7 @@ fn break_page(path: &Path, offset: usize) {
 /// Breaks one byte of an outbox in use; returns the events that are lost.
 fn break_in_use(path: &Path, offset: usize) -> u64 {
     let (lines, _guard) = Lines::collect();
-    // More than SQLite keeps in memory.
+    // More than SQLite caches.
     leave(path, 30_000);
     let lost = run(async {
         let memory = away();
@@ -381,14 +381,14 @@ fn break_in_use(path: &Path, offset: usize) -> u64 {
 }
 
 #[test]
-fn a_page_of_the_disk_that_breaks_stops_neither_what_lies_after_it_nor_new_events() {
+fn a_damaged_page_stops_neither_the_events_after_it_nor_new_ones() {
     let dir = tempfile::tempdir().unwrap();
     let lost = break_in_use(&dir.path().join("outbox.db"), 0);
     assert!((1..20).contains(&lost), "{lost}");
 }
 
 #[test]
-fn a_batch_that_breaks_on_the_disk_is_counted_and_removed() {
+fn a_damaged_batch_is_counted_and_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("outbox.db");
     // The last byte of a page is that of a batch.
@@ -411,7 +411,7 @@ fn a_second_publisher_on_the_same_outbox_is_refused() {
 enum Step {
     Publish(u8, u8),
     Wait(u64),
-    /// The process ends in good order, and the next one starts.
+    /// The process shuts down, and the next one starts.
     Restart,
 }
 
@@ -490,7 +490,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_event_that_was_taken_arrives_in_order_whatever_fails_and_however_often_it_starts_anew(
+    fn every_accepted_event_arrives_in_order_whatever_fails_and_however_often_it_restarts(
         steps in vec(step(), 1..40),
         faults in vec(fault(), 0..20),
         max_bytes in prop_oneof![Just(20_000_usize), Just(1 << 20)],
