@@ -39,7 +39,7 @@ fn split_last_element(line: &[u8]) -> (Option<&[u8]>, &[u8]) {
     (None, line)
 }
 
-/// Whether a quoted-pair (`\"`) ends at `at`: an odd number of backslashes stands before it.
+/// Whether a quoted-pair (`\"`) ends at `at`: it follows an odd number of backslashes.
 fn is_escaped(line: &[u8], at: usize) -> bool {
     let backslashes = line[..at].iter().rev().take_while(|&&byte| byte == b'\\');
     backslashes.count() % 2 == 1

@@ -136,7 +136,7 @@ impl Join {
         Ok(raw.check()?)
     }
 
-    /// Who joins.
+    /// The user who joins.
     #[must_use]
     pub const fn user(&self) -> &User {
         &self.user

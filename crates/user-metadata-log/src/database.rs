@@ -11,7 +11,7 @@ use crate::options::LogSync;
 
 /// A kind of file: what marks it, and its newest version.
 pub(crate) struct Format {
-    /// SQLite's `application_id`, so that no other database is taken for ours.
+    /// SQLite's `application_id`, so that no other database is mistaken for ours.
     pub(crate) application_id: i32,
     /// SQLite's `user_version`.
     pub(crate) version: i32,
@@ -35,7 +35,7 @@ pub(crate) fn create_parent(path: &Path) -> Result<(), OpenError> {
     })
 }
 
-/// The file beside `path` whose name goes on with `suffix`.
+/// `path` with `suffix` appended to the file's name.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

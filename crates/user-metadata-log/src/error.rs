@@ -161,7 +161,7 @@ pub enum ReadError {
         /// Where the next batch starts.
         next_offset: u64,
     },
-    /// Retention has passed the offset, or it lies past the end.
+    /// Retention has passed the offset, or it is past the end.
     #[error("offset {offset} of partition {partition} is outside {earliest} to {end}")]
     OutOfRange {
         /// The partition.

@@ -1,5 +1,5 @@
-//! A queue in one file: batches are appended at the end, read in order, and removed one by one,
-//! wherever they stand.
+//! A queue in one file: batches are appended at the end, read in order, and removed one by one, in
+//! any order.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -11,7 +11,7 @@ pub struct DiskOutbox {
     /// The file, which one publisher at a time uses. It is created if it does not exist.
     pub path: PathBuf,
     /// The most bytes that may wait in it; beyond that, new events are refused. The write-ahead log
-    /// beside the file (128 MiB at most, about) comes on top. Default 1 GiB.
+    /// beside the file (about 128 MiB at most) is not included. Default 1 GiB.
     pub max_bytes: u64,
     /// What an event that is on disk survives.
     pub sync: LogSync,

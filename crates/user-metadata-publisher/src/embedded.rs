@@ -71,7 +71,7 @@ impl LogTransport {
                 "the log has another number of partitions than was asked for; it stays so",
             );
         }
-        // One append per partition is under way at a time.
+        // One append per partition is in flight at a time.
         let (appends, received) = sync_channel(partitions.get() as usize);
         let (open, closed) = oneshot::channel();
         let thread = LogThread::new(writer, target.dir.groups_path(), source);

@@ -13,7 +13,7 @@ pub(crate) struct Spool {
     pub(crate) closing: Closing,
     max_bytes: u64,
     unwritten: WriteQueue,
-    /// When the write that is under way began, unless it writes nothing.
+    /// When the current write began, unless it writes nothing.
     pub(crate) writing_since: Option<Instant>,
     /// Batches with events in memory that are not acknowledged.
     rows: HashMap<u64, Row>,

@@ -155,7 +155,7 @@ impl Transport for Memory {
             let mut topic = self.topic();
             assert!(
                 topic.busy.insert(partition),
-                "two batches of a partition under way"
+                "two batches of a partition in flight"
             );
             topic.batches.push(events.len());
             topic.faults.pop_front().unwrap_or(Fault::None)

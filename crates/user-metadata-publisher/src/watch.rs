@@ -12,7 +12,7 @@ use crate::outbox::Outbox;
 use crate::transport::Reason;
 use crate::{Accounting, DropReason, Dropped};
 
-/// Looks at the outbox every second for what no single delivery can tell: that events wait for
+/// Checks the outbox every second for what no single delivery can tell: that events have waited for
 /// long, and that some are lost. When it is dropped, the task is gone.
 pub(crate) struct Watch {
     outbox: Arc<Outbox>,

@@ -48,7 +48,7 @@ impl Server {
     }
 
     /// Serves connections until `stop`, then drains: connections are closed with 1001, spread over
-    /// up to 5 s, new ones are refused, `/readyz` says so. Ends when the last is closed or
+    /// up to 5 s, new ones are refused, `/readyz` reports it. Ends when the last is closed or
     /// [`ServerOptions::drain_timeout`] is over. Its [`Publisher`] is dropped by then.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Drained {
         let connections = TaskTracker::new();
