@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -30,12 +29,10 @@ impl Place {
     fn with_events(count: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data = DataDir::new(dir.path().join("data"));
-        let options = LogOptions {
-            retention: None,
-            ..LogOptions::default()
-        };
+        let mut options = LogOptions::default();
+        options.retention = None;
         let mut writer = LogWriter::open(data.topic_path(), options).unwrap();
-        let partitions = NonZeroU32::new(writer.partitions()).unwrap();
+        let partitions = writer.partitions();
         let mut events = BTreeMap::new();
         let mut records = BTreeMap::<u32, Vec<LogRecord>>::new();
         for number in 0..count {

@@ -55,22 +55,21 @@ fn publisher(args: PublishArgs, is_kafka: bool) -> Result<PublisherOptions, Flag
     const LEAST_EVENT_BYTES: usize = 512;
     /// Less would make each event wait for the disk.
     const LEAST_MEMORY_BYTES: usize = 4 << 20;
-    let defaults = PublisherOptions::default();
+    let mut options = PublisherOptions::default();
     let max_bytes = match (args.outbox_max_bytes, args.outbox) {
         // Beyond this the disk holds what memory does not.
         (Some(bytes), Some(OutboxKind::Disk) | None) if is_kafka => {
             let on_disk = more_than_nothing("outbox-max-bytes", bytes)?;
-            on_disk.max(LEAST_MEMORY_BYTES).min(defaults.max_bytes)
+            on_disk.max(LEAST_MEMORY_BYTES).min(options.max_bytes)
         }
         (Some(bytes), _) => more_than_nothing("outbox-max-bytes", bytes)?,
-        (None, _) => defaults.max_bytes,
+        (None, _) => options.max_bytes,
     };
-    Ok(PublisherOptions {
-        max_events: max_bytes.div_ceil(LEAST_EVENT_BYTES),
-        max_bytes,
-        linger: args.linger.get(),
-        source: args.source.map_or_else(default_source, checked_source)?,
-    })
+    options.max_events = max_bytes.div_ceil(LEAST_EVENT_BYTES);
+    options.max_bytes = max_bytes;
+    options.linger = args.linger.get();
+    options.source = args.source.map_or_else(default_source, checked_source)?;
+    Ok(options)
 }
 
 /// The machine's name as a part of a URI reference.

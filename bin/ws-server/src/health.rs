@@ -45,7 +45,7 @@ impl Health for ServerHealth {
                 "published": accounting.published,
                 "pending": accounting.pending,
                 "dropped": dropped,
-                "pendingOnDisk": self.publisher.kept(),
+                "pendingOnDisk": self.publisher.pending_on_disk(),
             },
             "logLinesLost": self.log.lost_lines(),
         })

@@ -128,7 +128,7 @@ fn say_what_became_of_all(publisher: &PublisherMonitor, drained: Drained) {
     let (accepted, recovered) = (events.accepted, events.recovered);
     let (published, pending) = (events.published, events.pending);
     let (dropped, cut_off) = (events.dropped.total(), drained.cut_off);
-    let kept = publisher.kept().min(pending);
+    let kept = publisher.pending_on_disk().min(pending);
     let numbers = format!("{published} published, {pending} pending, {dropped} dropped");
     if pending > kept {
         let lost = pending - kept;

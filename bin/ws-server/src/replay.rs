@@ -7,8 +7,8 @@ use tracing::info;
 use user_metadata_cli::{Carrier, Failure, FlagError, LogGuard, ShutdownSignals, block_on};
 use user_metadata_log::{DataDir, DiskQueueReader};
 use user_metadata_publisher::{
-    Compression, DiskOutbox, KafkaTarget, PublisherMonitor, PublisherOptions, PublisherStatus,
-    PublisherTask, kafka_on_disk,
+    DiskOutbox, KafkaTarget, PublisherMonitor, PublisherOptions, PublisherStatus, PublisherTask,
+    kafka_on_disk,
 };
 
 use crate::args::ReplayArgs;
@@ -27,11 +27,7 @@ pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
         Some(file) => an_outbox(file)?,
         None => existing(DataDir::new(&topic.data_dir).outbox_path())?,
     });
-    let target = KafkaTarget {
-        options,
-        topic: topic.spec,
-        compression: Compression::Lz4,
-    };
+    let target = KafkaTarget::with_topic(options, topic.spec);
     let log = Arc::new(args.log.start()?);
     block_on(deliver(target, outbox, words, log))
 }

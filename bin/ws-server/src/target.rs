@@ -1,7 +1,7 @@
 use tokio::task::spawn_blocking;
 use tracing::info;
 use user_metadata_cli::{Carrier, Failure, FlagError, ShutdownSignals, Topic};
-use user_metadata_log::{DataDir, LogOptions, LogSync};
+use user_metadata_log::{LogOptions, LogSync};
 #[cfg(feature = "kafka")]
 use user_metadata_publisher::{DiskOutbox, KafkaTarget, kafka, kafka_on_disk};
 use user_metadata_publisher::{LogTarget, Publisher, PublisherOptions, PublisherTask, embedded};
@@ -9,7 +9,7 @@ use user_metadata_publisher::{LogTarget, Publisher, PublisherOptions, PublisherT
 use crate::args::{OutboxKind, PublishArgs, SyncKind};
 use crate::config::longer_than_nothing;
 #[cfg(feature = "kafka")]
-use {crate::config::more_than_nothing, std::num::NonZeroU64, std::path::Path};
+use {crate::config::more_than_nothing, std::path::Path, user_metadata_log::DataDir};
 
 /// Where events go.
 #[derive(Debug)]
@@ -26,24 +26,23 @@ impl Target {
         let options = log_options(args, topic.spec.partitions())?;
         match topic.carrier {
             #[cfg(feature = "kafka")]
-            Carrier::Kafka(kafka) => Ok(Self::Kafka(
-                KafkaTarget {
-                    options: kafka,
-                    topic: topic.spec,
-                    compression: compression(args),
-                },
-                disk_outbox(args, &topic.data_dir, options.sync)?,
-            )),
+            Carrier::Kafka(kafka) => {
+                let mut target = KafkaTarget::with_topic(kafka, topic.spec);
+                target.compression = compression(args);
+                let outbox = disk_outbox(args, &topic.data_dir, options.sync)?;
+                Ok(Self::Kafka(target, outbox))
+            }
             #[cfg(not(feature = "kafka"))]
             Carrier::Kafka(_) => Err(FlagError::built_without_kafka()),
             Carrier::Embedded(_) if args.outbox == Some(OutboxKind::Disk) => Err(FlagError::new(
                 "outbox",
                 "what goes to the embedded log is on disk already; give --brokers, or leave this out",
             )),
-            Carrier::Embedded(path) => Ok(Self::Embedded(LogTarget {
-                dir: DataDir::new(path),
-                options,
-            })),
+            Carrier::Embedded(path) => {
+                let mut target = LogTarget::new(path);
+                target.options = options;
+                Ok(Self::Embedded(target))
+            }
         }
     }
 
@@ -96,8 +95,7 @@ fn disk_outbox(
     let mut outbox = DiskOutbox::new(DataDir::new(data_dir).outbox_path());
     outbox.sync = sync;
     if let Some(bytes) = args.outbox_max_bytes {
-        let bytes = more_than_nothing("outbox-max-bytes", bytes)?;
-        outbox.max_bytes = NonZeroU64::MIN.saturating_add(bytes as u64 - 1);
+        outbox.max_bytes = more_than_nothing("outbox-max-bytes", bytes)? as u64;
     }
     Ok(Some(outbox))
 }
@@ -114,15 +112,15 @@ fn log_options(
             "too small for a log; write e.g. 1GiB, or 1MiB at the least",
         ));
     }
-    Ok(LogOptions {
-        partitions,
-        retention: Some(longer_than_nothing("log-retention", args.log_retention)?),
-        max_bytes: Some(max_bytes),
-        sync: match args.log_sync {
-            SyncKind::Normal => LogSync::Normal,
-            SyncKind::Full => LogSync::Full,
-        },
-    })
+    let mut options = LogOptions::default();
+    options.partitions = partitions;
+    options.retention = Some(longer_than_nothing("log-retention", args.log_retention)?);
+    options.max_bytes = Some(max_bytes);
+    options.sync = match args.log_sync {
+        SyncKind::Normal => LogSync::Normal,
+        SyncKind::Full => LogSync::Full,
+    };
+    Ok(options)
 }
 
 #[cfg(feature = "kafka")]

@@ -31,7 +31,7 @@ pub(crate) async fn measure(verdict: &mut Verdict) -> Result<(), Failure> {
         let event = event(number)?;
         let start = Instant::now();
         publisher.publish(event, None)?;
-        while monitor.kept() <= number {
+        while monitor.pending_on_disk() <= number {
             tokio::task::yield_now().await;
         }
         times.push(start.elapsed());

@@ -28,7 +28,7 @@ struct Shared {
     cache: CacheMetrics,
 }
 
-/// What a [`Capture`] does about addresses.
+/// How a [`Capture`] treats addresses.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct CaptureOptions {
@@ -52,7 +52,7 @@ impl Capture {
         }
     }
 
-    /// What the options say about `peer`: whether its forwarding header is believed.
+    /// Whether the options trust the forwarding header of `peer`.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {
         self.shared.options.client_ip.trusts(peer)
@@ -96,8 +96,8 @@ impl Capture {
 
     /// The event of a join on that connection. The time of `id` is the time of the join.
     ///
-    /// The User-Agent is parsed here, once: microseconds where it was not seen before, and a
-    /// fraction of one where it is in the parser's cache.
+    /// The User-Agent is parsed here, once. It takes microseconds, and a fraction of one if the
+    /// answer is in the parser's cache.
     #[must_use]
     pub fn event(&self, context: &ConnectionContext, join: Join, id: EventId) -> UserMetadataEvent {
         let mut metadata = self.describe(context, &join.hints);
@@ -109,7 +109,7 @@ impl Capture {
         UserMetadataEvent::new(id, join.user, metadata, connection)
     }
 
-    /// What the connection alone tells, before anybody joins on it.
+    /// What is known of the connection before a join.
     #[must_use]
     pub fn metadata(&self, context: &ConnectionContext) -> Metadata {
         self.describe(context, &ClientHints::default())

@@ -23,6 +23,7 @@ pub struct Cidr(IpNet);
 /// The text is neither a network nor an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is neither a network nor an address; write e.g. 10.0.0.0/8 or ::1")]
+#[non_exhaustive]
 pub struct ParseCidrError {
     /// The text.
     pub text: String,

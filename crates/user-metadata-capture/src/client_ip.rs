@@ -8,13 +8,12 @@ use crate::Cidr;
 use crate::forwarded::{element_address, elements, item_address, items};
 
 /// How the client's address is found. By default it is the socket's peer, and headers, which
-/// anybody can send, count for nothing.
+/// anybody can send, are ignored.
 ///
-/// With [`trusted_proxies`](Self::trusted_proxies), and only if the peer is one of them, the
-/// header is read from the right, where the nearest proxy wrote: trusted proxies are passed over,
-/// and the first address that is not one of them is the client. An entry that is no address ends
-/// the walk at the last good hop. So whatever a client writes into the header itself is never
-/// reached.
+/// With [`trusted_proxies`](Self::trusted_proxies), and only if the peer is one of them, the header
+/// is read from the right, where the nearest proxy wrote: trusted proxies are skipped, and the
+/// first address that is not one of them is the client. An entry that is not an address ends the
+/// walk at the last valid hop. So what a client itself writes into the header is never reached.
 ///
 /// ```
 /// use user_metadata_capture::{ClientIpHeader, ClientIpOptions};
@@ -26,11 +25,11 @@ use crate::forwarded::{element_address, elements, item_address, items};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientIpOptions {
-    /// The proxies whose header is believed.
+    /// The proxies whose header is trusted.
     pub trusted_proxies: Vec<Cidr>,
     /// The one header that they set.
     pub header: ClientIpHeader,
-    /// How many proxies stand before this server, where their addresses are not known: the peer,
+    /// The number of proxies in front of this server, if their addresses are not known: the peer,
     /// which must be trusted, is the first, and each has appended the address that it saw. Only
     /// entries are counted then; their addresses are not compared with the trusted ones.
     pub hops: Option<NonZeroUsize>,
@@ -53,7 +52,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 impl ClientIpOptions {
-    /// How many entries of the header are read at the most.
+    /// The most entries of the header that are read.
     pub const MAX_ENTRIES: usize = 32;
 
     /// Whether `peer` is a trusted proxy.
@@ -92,7 +91,7 @@ impl ClientIpOptions {
         })
     }
 
-    /// Goes from the peer to the left as long as the hop that wrote the next entry is trusted.
+    /// Walks from the peer to the left as long as the hop that wrote the next entry is trusted.
     fn walk(&self, peer: IpAddr, entries: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
         let mut found = None;
         for (passed, entry) in entries.take(Self::MAX_ENTRIES).enumerate() {

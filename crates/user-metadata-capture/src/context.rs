@@ -35,7 +35,7 @@ impl ConnectionContext {
         self.client_id.timestamp()
     }
 
-    /// Where the client connected from, as far as the privacy setting keeps it.
+    /// Where the client connected from, as far as the privacy setting allows.
     #[must_use]
     pub const fn ip(&self) -> Option<&ClientIp> {
         self.ip.as_ref()

@@ -5,8 +5,8 @@ use http::request::Parts;
 
 use crate::ConnectionContext;
 
-/// The request came to a handler without a [`ConnectionContext`]: the service is put together
-/// wrongly. Answered with 500.
+/// The request reached a handler without a [`ConnectionContext`]: the layer that makes it is
+/// missing. Answered with 500.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no connection context: add a CaptureLayer to the router, and serve it with \

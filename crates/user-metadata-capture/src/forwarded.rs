@@ -1,7 +1,7 @@
 //! Reading `X-Forwarded-For`, `Forwarded` (RFC 7239) and `X-Real-IP` from the right.
 //!
 //! Each proxy appends to the right of what came, so the right end is the trustworthy one. How an
-//! entry is read must not depend on anything to its left: that is a stranger's text.
+//! entry is read must not depend on anything to its left, which anybody can write.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,8 +10,8 @@ pub(crate) fn items(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.rsplit(|&byte| byte == b',').filter(not_blank)
 }
 
-/// The elements of one line of `Forwarded`, the last first. A comma in a quoted string separates
-/// nothing.
+/// The elements of one line of `Forwarded`, the last first. A comma in a quoted string is not a
+/// separator.
 pub(crate) fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);
     let elements = std::iter::from_fn(move || {
@@ -39,7 +39,7 @@ fn split_last_element(line: &[u8]) -> (Option<&[u8]>, &[u8]) {
     (None, line)
 }
 
-/// Whether a quoted-pair (`\"`) ends at `at`: an odd number of backslashes stands before it.
+/// Whether a quoted-pair (`\"`) ends at `at`: it follows an odd number of backslashes.
 fn is_escaped(line: &[u8], at: usize) -> bool {
     let backslashes = line[..at].iter().rev().take_while(|&&byte| byte == b'\\');
     backslashes.count() % 2 == 1
@@ -64,7 +64,8 @@ pub(crate) fn element_address(element: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// Takes a token or a quoted string off the front. Quoted pairs are left in: no address has one.
+/// Splits a token or a quoted string off the front. Quoted pairs stay as they are: no address has
+/// one.
 fn split_value(text: &str) -> Option<(&str, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         return Some(text.split_at(text.find(';').unwrap_or(text.len())));

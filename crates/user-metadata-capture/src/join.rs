@@ -8,7 +8,7 @@ use serde_json::error::Category;
 use user_metadata_events::{Screen, User};
 use user_metadata_ua::ClientHints;
 
-/// A user who joins, and what the page says of the client.
+/// A user who joins, and what the page says about the client.
 ///
 /// ```
 /// use user_metadata_capture::{Join, User};
@@ -25,9 +25,10 @@ pub struct Join {
     pub(crate) timezone: Option<String>,
 }
 
-/// A field of a join that can't be taken. Neither the field nor the problem quotes a value.
+/// A field of a join that is not accepted. Neither the field nor the problem quotes a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {problem}")]
+#[non_exhaustive]
 pub struct InvalidJoin {
     /// The field's path in JSON: `user.id`.
     pub field: String,
@@ -65,7 +66,7 @@ impl Join {
     /// The longest time zone, in bytes.
     pub const MAX_TIMEZONE: usize = 64;
 
-    /// A join of which only the user is known.
+    /// A join with nothing but the user.
     #[must_use]
     pub fn new(user: User) -> Self {
         Self {
@@ -129,13 +130,13 @@ impl Join {
     ///
     /// # Errors
     ///
-    /// [`JoinError`]: not JSON, or a field that can't be taken.
+    /// [`JoinError`]: not JSON, or a field that is not accepted.
     pub fn from_json(json: &[u8]) -> Result<Self, JoinError> {
         let raw: RawJoin = serde_json::from_slice(json).map_err(|error| explain(json, &error))?;
         Ok(raw.check()?)
     }
 
-    /// Who joins.
+    /// The user who joins.
     #[must_use]
     pub const fn user(&self) -> &User {
         &self.user
@@ -170,7 +171,8 @@ struct RawUser {
     session_id: Option<String>,
 }
 
-/// An object or `null`. Serde takes a list of the fields' values, too, which the protocol does not.
+/// An object or `null`. Serde also accepts a list of the fields' values, which the protocol does
+/// not.
 fn object<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: Deserialize<'de>,
@@ -222,8 +224,8 @@ impl RawJoin {
     }
 }
 
-/// Reads once more, now noting the path, to name the field. Of serde's message only what holds no
-/// value is passed on.
+/// Parses again and tracks the path, to name the field. Only those parts of serde's message that
+/// hold no value are passed on.
 fn explain(json: &[u8], error: &serde_json::Error) -> JoinError {
     if error.classify() != Category::Data {
         return JoinError::Json {

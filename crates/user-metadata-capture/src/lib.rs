@@ -27,7 +27,7 @@ pub use join::{InvalidJoin, Join, JoinError};
 pub use layer::{CaptureLayer, CaptureService};
 pub use privacy::{HashKey, HashKeyError, IpPrivacy};
 
-// The types of the neighbours that stand in this crate's signatures, so that one `use` is enough.
+// Types of other crates in this crate's signatures, so that one `use` is enough.
 pub use user_metadata_events::{
     ClientId, ClientIp, EventId, IpSource, Metadata, Screen, UnixMillis, User, UserMetadataEvent,
 };

@@ -27,8 +27,7 @@ impl HintMetrics {
     }
 }
 
-/// What the cache in front of the User-Agent parser does. Its rate of hits is
-/// `hits / (hits + misses)`.
+/// The cache in front of the User-Agent parser. Its hit rate is `hits / (hits + misses)`.
 #[derive(Clone)]
 pub(crate) struct CacheMetrics {
     hits: Counter,

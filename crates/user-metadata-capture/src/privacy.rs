@@ -5,7 +5,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use user_metadata_events::ClientIp;
 
-/// How much of the client's address is kept. It acts before anything else sees the address.
+/// How much of the client's address is kept. It is applied before anything else sees the address.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum IpPrivacy {
@@ -40,14 +40,16 @@ impl IpPrivacy {
     }
 }
 
-/// The secret by which addresses become pseudonyms. Who has it can find the address of a pseudonym
-/// by trying all; to forget the addresses for good, destroy it. `Debug` does not show it.
+/// The secret that turns addresses into pseudonyms. Whoever has it can find the address of a
+/// pseudonym by trying all addresses; to forget them for good, destroy it. `Debug` does not show
+/// it.
 #[derive(Clone)]
 pub struct HashKey(Hmac<Sha256>);
 
 /// The key is too short to be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the key has {bytes} bytes, at least 16 are needed; make one with `openssl rand -hex 32`")]
+#[non_exhaustive]
 pub struct HashKeyError {
     /// The key's length in bytes.
     pub bytes: usize,

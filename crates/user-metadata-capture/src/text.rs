@@ -1,16 +1,16 @@
-//! Headers as text: whatever bytes come, something bounded and harmless to print remains.
+//! Headers as text: whatever the bytes, the result is bounded and safe to print.
 
 use http::{HeaderMap, HeaderName};
 use user_metadata_events::forges_lines;
 
-/// The first header of that name as text, `max` Unicode scalar values at the most; `None` if
-/// there is none or it is blank.
+/// The first header of that name as text, at most `max` Unicode scalar values; `None` if there is
+/// none or it is blank.
 ///
 /// What is not UTF-8, and characters that could forge or reorder a line of a log, become U+FFFD.
 pub(crate) fn header_text(headers: &HeaderMap, name: &HeaderName, max: usize) -> Option<Box<str>> {
     const LONGEST_CHARACTER: usize = 4;
     let bytes = headers.get(name)?.as_bytes().trim_ascii();
-    // What is cut here in the middle of a character lies beyond `max`.
+    // A character that is cut in the middle here is beyond `max`.
     let bytes = &bytes[..bytes.len().min(max * LONGEST_CHARACTER)];
     let text = String::from_utf8_lossy(bytes);
     let text: String = text.chars().take(max).map(printable).collect();

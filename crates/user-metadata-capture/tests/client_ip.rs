@@ -45,7 +45,7 @@ fn spoofed() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// As proxies write an address: bare, with a port, in brackets.
+/// The forms in which proxies write an address: bare, with a port, in brackets.
 fn written(address: IpAddr, style: u8, header: ClientIpHeader) -> String {
     let node = match (address, style % 3) {
         (IpAddr::V4(v4), 0) => v4.to_string(),

@@ -1,4 +1,4 @@
-//! The layer captures, the extractor hands over.
+//! The layer captures, the extractor returns it.
 #![cfg(feature = "axum")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 

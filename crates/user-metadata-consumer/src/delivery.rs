@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use user_metadata_events::{Record, UserMetadataEvent};
+use user_metadata_events::{Record, UserMetadataEvent, parse_traceparent};
 
 /// One event as a sink gets it: decoded, and as it came.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,28 +46,8 @@ impl Delivery {
             return None;
         };
         let value = std::str::from_utf8(value).ok()?;
-        is_traceparent(value).then_some(value)
+        parse_traceparent(value).map(|_| value)
     }
-}
-
-/// Whether it is `VERSION-TRACE_ID-PARENT_ID-FLAGS`. A version of the future may have more behind a
-/// dash.
-fn is_traceparent(value: &str) -> bool {
-    let is_hex = |part: &str, length: usize| {
-        let mut digits = part.bytes();
-        part.len() == length && digits.all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let is_id =
-        |part: &str, length| is_hex(part, length) && part.bytes().any(|digit| digit != b'0');
-    let mut parts = value.splitn(5, '-');
-    let mut next = || parts.next().unwrap_or_default();
-    let (version, trace, parent, flags) = (next(), next(), next(), next());
-    is_hex(version, 2)
-        && version != "ff"
-        && is_id(trace, 32)
-        && is_id(parent, 16)
-        && is_hex(flags, 2)
-        && (version != "00" || parts.next().is_none())
 }
 
 /// The place of a record.
@@ -136,19 +116,6 @@ mod tests {
     fn what_is_no_traceparent_is_none() {
         assert_eq!(delivery(&[]).traceparent(), None);
         assert_eq!(delivery(&[VALID, VALID]).traceparent(), None);
-        for wrong in [
-            "",
-            "00",
-            &VALID.to_uppercase(),
-            &VALID[..54],
-            &format!("{VALID}-01"),
-            &VALID.replacen("00", "ff", 1),
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-011",
-            "00-4bf92f3577b34da6a3ce929d0e0e473\u{e9}-00f067aa0ba902b7-01",
-        ] {
-            assert_eq!(delivery(&[wrong]).traceparent(), None, "{wrong}");
-        }
+        assert_eq!(delivery(&[&VALID[..54]]).traceparent(), None);
     }
 }

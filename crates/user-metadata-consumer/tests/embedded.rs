@@ -44,10 +44,8 @@ impl Log {
 
     fn open(&mut self) {
         // The events of these tests are years old.
-        let options = LogOptions {
-            retention: None,
-            ..LogOptions::default()
-        };
+        let mut options = LogOptions::default();
+        options.retention = None;
         self.writer = Some(LogWriter::open(self.data().topic_path(), options).unwrap());
     }
 
@@ -58,7 +56,7 @@ impl Log {
     /// Appends to the partition of the key, one batch for each record.
     fn append(&mut self, records: impl IntoIterator<Item = Record>) {
         let writer = self.writer.as_mut().unwrap();
-        let partitions = NonZeroU32::new(writer.partitions()).unwrap();
+        let partitions = writer.partitions();
         for record in records {
             let partition = partition_for_key(record.key.as_deref().unwrap(), partitions);
             let records = [to_log(record)];
@@ -118,7 +116,7 @@ fn to_log(record: Record) -> LogRecord {
 fn read_all(path: &Path) -> Vec<LogRecord> {
     let mut reader = LogReader::open(path).unwrap();
     let mut records = Vec::new();
-    for partition in 0..reader.partitions() {
+    for partition in 0..reader.partitions().get() {
         let stored = reader.read(partition, 0, 1_000, usize::MAX).unwrap();
         records.extend(stored.into_iter().map(|stored| stored.record));
     }
@@ -247,7 +245,7 @@ async fn a_log_that_is_not_there_yet_is_waited_for_and_all_of_it_is_new() {
     assert_eq!(sink.state, SinkState::Starting);
     let problem = &sink.problems[0].what;
     assert!(
-        problem.ends_with("does not exist yet; it is made when its writer starts"),
+        problem.ends_with("does not exist yet; it is created when its writer starts"),
         "{problem}"
     );
     log.open();
@@ -332,10 +330,8 @@ async fn what_retention_takes_before_it_is_read_is_counted_as_lost() {
     first.stopped().await;
     log.append([record(20), record(40)]);
     log.writer = None;
-    let options = LogOptions {
-        retention: Some(Duration::ZERO),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.retention = Some(Duration::ZERO);
     let mut writer = LogWriter::open(log.data().topic_path(), options).unwrap();
     writer.apply_retention(at(1_000).as_i64(), None).unwrap();
     log.writer = Some(writer);
@@ -388,10 +384,8 @@ async fn dead_letters_land_in_their_own_log_with_their_story() {
 async fn a_dead_letter_log_with_fewer_partitions_than_the_topic_is_written_all_the_same() {
     let mut log = Log::new();
     let path = log.data().dead_letters_path();
-    let options = LogOptions {
-        partitions: NonZeroU32::MIN,
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.partitions = NonZeroU32::MIN;
     drop(LogWriter::open(&path, options).unwrap());
     // Twenty users, some of them in partitions of the topic that the letters' log does not have.
     log.append((0..20).map(|number| Record {
@@ -403,7 +397,7 @@ async fn a_dead_letter_log_with_fewer_partitions_than_the_topic_is_written_all_t
     let consumer = log.run(sink).await;
     until(|| consumer.status.sinks()[0].dead_lettered == 20).await;
     consumer.stopped().await;
-    assert_eq!(LogReader::open(&path).unwrap().partitions(), 1);
+    assert_eq!(LogReader::open(&path).unwrap().partitions().get(), 1);
     assert_eq!(read_all(&path).len(), 20);
 }
 

@@ -89,7 +89,7 @@ impl UserMetadataEvent {
         Ok(value)
     }
 
-    /// The same, behind what the buffer holds already.
+    /// As [`encode`](Self::encode), behind what the buffer already holds.
     pub(crate) fn encode_behind(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
         let before = buffer.len();
         serde_json::to_writer(&mut *buffer, self).map_err(|error| EncodeError::Json {
@@ -102,7 +102,7 @@ impl UserMetadataEvent {
     }
 }
 
-/// The value, if there is one of a size that an event can have.
+/// The value, if there is one and it is not larger than an event can be.
 pub(crate) fn checked(value: Option<&[u8]>) -> Result<&[u8], DecodeError> {
     let value = value.ok_or(DecodeError::Tombstone)?;
     if value.len() > MAX_EVENT_BYTES {
@@ -112,7 +112,7 @@ pub(crate) fn checked(value: Option<&[u8]>) -> Result<&[u8], DecodeError> {
 }
 
 pub(crate) fn read<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, DecodeError> {
-    // UTF-8 is checked once and not string by string; of what is none, serde_json says where.
+    // UTF-8 is checked once, not string by string; serde_json says where it is invalid.
     let event = match std::str::from_utf8(value) {
         Ok(text) => serde_json::from_str(text),
         Err(_) => serde_json::from_slice(value),

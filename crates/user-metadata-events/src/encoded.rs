@@ -8,11 +8,11 @@ use crate::{
     DecodeError, EVENT_TYPE, EncodeError, EventId, Record, UnixMillis, UserMetadataEvent, codec,
 };
 
-/// An event that waits to be sent: its value is written, its headers are made with its record.
+/// An event ready to be sent: its value is encoded, its headers are made with its record.
 ///
-/// A record has fifteen pieces of memory, most of them the same in every other; this has one, which
-/// its clones share. So more events fit into the memory that may wait, and fewer pieces go from
-/// thread to thread, which is what costs most about them.
+/// A record takes fifteen allocations, most of them equal in all records; this takes one, which its
+/// clones share. So more events fit into the same memory, and fewer allocations are freed on
+/// another thread, which is what costs most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedEvent {
     id: EventId,
@@ -23,7 +23,7 @@ pub struct EncodedEvent {
     ends: [u32; 4],
 }
 
-/// What is read of an event that was kept.
+/// What is read of a stored event.
 #[derive(Deserialize)]
 struct Kept<'a> {
     id: EventId,
@@ -60,12 +60,12 @@ impl UserMetadataEvent {
 }
 
 impl EncodedEvent {
-    /// Puts an event together again that was kept in its parts: the record's key, value and time,
-    /// and the headers `ce_source` and `traceparent`. The other headers are made anew.
+    /// Rebuilds an event from its stored parts: the record's key, value and time, and the headers
+    /// `ce_source` and `traceparent`. The other headers are made again.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`]: the value is no event, as far as it is looked at: id and name.
+    /// [`DecodeError`]: the value is not an event. Only its id and name are checked.
     pub fn from_parts(
         key: &[u8],
         value: Option<&[u8]>,
@@ -130,7 +130,7 @@ impl EncodedEvent {
         self.text(2)
     }
 
-    /// The record's `ce_source` where another producer has made the event.
+    /// The record's `ce_source`, if another producer made the event.
     #[must_use]
     pub fn source(&self) -> Option<&str> {
         self.text(3)
@@ -152,7 +152,7 @@ impl EncodedEvent {
         text.filter(|text| !text.is_empty())
     }
 
-    /// What the record will take, as [`Record::size`] counts it.
+    /// The record's size, as [`Record::size`] counts it.
     #[must_use]
     pub fn record_size(&self, source: &str) -> usize {
         /// The names of the headers, and the values that always have the same length.

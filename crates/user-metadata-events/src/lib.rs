@@ -10,6 +10,7 @@ mod metadata;
 mod partition;
 mod record;
 mod time;
+mod trace;
 mod user;
 
 pub use codec::{DecodeError, EncodeError, MAX_EVENT_BYTES};
@@ -22,6 +23,7 @@ pub use metadata::{Agent, AgentDevice, AgentOs, Bot, ClientKind, Metadata, NameV
 pub use partition::partition_for_key;
 pub use record::{EVENT_TYPE, Record};
 pub use time::UnixMillis;
+pub use trace::parse_traceparent;
 pub use user::{FieldProblem, InvalidUser, User, forges_lines};
 
 /// The topic that events are published to.

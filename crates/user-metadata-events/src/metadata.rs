@@ -11,7 +11,7 @@ pub struct Metadata {
     /// Where the connection came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip: Option<ClientIp>,
-    /// The `User-Agent` header, 1,024 Unicode scalar values at the most.
+    /// The `User-Agent` header, at most 1,024 Unicode scalar values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
     /// Name and `major.minor` version: `Chrome 120.0`.
@@ -24,7 +24,7 @@ pub struct Metadata {
     /// `Desktop`, `Mobile`, `Tablet`, `TV`, `Console`, `Wearable`, `Car`, `XR` or `Bot`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// The `Accept-Language` header, 256 Unicode scalar values at the most.
+    /// The `Accept-Language` header, at most 256 Unicode scalar values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// The same as `browser`, `os` and `device`, in parts and with full versions.
@@ -203,7 +203,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// A screen of so many CSS pixels.
+    /// A screen of this size in CSS pixels.
     #[must_use]
     pub fn new(width: u32, height: u32) -> Self {
         Self {

@@ -7,16 +7,16 @@ pub const EVENT_TYPE: &str = "user-metadata.joined.v1";
 
 /// A record as it goes to a topic and comes from it, whatever carries it.
 ///
-/// Its parts share the memory that they were read into: whoever keeps a small one for long copies it.
+/// Its parts share the buffer that they were read into: copy a small part that you keep for long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Decides the partition.
     pub key: Option<Bytes>,
-    /// What the record says; `None` is a tombstone.
+    /// The payload; `None` is a tombstone.
     pub value: Option<Bytes>,
     /// Names and values, in order.
     pub headers: Vec<(String, Bytes)>,
-    /// When what it says happened.
+    /// When the event happened.
     pub timestamp: UnixMillis,
 }
 
@@ -28,7 +28,7 @@ impl Record {
         found.map(|(_, value)| &**value)
     }
 
-    /// Roughly what the record takes in memory and on the wire, in bytes.
+    /// The approximate size of the record in memory and on the wire, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         let length = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);

@@ -47,7 +47,7 @@ impl UnixMillis {
         self.0.cast_signed()
     }
 
-    /// This moment plus `elapsed` (whole milliseconds), [`UnixMillis::MAX`] at the most.
+    /// This moment plus `elapsed` (whole milliseconds), at most [`UnixMillis::MAX`].
     #[must_use]
     pub fn saturating_add(self, elapsed: Duration) -> Self {
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Who joins: checked once, here, so that nothing later has to.
+/// The user who joins. Checked once, here, so that nothing later has to.
 ///
 /// ```
 /// use user_metadata_events::User;
@@ -72,9 +72,10 @@ impl User {
     }
 }
 
-/// A field of a user that can't be taken.
+/// A field of a user that is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {problem}")]
+#[non_exhaustive]
 pub struct InvalidUser {
     /// The field's name in JSON: `id`, `username` or `sessionId`; of an event, `userId`.
     pub field: &'static str,
@@ -82,16 +83,16 @@ pub struct InvalidUser {
     pub problem: FieldProblem,
 }
 
-/// What is wrong with a text field, and what would be right.
+/// What is wrong with a text field, and what is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FieldProblem {
-    /// There is nothing in it.
+    /// It is empty.
     Empty {
         /// The most Unicode scalar values allowed.
         max: usize,
     },
-    /// There is too much in it.
+    /// It is too long.
     TooLong {
         /// The most Unicode scalar values allowed.
         max: usize,

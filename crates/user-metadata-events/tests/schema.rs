@@ -1,4 +1,4 @@
-//! The JSON Schema says what the types say.
+//! The JSON Schema agrees with the types.
 #![allow(
     clippy::unwrap_used,
     reason = "a test that can't read its fixture has failed"
@@ -34,8 +34,8 @@ fn good_fixtures_match_the_schema_and_bad_ones_do_not() {
     for entry in std::fs::read_dir(crate_file("../../fixtures/events")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        // The one leniency of the reader: `null` is taken for an absent key. A duplicate key is
-        // invisible to a validator.
+        // The reader is lenient in one point: `null` counts as an absent key. A validator can't see
+        // a duplicate key.
         let skipped = ["null-is-absent.json", "bad-duplicate-key.json"];
         if !name.ends_with(".json") || skipped.contains(&name.as_str()) {
             continue;

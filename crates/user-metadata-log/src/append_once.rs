@@ -7,8 +7,9 @@ use crate::record::Batch;
 use crate::writer::LogWriter;
 
 /// Opens the log at `path`, appends `batches`, removes what retention no longer keeps, and closes
-/// it again: for a log that several processes write now and then, as the one of dead letters.
-/// While another has the file, it waits for up to `patience`. Returns the offset of each batch.
+/// it again: for a log that several processes write now and then, such as that of dead letters.
+/// While another process has the file, it waits for up to `patience`. Returns the offset of each
+/// batch.
 ///
 /// # Errors
 ///

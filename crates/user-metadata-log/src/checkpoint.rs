@@ -1,4 +1,4 @@
-//! Moves a write-ahead log into its database with hardly any write waiting for the disk.
+//! Checkpoints a write-ahead log while hardly any write waits for the disk.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,26 +9,25 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::StorageError;
-
-/// A thread that does the two syncs of a checkpoint while the writer writes on. The log starts over
-/// at its beginning when nothing was written meanwhile. Where that never happens the writer ends a
-/// checkpoint itself, which takes as long as the disk does: once in [`MOST_PAGES`](Self::MOST_PAGES).
+/// A thread that does the two syncs of a checkpoint while the writer goes on. The log starts over
+/// at its beginning when nothing was written meanwhile. If that never happens, the writer finishes
+/// a checkpoint itself, which takes as long as the disk does: once in
+/// [`MOST_PAGES`](Self::MOST_PAGES).
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
     /// Dropped first, which ends the thread.
     requests: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// What the thread has found when it was asked last.
+    /// What the thread found at the last request.
     answer: Arc<AtomicUsize>,
     /// Pages in the log since it started over, estimated.
     pages: usize,
-    /// When so many are there the thread is asked again.
+    /// At this many pages the thread is asked again.
     asks_at: usize,
     is_asked: bool,
 }
 
-/// In `answer`: the thread has not come to an end yet.
+/// In `answer`: the thread has not finished yet.
 const WORKING: usize = usize::MAX;
 
 impl Checkpointer {
@@ -37,10 +36,10 @@ impl Checkpointer {
     /// 128 MiB: how large the log gets before the writer waits for the disk.
     const MOST_PAGES: usize = 32_000;
     const PAGE_BYTES: usize = 4_096;
-    /// How long opening waits for another that opens.
+    /// How long opening waits for another process that opens the file.
     const PATIENCE: Duration = Duration::from_secs(5);
 
-    pub(crate) fn start(path: &Path) -> Result<Self, StorageError> {
+    pub(crate) fn start(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Self::PATIENCE)?;
@@ -52,7 +51,7 @@ impl Checkpointer {
             .spawn(move || run(&connection, &received, &answers));
         Ok(Self {
             requests: Some(requests),
-            // Without a thread the writer does it all.
+            // Without a thread the writer does all of it.
             thread: thread.ok(),
             answer,
             pages: 0,
@@ -61,7 +60,7 @@ impl Checkpointer {
         })
     }
 
-    /// Notes a transaction of so many bytes that has removed so many rows.
+    /// Notes a transaction of `bytes` that has removed `removed` rows.
     pub(crate) fn written(&mut self, connection: &Connection, bytes: usize, removed: usize) {
         self.pages += 3 + bytes.div_ceil(Self::PAGE_BYTES) + removed.min(64);
         let answer = self.answer.swap(WORKING, Ordering::AcqRel);
@@ -81,7 +80,7 @@ impl Checkpointer {
             return self.end(connection);
         }
         self.is_asked = true;
-        // A full channel holds a request that was not begun yet.
+        // A full channel holds a request that the thread has not begun yet.
         self.requests.as_ref().map(|requests| requests.try_send(()));
     }
 
@@ -93,7 +92,7 @@ impl Checkpointer {
     }
 }
 
-/// Moves what is there whenever it is asked, and says how many pages the log had. When nothing was
+/// Runs a checkpoint at each request, and reports how many pages the log had. When nothing was
 /// written meanwhile the next write starts it over.
 fn run(connection: &Connection, requests: &Receiver<()>, answer: &AtomicUsize) {
     /// Each moves only what was written during the one before, and so takes less time.
@@ -111,7 +110,7 @@ fn run(connection: &Connection, requests: &Receiver<()>, answer: &AtomicUsize) {
     }
 }
 
-/// Moves what can be moved without anybody waiting; returns how many pages the log had.
+/// Moves what can be moved without blocking anybody; returns how many pages the log had.
 fn checkpoint(connection: &Connection) -> rusqlite::Result<usize> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| {
         Ok(usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0))
@@ -122,7 +121,7 @@ impl Drop for Checkpointer {
     fn drop(&mut self) {
         self.requests = None;
         if let Some(thread) = self.thread.take() {
-            // It has nothing to say; a panic of it is no reason for another.
+            // It returns nothing; its panic is no reason for another one.
             drop(thread.join());
         }
     }

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-/// Where the files of one installation lie.
+/// The paths of one installation's files.
 ///
 /// ```
 /// use user_metadata_log::DataDir;
@@ -14,7 +14,7 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Names the directory; it is made when the first file in it is.
+    /// Names the directory; it is created with the first file in it.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
@@ -43,10 +43,10 @@ impl DataDir {
         self.path.join("dlq.db")
     }
 
-    /// Where the groups lie that read the dead letters again. Not among those of the topic: how
-    /// far these have read says nothing of it.
+    /// The directory of the groups that replay dead letters. They are not among the topic's groups,
+    /// as their positions are not in the topic.
     #[must_use]
-    pub fn of_dead_letters(&self) -> Self {
+    pub fn dead_letter_groups(&self) -> Self {
         Self::new(self.path.join("dlq"))
     }
 

@@ -11,7 +11,7 @@ use crate::options::LogSync;
 
 /// A kind of file: what marks it, and its newest version.
 pub(crate) struct Format {
-    /// SQLite's `application_id`, so that no other database is taken for ours.
+    /// SQLite's `application_id`, so that no other database is mistaken for ours.
     pub(crate) application_id: i32,
     /// SQLite's `user_version`.
     pub(crate) version: i32,
@@ -20,7 +20,7 @@ pub(crate) struct Format {
 /// Readers and writers do not block each other under WAL; only opening and closing do, briefly.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes the directory (0700) of `path`; one that is already there is left as it is.
+/// Creates the directory (0700) of `path`; an existing one is left as it is.
 pub(crate) fn create_parent(path: &Path) -> Result<(), OpenError> {
     let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) else {
         return Ok(());
@@ -35,7 +35,7 @@ pub(crate) fn create_parent(path: &Path) -> Result<(), OpenError> {
     })
 }
 
-/// The file beside `path` whose name goes on with `suffix`.
+/// `path` with `suffix` appended to the file's name.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -112,7 +112,7 @@ impl Format {
         result.map_err(|error| storage(path, error))
     }
 
-    /// Tells a file that nothing was put into yet from one of this format.
+    /// Distinguishes an empty file from one of this format.
     fn is_new(&self, connection: &Connection, path: &Path) -> Result<bool, OpenError> {
         let query = "SELECT (SELECT application_id FROM pragma_application_id),
                             (SELECT user_version FROM pragma_user_version),
@@ -169,6 +169,6 @@ fn storage(path: &Path, error: rusqlite::Error) -> OpenError {
     }
     OpenError::Storage {
         path: path.to_owned(),
-        source: StorageError::from(error),
+        source: StorageError(error),
     }
 }

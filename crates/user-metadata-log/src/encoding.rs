@@ -25,7 +25,7 @@ impl BatchHeader {
     }
 }
 
-/// A record of a batch, read where it lies.
+/// A record of a batch, borrowed from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordRef<'a> {
     /// As [`LogRecord::key`].
@@ -79,7 +79,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// `None` also for bytes that no record has.
+    /// `None` also for bytes that are not a record.
     fn read(&mut self) -> Option<RecordRef<'a>> {
         let bytes = &mut self.bytes;
         let zigzag = take_varint(bytes)?;
@@ -126,18 +126,18 @@ impl<'a> Iterator for Records<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodedBatch {
     pub(crate) encoded: Vec<u8>,
-    records: u64,
+    records: usize,
     last_timestamp_ms: i64,
     pub(crate) max_timestamp_ms: i64,
 }
 
 impl EncodedBatch {
-    /// The largest that a row takes, in bytes.
+    /// The largest batch that a row takes, in bytes.
     pub(crate) const MAX_BYTES: usize = 64 << 20;
 
     /// Refuses a batch that is too large for a row.
     pub(crate) fn check_size(&self) -> Result<(), AppendError> {
-        let (bytes, max_bytes) = (self.bytes(), Self::MAX_BYTES);
+        let (bytes, max_bytes) = (self.size_bytes(), Self::MAX_BYTES);
         if bytes > max_bytes {
             return Err(AppendError::TooLarge { bytes, max_bytes });
         }
@@ -192,7 +192,7 @@ impl EncodedBatch {
         self.records += 1;
     }
 
-    /// Reads them, where they lie.
+    /// Reads them without copying.
     #[must_use]
     pub fn iter(&self) -> Records<'_> {
         Records::new(&self.encoded)
@@ -200,13 +200,19 @@ impl EncodedBatch {
 
     /// How many records it holds.
     #[must_use]
-    pub fn records(&self) -> u64 {
+    pub fn len(&self) -> usize {
         self.records
     }
 
-    /// The bytes that they take.
+    /// Whether it holds none.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Their encoded size in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
         self.encoded.len()
     }
 }

@@ -1,10 +1,10 @@
 use std::io;
 use std::path::PathBuf;
 
-/// What SQLite or the disk said.
+/// An error of SQLite or of the disk.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct StorageError(#[from] rusqlite::Error);
+pub struct StorageError(pub(crate) rusqlite::Error);
 
 impl StorageError {
     pub(crate) fn is_disk_full(&self) -> bool {
@@ -34,7 +34,7 @@ impl StorageError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Another process (or another writer of this one) writes the file.
+    /// Another process (or another writer of this one) has the file open for writing.
     #[error(
         "{} is already being written by another process; a file takes one writer: stop the other \
          one, give this one a data directory of its own, or use Kafka to scale out",
@@ -45,7 +45,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// There is no log yet: its writer has not been started. Try again later.
-    #[error("{} does not exist yet; it is made when its writer starts", path.display())]
+    #[error("{} does not exist yet; it is created when its writer starts", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum OpenError {
         /// The newest version that can be read.
         supported: u32,
     },
-    /// The file is something else.
+    /// The file is of another kind.
     #[error("{} is not a file of this kind; move it away, or use another directory", path.display())]
     Foreign {
         /// The file.
@@ -112,7 +112,7 @@ pub enum AppendError {
         /// The partition asked for.
         partition: u32,
     },
-    /// A batch is too large for a row.
+    /// A batch is too large for a row, which takes 64 MiB.
     #[error("a batch of {bytes} bytes is larger than {max_bytes}")]
     TooLarge {
         /// The encoded size in bytes.
@@ -125,9 +125,8 @@ pub enum AppendError {
     Storage(#[source] StorageError),
 }
 
-impl From<rusqlite::Error> for AppendError {
-    fn from(error: rusqlite::Error) -> Self {
-        let error = StorageError::from(error);
+impl From<StorageError> for AppendError {
+    fn from(error: StorageError) -> Self {
         if error.is_disk_full() {
             Self::DiskFull(error)
         } else {
@@ -152,7 +151,7 @@ pub enum AppendOnceError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The batch at this offset is damaged. Read on at `next_offset`, and say what was lost.
+    /// The batch at this offset is damaged. Read on at `next_offset`, and report what was lost.
     #[error("records {offset} to {} of partition {partition} are damaged", next_offset - 1)]
     Corrupt {
         /// The partition.
@@ -162,7 +161,7 @@ pub enum ReadError {
         /// Where the next batch starts.
         next_offset: u64,
     },
-    /// Retention has passed the offset, or it lies past the end.
+    /// Retention has passed the offset, or it is past the end.
     #[error("offset {offset} of partition {partition} is outside {earliest} to {end}")]
     OutOfRange {
         /// The partition.
@@ -189,27 +188,15 @@ pub enum ReadError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueReadError {
-    /// The batch is damaged. Read on after `id`, and say what was lost.
+    /// The batch is damaged. Read on after `id`, and report what was lost.
     #[error("batch {id} with {records} records is damaged")]
     Corrupt {
         /// The batch.
         id: u64,
-        /// The records it held, as far as it still tells.
+        /// The records it held, as far as its row still tells.
         records: u64,
     },
     /// The file could not be read.
     #[error("the queue can't be read")]
     Storage(#[from] StorageError),
-}
-
-impl From<rusqlite::Error> for QueueReadError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Storage(error.into())
-    }
-}
-
-impl From<rusqlite::Error> for ReadError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Storage(error.into())
-    }
 }

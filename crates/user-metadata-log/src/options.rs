@@ -1,17 +1,18 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// How a log is laid out and how much of it is kept.
+/// The layout of a log and how much of it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogOptions {
     /// Partitions of a new file. An existing file keeps what it has:
     /// compare with [`LogWriter::partitions`](crate::LogWriter::partitions). Default 3.
     pub partitions: NonZeroU32,
-    /// How long records are kept; `None` for ever. Default 7 days.
+    /// How long records are kept; `None` is forever. Default 7 days.
     pub retention: Option<Duration>,
-    /// The largest size of the file's contents in bytes; `None` is unbounded, and anything below
-    /// 1 MiB means 1 MiB. The write-ahead log beside the file (up to 64 MiB) comes on top.
-    /// Default 1 GiB.
+    /// The largest size of the file's contents in bytes; `None` is unbounded, and anything below 1
+    /// MiB means 1 MiB. The write-ahead log beside the file (up to 64 MiB) is not included. Default
+    /// 1 GiB.
     pub max_bytes: Option<u64>,
     /// What an acknowledged append survives. Default [`LogSync::Normal`].
     pub sync: LogSync,

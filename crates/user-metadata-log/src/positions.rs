@@ -23,7 +23,7 @@ const SCHEMA: &str = "
     ) STRICT;
 ";
 
-/// How far one consumer group has read. One process at a time has it.
+/// How far one consumer group has read. One process at a time may open it.
 #[derive(Debug)]
 pub struct GroupPositions {
     connection: Connection,
@@ -32,7 +32,7 @@ pub struct GroupPositions {
 }
 
 impl GroupPositions {
-    /// Opens the positions of `group` in `dir`, or makes them (directory mode 0700, files 0600).
+    /// Opens the positions of `group` in `dir`, or creates them (directory mode 0700, files 0600).
     ///
     /// # Errors
     ///
@@ -52,8 +52,8 @@ impl GroupPositions {
         })
     }
 
-    /// Reads the positions of `group` in `dir` by partition, while its own process may be at work;
-    /// none where there is no such group.
+    /// Reads the positions of `group` in `dir` by partition, also while its own process has them
+    /// open; none if there is no such group.
     ///
     /// # Errors
     ///
@@ -71,12 +71,14 @@ impl GroupPositions {
     ///
     /// [`StorageError`] when the file can't be read.
     pub fn position(&self, partition: u32) -> Result<Option<u64>, StorageError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT next_offset FROM positions WHERE partition = ?1")?;
-        Ok(statement
-            .query_row([partition], |row| row.get(0).map(i64::cast_unsigned))
-            .optional()?)
+        self.connection
+            .prepare_cached("SELECT next_offset FROM positions WHERE partition = ?1")
+            .and_then(|mut statement| {
+                statement
+                    .query_row([partition], |row| row.get(0).map(i64::cast_unsigned))
+                    .optional()
+            })
+            .map_err(StorageError)
     }
 
     /// Stores for each partition the next offset to read, all or none. A crash of the process
@@ -86,6 +88,10 @@ impl GroupPositions {
     ///
     /// [`StorageError`] when the file can't be written.
     pub fn commit(&mut self, next_offsets: &[(u32, u64)]) -> Result<(), StorageError> {
+        self.store(next_offsets).map_err(StorageError)
+    }
+
+    fn store(&mut self, next_offsets: &[(u32, u64)]) -> rusqlite::Result<()> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -94,11 +100,11 @@ impl GroupPositions {
                 .prepare_cached("INSERT OR REPLACE INTO positions VALUES (?1, ?2)")?
                 .execute((partition, next_offset.cast_signed()))?;
         }
-        Ok(transaction.commit()?)
+        transaction.commit()
     }
 }
 
-/// Reads a group's positions while its own process may be at work.
+/// Reads a group's positions, also while its own process has them open.
 pub(crate) fn read_positions(path: &Path) -> Result<BTreeMap<u32, u64>, OpenError> {
     let connection = FORMAT.open_readable(path)?;
     let read = || -> rusqlite::Result<BTreeMap<u32, u64>> {
@@ -111,7 +117,7 @@ pub(crate) fn read_positions(path: &Path) -> Result<BTreeMap<u32, u64>, OpenErro
     };
     read().map_err(|error| OpenError::Storage {
         path: path.to_owned(),
-        source: error.into(),
+        source: StorageError(error),
     })
 }
 

@@ -1,5 +1,5 @@
-//! A queue in one file: batches are appended at the end, read in order, and removed one by one,
-//! wherever they stand.
+//! A queue in one file: batches are appended at the end, read in order, and removed one by one, in
+//! any order.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(crate) const FORMAT: Format = Format {
     version: 1,
 };
 
-/// No index: rows are found by `id` alone, and every page less is one less to write.
+/// No index: rows are found by `id` alone, and each page of an index would have to be written, too.
 const SCHEMA: &str = "
     CREATE TABLE batches(
         id INTEGER PRIMARY KEY,
@@ -46,33 +46,30 @@ pub struct DiskQueue {
 /// What [`DiskQueue::open`] found.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-pub struct Found {
-    /// What is there to be read.
+pub struct Recovery {
+    /// What can be read.
     pub contents: QueueContents,
-    /// What was not, and where the damaged file is now.
+    /// What was damaged, and where that file is now.
     pub damage: Option<Damage>,
 }
 
 impl DiskQueue {
-    /// The largest encoded batch, in bytes.
-    pub const MAX_BATCH_BYTES: usize = EncodedBatch::MAX_BYTES;
-
-    /// Opens the queue at `path`, or makes it (directory mode 0700, files 0600), and reads all of
+    /// Opens the queue at `path`, or creates it (directory mode 0700, files 0600), and reads all of
     /// it once. A damaged file is set aside under another name, and what can be read of it is
-    /// copied into a new one: see [`Found::damage`].
+    /// copied into a new one: see [`Recovery::damage`].
     ///
     /// # Errors
     ///
     /// [`OpenError::InUse`] at once while another writer has the file, [`OpenError::NewerFormat`],
     /// and [`OpenError::Io`] or [`OpenError::Storage`] when the disk refuses.
-    pub fn open(path: impl AsRef<Path>, sync: LogSync) -> Result<(Self, Found), OpenError> {
+    pub fn open(path: impl AsRef<Path>, sync: LogSync) -> Result<(Self, Recovery), OpenError> {
         let path = path.as_ref();
         create_parent(path)?;
         let lock = WriterLock::acquire(path, Duration::ZERO)?;
         end_replacement(path)?;
         match open_intact(path, sync) {
             Ok((connection, contents)) => {
-                let found = Found {
+                let found = Recovery {
                     contents,
                     damage: None,
                 };
@@ -84,19 +81,19 @@ impl DiskQueue {
                 let (connection, contents) = open_undamaged(path, sync)?;
                 let damage = Some(damage);
                 let queue = Self::new(path, connection, lock)?;
-                Ok((queue, Found { contents, damage }))
+                Ok((queue, Recovery { contents, damage }))
             }
         }
     }
 
-    /// Makes an empty queue at `path`, where there is no file, in the name of one who holds `lock`.
+    /// Creates an empty queue at `path`, where there is no file, for the holder of `lock`.
     pub(crate) fn create(path: &Path, lock: WriterLock, sync: LogSync) -> Result<Self, OpenError> {
         let (connection, _) = open_undamaged(path, sync)?;
         Self::new(path, connection, lock)
     }
 
-    /// Moves all into the one file, and closes it.
-    pub(crate) fn finish(self) -> Result<WriterLock, StorageError> {
+    /// Moves the write-ahead log into the file, and closes it.
+    pub(crate) fn finish(self) -> rusqlite::Result<WriterLock> {
         let Self {
             connection,
             checkpointer,
@@ -111,13 +108,13 @@ impl DiskQueue {
     }
 
     fn new(path: &Path, connection: Connection, lock: WriterLock) -> Result<Self, OpenError> {
-        let storage = |source| OpenError::Storage {
+        let storage = |error| OpenError::Storage {
             path: path.to_owned(),
-            source,
+            source: StorageError(error),
         };
         let last: Option<i64> = connection
             .query_row("SELECT max(id) FROM batches", (), |row| row.get(0))
-            .map_err(|error| storage(error.into()))?;
+            .map_err(storage)?;
         let checkpointer = Checkpointer::start(path).map_err(storage)?;
         Ok(Self {
             connection,
@@ -128,26 +125,33 @@ impl DiskQueue {
     }
 
     /// Appends `batch` unless it is empty, and removes the batches `done`, in one transaction.
-    /// Returns the id of the new batch; ids rise. When it returns, the records survive a crash of
-    /// the process.
+    /// Returns the id of the new batch; ids increase. When it returns, the records survive a crash
+    /// of the process.
     ///
     /// # Errors
     ///
     /// [`AppendError`]: nothing was appended and nothing removed.
     pub fn write(&mut self, batch: &EncodedBatch, done: &[u64]) -> Result<u64, AppendError> {
         batch.check_size()?;
+        let id = self.write_row(batch, done).map_err(StorageError)?;
+        self.checkpointer
+            .written(&self.connection, batch.size_bytes(), done.len());
+        Ok(id)
+    }
+
+    fn write_row(&mut self, batch: &EncodedBatch, done: &[u64]) -> rusqlite::Result<u64> {
         let id = self.next_id;
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if batch.records() > 0 {
-            let checksum =
-                header(id, batch.records(), batch.max_timestamp_ms).checksum(&batch.encoded);
+        if !batch.is_empty() {
+            let count = batch.len() as u64;
+            let checksum = header(id, count, batch.max_timestamp_ms).checksum(&batch.encoded);
             transaction
                 .prepare_cached("INSERT INTO batches VALUES (?1, ?2, ?3, ?4, ?5)")?
                 .execute((
                     id.cast_signed(),
-                    batch.records().cast_signed(),
+                    count.cast_signed(),
                     batch.max_timestamp_ms,
                     checksum,
                     &batch.encoded,
@@ -160,11 +164,9 @@ impl DiskQueue {
             }
         }
         transaction.commit()?;
-        if batch.records() > 0 {
+        if !batch.is_empty() {
             self.next_id += 1;
         }
-        self.checkpointer
-            .written(&self.connection, batch.bytes(), done.len());
         Ok(id)
     }
 
@@ -178,7 +180,7 @@ impl DiskQueue {
     }
 
     /// Reads the first batch after `after` that can be read at all, where [`next`](Self::next)
-    /// finds the file itself damaged; `None` where none can. It may take a second or two.
+    /// finds the file itself damaged; `None` if there is none. It may take a second or two.
     #[must_use]
     pub fn next_readable(&self, after: u64) -> Option<QueuedBatch> {
         DamagedRows::after(&self.connection, after.cast_signed()).find_map(|(_, found)| found.ok())
@@ -188,7 +190,7 @@ impl DiskQueue {
 /// Why a file is not used as it is.
 enum Refused {
     Open(OpenError),
-    /// It is damaged, in words.
+    /// It is damaged; the text says how.
     Damaged(String),
 }
 
@@ -205,7 +207,8 @@ fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents)
         }
         error => Refused::Open(error),
     })?;
-    let storage = |source: StorageError| {
+    let storage = |error| {
+        let source = StorageError(error);
         if source.is_damage() {
             Refused::Damaged(source.to_string())
         } else {
@@ -215,13 +218,10 @@ fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents)
             })
         }
     };
-    let set = |name, value: i32| {
-        let result = connection.pragma_update(None, name, value);
-        result.map_err(|error| storage(error.into()))
-    };
+    let set = |name, value: i32| connection.pragma_update(None, name, value).map_err(storage);
     // The checkpointer does it, so that no write waits for the disk.
     set("wal_autocheckpoint", 0)?;
-    // In KiB: what is written is soon removed, which reads its pages again.
+    // In KiB: what is written is soon removed, and that reads its pages again.
     set("cache_size", -8_192)?;
     match examine(&connection).map_err(storage)? {
         Some(what) => Err(Refused::Damaged(what)),
@@ -232,7 +232,7 @@ fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents)
     }
 }
 
-/// Opens a file that was just made.
+/// Opens a file that was just created.
 fn open_undamaged(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents), OpenError> {
     open_intact(path, sync).map_err(|refused| match refused {
         Refused::Open(error) => error,

@@ -1,4 +1,4 @@
-//! What is read of a queue, by its writer and by others.
+//! Reading a queue, for its writer and for others.
 
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use crate::queue::FORMAT;
 
 /// A batch as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueuedBatch {
     /// What [`DiskQueue::write`](crate::DiskQueue::write) returned for it.
     pub id: u64,
@@ -25,22 +26,23 @@ pub struct QueueContents {
     pub batches: u64,
     /// The records in them.
     pub records: u64,
-    /// The bytes that the records take in the file.
+    /// The size of the records in the file, in bytes.
     pub bytes: u64,
 }
 
-/// Reads a queue, in any process, while its writer is at work. Neither waits for the other.
+/// Reads a queue, in any process, while its writer writes. Neither waits for the other.
 #[derive(Debug)]
 pub struct DiskQueueReader {
     connection: Connection,
 }
 
 impl DiskQueueReader {
-    /// Opens the queue at `path`, which its writer has made.
+    /// Opens the queue at `path`, which its writer has created.
     ///
     /// # Errors
     ///
-    /// [`OpenError::Missing`] until the writer has made it, otherwise as [`DiskQueue::open`](crate::DiskQueue::open).
+    /// [`OpenError::Missing`] until the writer has created it, otherwise as
+    /// [`DiskQueue::open`](crate::DiskQueue::open).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let connection = FORMAT.open_readable(path.as_ref())?;
         Ok(Self { connection })
@@ -52,7 +54,7 @@ impl DiskQueueReader {
     ///
     /// [`StorageError`] when the file can't be read.
     pub fn contents(&self) -> Result<QueueContents, StorageError> {
-        contents(&self.connection)
+        contents(&self.connection).map_err(StorageError)
     }
 
     /// As [`DiskQueue::next`](crate::DiskQueue::next).
@@ -74,16 +76,16 @@ pub(crate) fn header(id: u64, count: u64, max_timestamp_ms: i64) -> BatchHeader 
     }
 }
 
-pub(crate) fn contents(connection: &Connection) -> Result<QueueContents, StorageError> {
+pub(crate) fn contents(connection: &Connection) -> rusqlite::Result<QueueContents> {
     let query = "SELECT count(*), coalesce(sum(count), 0), coalesce(sum(length(records)), 0)
                  FROM batches";
-    Ok(connection.query_row(query, (), |row| {
+    connection.query_row(query, (), |row| {
         Ok(QueueContents {
             batches: row.get::<_, i64>(0)?.cast_unsigned(),
             records: row.get::<_, i64>(1)?.cast_unsigned(),
             bytes: row.get::<_, i64>(2)?.cast_unsigned(),
         })
-    })?)
+    })
 }
 
 pub(crate) const COLUMNS: &str = "id, count, max_timestamp_ms, checksum, records";
@@ -95,9 +97,13 @@ pub(crate) fn next_batch(
     let row = connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM batches WHERE id > ?1 ORDER BY id LIMIT 1"
-        ))?
-        .query_row([after.cast_signed()], read_row)
-        .optional()?;
+        ))
+        .and_then(|mut statement| {
+            statement
+                .query_row([after.cast_signed()], read_row)
+                .optional()
+        })
+        .map_err(StorageError)?;
     match row {
         None => Ok(None),
         Some(Ok(batch)) => Ok(Some(batch)),
@@ -118,7 +124,7 @@ pub(crate) fn read_row(
     let intact = header(id, count, max_timestamp_ms).checksum(encoded) == checksum;
     let records = intact.then(|| EncodedBatch::from_encoded(encoded));
     Ok(match records.flatten() {
-        Some(records) if records.records() == count => Ok(QueuedBatch { id, records }),
+        Some(records) if records.len() as u64 == count => Ok(QueuedBatch { id, records }),
         _ => Err((id, count)),
     })
 }

@@ -1,17 +1,18 @@
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use crate::encoding::{BatchHeader, decode};
 use crate::error::{OpenError, ReadError, StorageError};
-use crate::record::{LogRecord, Stored};
+use crate::record::{LogRecord, StoredRecord};
 use crate::writer::{FORMAT, count_partitions, end_offset};
 
-/// Reads a log, in any process, while its writer is at work. Neither waits for the other.
+/// Reads a log, in any process, while its writer writes. Neither waits for the other.
 #[derive(Debug)]
 pub struct LogReader {
     connection: Connection,
-    partitions: u32,
+    partitions: NonZeroU32,
     data_version: i64,
 }
 
@@ -22,19 +23,16 @@ struct Entry {
 }
 
 impl LogReader {
-    /// Opens the log at `path`, which its writer has made.
+    /// Opens the log at `path`, which its writer has created.
     ///
     /// # Errors
     ///
-    /// [`OpenError::Missing`] until the writer has made it, otherwise as
+    /// [`OpenError::Missing`] until the writer has created it, otherwise as
     /// [`LogWriter::open`](crate::LogWriter::open).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let connection = FORMAT.open_readable(path)?;
-        let partitions = count_partitions(&connection).map_err(|error| OpenError::Storage {
-            path: path.to_owned(),
-            source: error.into(),
-        })?;
+        let partitions = count_partitions(&connection, path)?;
         Ok(Self {
             connection,
             partitions,
@@ -44,7 +42,7 @@ impl LogReader {
 
     /// Returns how many partitions the log has.
     #[must_use]
-    pub fn partitions(&self) -> u32 {
+    pub fn partitions(&self) -> NonZeroU32 {
         self.partitions
     }
 
@@ -57,8 +55,9 @@ impl LogReader {
     pub fn changed(&mut self) -> Result<bool, StorageError> {
         let version = self
             .connection
-            .prepare_cached("PRAGMA data_version")?
-            .query_row((), |row| row.get(0))?;
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row((), |row| row.get(0)))
+            .map_err(StorageError)?;
         Ok(std::mem::replace(&mut self.data_version, version) != version)
     }
 
@@ -76,8 +75,8 @@ impl LogReader {
         offset: u64,
         max_records: usize,
         max_bytes: usize,
-    ) -> Result<Vec<Stored>, ReadError> {
-        let transaction = self.connection.transaction()?;
+    ) -> Result<Vec<StoredRecord>, ReadError> {
+        let transaction = self.connection.transaction().map_err(StorageError)?;
         let (earliest, end) = bounds(&transaction, partition)?;
         if offset < earliest || offset > end {
             return Err(ReadError::OutOfRange {
@@ -91,7 +90,8 @@ impl LogReader {
         let mut bytes = 0;
         let mut next = offset;
         while found.len() < max_records && bytes < max_bytes {
-            let Some(entry) = entry_at(&transaction, partition, next)? else {
+            let entry = entry_at(&transaction, partition, next).map_err(StorageError)?;
+            let Some(entry) = entry else {
                 break;
             };
             let Some(records) = load(&transaction, &entry)? else {
@@ -108,7 +108,7 @@ impl LogReader {
             for (at, record) in (entry.header.base_offset..).zip(records) {
                 if at >= next && found.len() < max_records && bytes < max_bytes {
                     bytes += record.payload_bytes();
-                    found.push(Stored { offset: at, record });
+                    found.push(StoredRecord { offset: at, record });
                 }
             }
             next = entry.header.next_offset;
@@ -141,16 +141,9 @@ impl LogReader {
     ///
     /// [`ReadError::UnknownPartition`], [`ReadError::Storage`].
     pub fn offset_at(&mut self, partition: u32, timestamp_ms: i64) -> Result<u64, ReadError> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self.connection.transaction().map_err(StorageError)?;
         let (_, end) = bounds(&transaction, partition)?;
-        // Timestamps need not rise with the offsets, so the index is scanned.
-        let entry = transaction
-            .prepare_cached(
-                "SELECT sequence, partition, base_offset, next_offset, max_timestamp_ms FROM batches
-                 WHERE partition = ?1 AND max_timestamp_ms >= ?2 ORDER BY next_offset LIMIT 1",
-            )?
-            .query_row((partition, timestamp_ms), entry)
-            .optional()?;
+        let entry = entry_since(&transaction, partition, timestamp_ms).map_err(StorageError)?;
         let Some(entry) = entry else { return Ok(end) };
         let records = load(&transaction, &entry)?.unwrap_or_default();
         let index = records
@@ -162,11 +155,15 @@ impl LogReader {
 
 /// Returns the first offset and the end of `partition`.
 fn bounds(connection: &Connection, partition: u32) -> Result<(u64, u64), ReadError> {
-    let end =
-        end_offset(connection, partition)?.ok_or(ReadError::UnknownPartition { partition })?;
+    let end = end_offset(connection, partition)
+        .map_err(StorageError)?
+        .ok_or(ReadError::UnknownPartition { partition })?;
     let earliest = connection
-        .prepare_cached("SELECT first_offset FROM partitions WHERE partition = ?1")?
-        .query_row([partition], |row| row.get(0).map(i64::cast_unsigned))?;
+        .prepare_cached("SELECT first_offset FROM partitions WHERE partition = ?1")
+        .and_then(|mut statement| {
+            statement.query_row([partition], |row| row.get(0).map(i64::cast_unsigned))
+        })
+        .map_err(StorageError)?;
     Ok((earliest, end))
 }
 
@@ -182,6 +179,22 @@ fn entry_at(
              WHERE partition = ?1 AND next_offset > ?2 ORDER BY next_offset LIMIT 1",
         )?
         .query_row((partition, offset.cast_signed()), entry)
+        .optional()
+}
+
+/// Finds the first batch with a record that is not older than `timestamp_ms`.
+fn entry_since(
+    transaction: &Transaction<'_>,
+    partition: u32,
+    timestamp_ms: i64,
+) -> rusqlite::Result<Option<Entry>> {
+    // Timestamps need not increase with the offsets, so the index is scanned.
+    transaction
+        .prepare_cached(
+            "SELECT sequence, partition, base_offset, next_offset, max_timestamp_ms FROM batches
+             WHERE partition = ?1 AND max_timestamp_ms >= ?2 ORDER BY next_offset LIMIT 1",
+        )?
+        .query_row((partition, timestamp_ms), entry)
         .optional()
 }
 
@@ -203,22 +216,24 @@ fn header(row: &Row<'_>) -> rusqlite::Result<BatchHeader> {
 }
 
 /// Reads the records of a batch; `None` when the row is damaged or not the one that the index
-/// means.
+/// refers to.
 fn load(
     transaction: &Transaction<'_>,
     entry: &Entry,
 ) -> Result<Option<Vec<LogRecord>>, StorageError> {
-    let mut statement = transaction.prepare_cached(
+    let statement = transaction.prepare_cached(
         "SELECT records, partition, base_offset, next_offset, max_timestamp_ms, checksum
          FROM batches WHERE sequence = ?1",
-    )?;
-    let records = statement.query_row([entry.sequence], |row| {
-        let (header, records) = (header(row)?, row.get_ref(0)?.as_blob()?);
-        let checksum: u32 = row.get(5)?;
-        let intact = header == entry.header && header.checksum(records) == checksum;
-        Ok(intact.then(|| decode(records)).flatten())
-    });
-    match records.map_err(StorageError::from) {
+    );
+    let records = statement
+        .map_err(StorageError)?
+        .query_row([entry.sequence], |row| {
+            let (header, records) = (header(row)?, row.get_ref(0)?.as_blob()?);
+            let checksum: u32 = row.get(5)?;
+            let intact = header == entry.header && header.checksum(records) == checksum;
+            Ok(intact.then(|| decode(records)).flatten())
+        });
+    match records.map_err(StorageError) {
         Ok(records) => Ok(records.filter(|records| {
             entry.header.base_offset.checked_add(records.len() as u64)
                 == Some(entry.header.next_offset)

@@ -1,10 +1,10 @@
 use bytes::Bytes;
 
-/// One record of the log: the same parts as a Kafka record. What was read
-/// shares the memory of its whole batch.
+/// One record of the log: the same parts as a Kafka record. Records that were read share the memory
+/// of their batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogRecord {
-    /// What chose the partition; `None` where any partition will do.
+    /// What the partition is chosen by; `None` if any partition will do.
     pub key: Option<Bytes>,
     /// The payload; `None` is a tombstone.
     pub value: Option<Bytes>,
@@ -37,7 +37,8 @@ pub struct Batch<'a> {
 
 /// A record as it was read, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+#[non_exhaustive]
+pub struct StoredRecord {
     /// The record's offset in its partition.
     pub offset: u64,
     /// The record.

@@ -3,7 +3,6 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::error::StorageError;
 use crate::options::LogOptions;
 use crate::positions::read_positions;
 
@@ -16,7 +15,7 @@ const CHUNK: u32 = 256;
 /// What retention removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Removed {
+pub struct RetentionReport {
     /// Records removed.
     pub records: u64,
     /// How many of them some group had not read.
@@ -37,11 +36,11 @@ pub(crate) fn remove_oldest(
     options: &LogOptions,
     now_ms: i64,
     groups: Option<&Path>,
-) -> Result<Removed, StorageError> {
+) -> rusqlite::Result<RetentionReport> {
     let expired_before = options.retention.map(|retention| {
         now_ms.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX))
     });
-    let mut removed = Removed::default();
+    let mut removed = RetentionReport::default();
     loop {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut excess = excess_bytes(&transaction, options.max_bytes)?;
@@ -66,7 +65,7 @@ pub(crate) fn remove_oldest(
     }
 }
 
-/// Pages that deleted rows have left are used again, so they don't count.
+/// Pages of deleted rows are used again, so they don't count.
 fn excess_bytes(transaction: &Transaction<'_>, max_bytes: Option<u64>) -> rusqlite::Result<u64> {
     let Some(max_bytes) = max_bytes else {
         return Ok(0);

@@ -35,7 +35,7 @@ pub struct Damage {
 const ALL: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Reads everything once; says what is wrong, if something is.
-pub(crate) fn examine(connection: &Connection) -> Result<Option<String>, StorageError> {
+pub(crate) fn examine(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let mut statement = connection.prepare("PRAGMA quick_check(1)")?;
     let verdict: String = statement.query_row((), |row| row.get(0))?;
     if verdict != "ok" {
@@ -67,7 +67,9 @@ pub(crate) fn replace(
     let salvaged = salvage(path, &mut queue);
     remove_if_there(&mended_path(path), ALL).map_err(io)?;
     let (read, lost) = salvaged?;
-    let lock = queue.finish().map_err(|source| in_storage(path, source))?;
+    let lock = queue
+        .finish()
+        .map_err(|error| in_storage(path, StorageError(error)))?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let kept_as = with_suffix(
         path,
@@ -157,11 +159,11 @@ fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, u64), OpenErro
         let (intact, unreadable): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
         for QueuedBatch { records, .. } in intact.iter().flatten() {
             match queue.write(records, &[]) {
-                Ok(_) => read += records.records(),
+                Ok(_) => read += records.len() as u64,
                 Err(AppendError::DiskFull(source) | AppendError::Storage(source)) => {
                     return Err(in_storage(damaged, source));
                 }
-                Err(_) => lost += records.records(),
+                Err(_) => lost += records.len() as u64,
             }
         }
         if intact.is_empty() {

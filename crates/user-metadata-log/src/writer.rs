@@ -1,3 +1,4 @@
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::error::{AppendError, OpenError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogOptions;
 use crate::record::Batch;
-use crate::retention::{Removed, remove_oldest};
+use crate::retention::{RetentionReport, remove_oldest};
 
 /// `uml1`: a log of batches.
 pub(crate) const FORMAT: Format = Format {
@@ -17,9 +18,9 @@ pub(crate) const FORMAT: Format = Format {
     version: 1,
 };
 
-/// `sequence` is the order of appending, over all partitions. A partition ends where its last
-/// batch does, or, when retention took that too, at its `first_offset`. The index covers every
-/// look-up, so that a damaged row can be stepped over without being read.
+/// `sequence` is the order of appending, over all partitions. A partition ends where its last batch
+/// does, or, if retention removed that too, at its `first_offset`. The index covers every look-up,
+/// so that a damaged row can be skipped without being read.
 const SCHEMA: &str = "
     CREATE TABLE partitions(
         partition INTEGER PRIMARY KEY,
@@ -43,16 +44,13 @@ const SCHEMA: &str = "
 pub struct LogWriter {
     connection: Connection,
     options: LogOptions,
-    partitions: u32,
+    partitions: NonZeroU32,
     // Last, so that the lock is released after the file is closed.
     _lock: WriterLock,
 }
 
 impl LogWriter {
-    /// The largest encoded batch, in bytes.
-    pub const MAX_BATCH_BYTES: usize = EncodedBatch::MAX_BYTES;
-
-    /// Opens the log at `path`, or makes it (directory mode 0700, files 0600).
+    /// Opens the log at `path`, or creates it (directory mode 0700, files 0600).
     ///
     /// # Errors
     ///
@@ -77,10 +75,7 @@ impl LogWriter {
             }
             Ok(())
         })?;
-        let partitions = count_partitions(&connection).map_err(|error| OpenError::Storage {
-            path: path.to_owned(),
-            source: error.into(),
-        })?;
+        let partitions = count_partitions(&connection, path)?;
         Ok(Self {
             connection,
             options,
@@ -91,7 +86,7 @@ impl LogWriter {
 
     /// Returns how many partitions the file has, which may differ from [`LogOptions::partitions`].
     #[must_use]
-    pub fn partitions(&self) -> u32 {
+    pub fn partitions(&self) -> NonZeroU32 {
         self.partitions
     }
 
@@ -109,7 +104,7 @@ impl LogWriter {
         self.append_encoded(&encoded)
     }
 
-    /// As [`append`](Self::append), for batches that are encoded already, each with its partition.
+    /// As [`append`](Self::append), for batches that are already encoded, each with its partition.
     ///
     /// # Errors
     ///
@@ -120,21 +115,21 @@ impl LogWriter {
     ) -> Result<Vec<u64>, AppendError> {
         let transaction = self
             .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(StorageError)?;
         let offsets = batches
             .iter()
             .map(|(partition, batch)| insert(&transaction, *partition, batch))
             .collect::<Result<Vec<u64>, AppendError>>()?;
-        transaction.commit()?;
+        transaction.commit().map_err(StorageError)?;
         Ok(offsets)
     }
 
     /// Removes what is older than [`LogOptions::retention`] or does not fit in
     /// [`LogOptions::max_bytes`], the oldest batches first. Call it every minute or so.
     ///
-    /// Records that some group in the directory `groups` has not read yet are counted as unread;
-    /// a group without a position has read nothing, a file there that can't be read counts for
-    /// nothing.
+    /// Records that some group in the directory `groups` has not read yet are counted as unread; a
+    /// group without a position has read nothing; a file there that can't be read is ignored.
     ///
     /// # Errors
     ///
@@ -143,8 +138,8 @@ impl LogWriter {
         &mut self,
         now_ms: i64,
         groups: Option<&Path>,
-    ) -> Result<Removed, StorageError> {
-        remove_oldest(&mut self.connection, &self.options, now_ms, groups)
+    ) -> Result<RetentionReport, StorageError> {
+        remove_oldest(&mut self.connection, &self.options, now_ms, groups).map_err(StorageError)
     }
 }
 
@@ -153,20 +148,28 @@ fn insert(
     partition: u32,
     batch: &EncodedBatch,
 ) -> Result<u64, AppendError> {
-    let base_offset =
-        end_offset(transaction, partition)?.ok_or(AppendError::UnknownPartition { partition })?;
-    if batch.records() == 0 {
+    let base_offset = end_offset(transaction, partition)
+        .map_err(StorageError)?
+        .ok_or(AppendError::UnknownPartition { partition })?;
+    if batch.is_empty() {
         return Ok(base_offset);
     }
-    let (records, max_timestamp_ms) = (&batch.encoded, batch.max_timestamp_ms);
     batch.check_size()?;
-    let next_offset = base_offset + batch.records();
     let header = BatchHeader {
         partition,
         base_offset,
-        next_offset,
-        max_timestamp_ms,
+        next_offset: base_offset + batch.len() as u64,
+        max_timestamp_ms: batch.max_timestamp_ms,
     };
+    insert_row(transaction, header, &batch.encoded).map_err(StorageError)?;
+    Ok(base_offset)
+}
+
+fn insert_row(
+    transaction: &Transaction<'_>,
+    header: BatchHeader,
+    records: &[u8],
+) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO batches
@@ -174,14 +177,14 @@ fn insert(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute((
-            partition,
-            base_offset.cast_signed(),
-            next_offset.cast_signed(),
-            max_timestamp_ms,
+            header.partition,
+            header.base_offset.cast_signed(),
+            header.next_offset.cast_signed(),
+            header.max_timestamp_ms,
             header.checksum(records),
             records,
         ))?;
-    Ok(base_offset)
+    Ok(())
 }
 
 /// Returns the offset that the next record of `partition` will have; `None` without such a
@@ -197,8 +200,20 @@ pub(crate) fn end_offset(connection: &Connection, partition: u32) -> rusqlite::R
         .optional()
 }
 
-pub(crate) fn count_partitions(connection: &Connection) -> rusqlite::Result<u32> {
-    connection.query_row("SELECT count(*) FROM partitions", (), |row| row.get(0))
+/// Returns how many partitions the log at `path` has: a file without any was not created by this
+/// crate.
+pub(crate) fn count_partitions(
+    connection: &Connection,
+    path: &Path,
+) -> Result<NonZeroU32, OpenError> {
+    let path = || path.to_owned();
+    let count = connection
+        .query_row("SELECT count(*) FROM partitions", (), |row| row.get(0))
+        .map_err(|error| OpenError::Storage {
+            path: path(),
+            source: StorageError(error),
+        })?;
+    NonZeroU32::new(count).ok_or_else(|| OpenError::Foreign { path: path() })
 }
 
 #[cfg(test)]

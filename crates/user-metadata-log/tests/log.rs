@@ -1,4 +1,4 @@
-//! What a log promises within one process.
+//! What a log guarantees within one process.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::num::NonZeroU32;
@@ -57,7 +57,7 @@ fn records_come_back_in_order_with_contiguous_offsets() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("topic.db");
     let mut writer = LogWriter::open(&path, LogOptions::default()).unwrap();
-    assert_eq!(writer.partitions(), 3);
+    assert_eq!(writer.partitions().get(), 3);
     let first = append(
         &mut writer,
         &[batch(0, &[1, 2]), batch(2, &[3]), batch(0, &[4])],
@@ -70,7 +70,7 @@ fn records_come_back_in_order_with_contiguous_offsets() {
     );
 
     let mut reader = LogReader::open(&path).unwrap();
-    assert_eq!(reader.partitions(), 3);
+    assert_eq!(reader.partitions().get(), 3);
     let read = reader.read(0, 1, 10, usize::MAX).unwrap();
     let read: Vec<_> = read
         .into_iter()
@@ -129,10 +129,7 @@ fn a_refused_append_appends_nothing() {
         refused,
         Err(AppendError::UnknownPartition { partition: 3 })
     ));
-    let refused = append(
-        &mut writer,
-        &[batch(0, &[1]), large(1, LogWriter::MAX_BATCH_BYTES, 1)],
-    );
+    let refused = append(&mut writer, &[batch(0, &[1]), large(1, 64 << 20, 1)]);
     assert!(matches!(refused, Err(AppendError::TooLarge { .. })));
     let reader = LogReader::open(&path).unwrap();
     assert_eq!((reader.end(0).unwrap(), reader.end(1).unwrap()), (0, 0));
@@ -149,12 +146,10 @@ fn an_existing_file_keeps_its_partitions_and_its_records() {
     let mut writer = LogWriter::open(&path, LogOptions::default()).unwrap();
     append(&mut writer, &[batch(2, &[1])]).unwrap();
     drop(writer);
-    let options = LogOptions {
-        partitions: NonZeroU32::new(5).unwrap(),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.partitions = NonZeroU32::new(5).unwrap();
     let mut writer = LogWriter::open(&path, options).unwrap();
-    assert_eq!(writer.partitions(), 3);
+    assert_eq!(writer.partitions().get(), 3);
     assert_eq!(append(&mut writer, &[batch(2, &[2])]).unwrap(), [1]);
 }
 
@@ -181,10 +176,8 @@ fn offset_at_finds_the_first_record_that_is_not_older() {
 fn retention_by_age_removes_the_oldest_and_counts_what_a_group_had_not_read() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = DataDir::new(scratch.path());
-    let options = LogOptions {
-        retention: Some(Duration::from_millis(100)),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.retention = Some(Duration::from_millis(100));
     let mut writer = LogWriter::open(dir.topic_path(), options).unwrap();
     let batches = [
         batch(0, &[10, 20]),
@@ -203,7 +196,7 @@ fn retention_by_age_removes_the_oldest_and_counts_what_a_group_had_not_read() {
     assert_eq!((removed.records, removed.unread), (0, 0));
     let removed = writer.apply_retention(150, Some(&groups)).unwrap();
     assert_eq!((removed.records, removed.unread), (3, 1));
-    // The last batch is too old as well, but one before it in its partition is not.
+    // The last batch is too old as well, but an earlier one of its partition is not.
     let removed = writer.apply_retention(200, Some(&groups)).unwrap();
     assert_eq!((removed.records, removed.unread), (0, 0));
     let mut reader = LogReader::open(dir.topic_path()).unwrap();
@@ -234,10 +227,8 @@ fn retention_by_age_removes_the_oldest_and_counts_what_a_group_had_not_read() {
 #[test]
 fn without_a_group_nothing_counts_as_unread() {
     let dir = tempfile::tempdir().unwrap();
-    let options = LogOptions {
-        retention: Some(Duration::ZERO),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.retention = Some(Duration::ZERO);
     let mut writer = LogWriter::open(dir.path().join("topic.db"), options).unwrap();
     append(&mut writer, &[batch(0, &[10, 20])]).unwrap();
     let removed = writer
@@ -251,11 +242,9 @@ fn retention_by_size_keeps_the_newest_and_the_file_stops_growing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("topic.db");
     let max_bytes = 2 << 20;
-    let options = LogOptions {
-        max_bytes: Some(max_bytes),
-        retention: None,
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.max_bytes = Some(max_bytes);
+    options.retention = None;
     let mut writer = LogWriter::open(&path, options).unwrap();
     let mut removed = 0;
     for n in 0..1_000 {
@@ -278,7 +267,7 @@ fn retention_by_size_keeps_the_newest_and_the_file_stops_growing() {
 }
 
 #[test]
-fn a_second_writer_is_refused_and_told_to_use_kafka() {
+fn a_second_writer_is_refused_with_the_advice_to_use_kafka() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("topic.db");
     let writer = LogWriter::open(&path, LogOptions::default()).unwrap();
@@ -293,7 +282,7 @@ fn a_second_writer_is_refused_and_told_to_use_kafka() {
 }
 
 #[test]
-fn a_log_that_was_not_made_yet_is_missing_and_a_foreign_file_is_refused_untouched() {
+fn a_log_that_does_not_exist_is_missing_and_a_foreign_file_is_refused_untouched() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("topic.db");
     assert!(matches!(
@@ -319,6 +308,19 @@ fn a_log_that_was_not_made_yet_is_missing_and_a_foreign_file_is_refused_untouche
     drop(GroupPositions::open(&data, "group").unwrap());
     let positions = LogReader::open(data.groups_path().join("group.db"));
     assert!(matches!(positions, Err(OpenError::Foreign { .. })));
+
+    let path = dir.path().join("empty.db");
+    drop(LogWriter::open(&path, LogOptions::default()).unwrap());
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute("DELETE FROM partitions", ())
+        .unwrap();
+    assert!(matches!(
+        LogReader::open(&path),
+        Err(OpenError::Foreign { .. })
+    ));
+    let writer = LogWriter::open(&path, LogOptions::default());
+    assert!(matches!(writer, Err(OpenError::Foreign { .. })));
 }
 
 #[test]
@@ -467,7 +469,7 @@ fn closed_log(dir: &Path, batches: u32) -> std::path::PathBuf {
     path
 }
 
-/// Reads a partition to its end as a consumer does, over damaged batches; returns what it read and
+/// Reads a partition to its end as a consumer does, past damaged batches; returns what it read and
 /// how many records it skipped.
 fn read_over_damage(reader: &mut LogReader, partition: u32) -> Result<(Vec<u64>, u64), ReadError> {
     let (mut next, mut read, mut skipped) = (reader.earliest(partition)?, Vec::new(), 0);
@@ -498,7 +500,7 @@ fn read_over_damage(reader: &mut LogReader, partition: u32) -> Result<(Vec<u64>,
 }
 
 #[test]
-fn a_damaged_batch_is_reported_and_can_be_stepped_over() {
+fn a_damaged_batch_is_reported_and_can_be_skipped() {
     let dir = tempfile::tempdir().unwrap();
     let path = closed_log(dir.path(), 9);
     let mut file = std::fs::read(&path).unwrap();
@@ -557,8 +559,7 @@ fn a_row_that_is_torn_or_gone_is_a_damaged_batch() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A file may be damaged beyond reading, but what is read is what was written, and reading
-    /// ends.
+    /// A damaged file may be unreadable, but what is read is what was written, and reading ends.
     #[test]
     fn no_flipped_bit_of_the_file_yields_a_wrong_record(bit: prop::sample::Index) {
         let dir = tempfile::tempdir().unwrap();

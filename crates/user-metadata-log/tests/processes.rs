@@ -1,4 +1,4 @@
-//! What a log promises across processes: the writer is a child that is killed −9.
+//! What a log guarantees across processes: the writer is a child that is killed with −9.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,15 +21,13 @@ fn value(partition: u32, offset: u64) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The child: appends group commits as fast as it can, and says so after each one.
+/// The child: appends group commits as fast as it can, and reports each one.
 #[test]
 #[ignore = "the other tests run it in a process of its own"]
 fn append_until_killed() {
     let path = std::env::var_os(PATH).unwrap();
-    let options = LogOptions {
-        max_bytes: None,
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.max_bytes = None;
     let mut writer = LogWriter::open(&path, options).unwrap();
     let reader = LogReader::open(&path).unwrap();
     let mut ends: Vec<u64> = (0..PARTITIONS).map(|p| reader.end(p).unwrap()).collect();
@@ -97,7 +95,7 @@ impl Writer {
             .unwrap_or_else(|| vec![0; PARTITIONS as usize])
     }
 
-    /// Kills it −9 and returns all that it had acknowledged.
+    /// Kills it with −9 and returns all that it had acknowledged.
     fn kill(mut self, so_far: Vec<u64>) -> Vec<u64> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -156,7 +154,7 @@ fn a_reader_follows_a_writer_of_another_process_and_a_second_writer_is_refused()
     let mut next = [0; PARTITIONS as usize];
     for _ in 0..50 {
         so_far = writer.acknowledged(5);
-        // Reading only when told to misses nothing.
+        // Reading only after a change was reported misses nothing.
         if reader.changed().unwrap() {
             for (partition, next) in (0..).zip(&mut next) {
                 *next = read_on(&mut reader, partition, *next);
@@ -170,7 +168,7 @@ fn a_reader_follows_a_writer_of_another_process_and_a_second_writer_is_refused()
         let second = LogWriter::open(&path, LogOptions::default());
         assert!(matches!(second, Err(OpenError::InUse { .. })));
     }
-    // The kernel gives the lock back, whatever became of the process.
+    // The kernel releases the lock, however the process ended.
     let acknowledged = writer.kill(so_far);
     LogWriter::open(&path, LogOptions::default()).unwrap();
     for partition in 0..PARTITIONS {
@@ -183,10 +181,8 @@ fn a_reader_follows_a_writer_of_another_process_and_a_second_writer_is_refused()
 fn retention_reads_the_positions_of_a_group_that_is_in_use() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = DataDir::new(scratch.path());
-    let options = LogOptions {
-        retention: Some(Duration::ZERO),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.retention = Some(Duration::ZERO);
     let mut writer = LogWriter::open(dir.topic_path(), options).unwrap();
     let mut positions = GroupPositions::open(&dir, "group").unwrap();
     let record = LogRecord {

@@ -93,7 +93,7 @@ fn batches_come_back_in_order_and_those_that_are_done_do_not() {
     } = reader.contents().unwrap();
     assert_eq!((batches, records), (3, 6));
     let first = reader.next(0).unwrap().unwrap();
-    assert_eq!((first.id, first.records.records()), (ids[1], 2));
+    assert_eq!((first.id, first.records.len()), (ids[1], 2));
     drop(reader);
     drop(queue);
     let (mut queue, found) = DiskQueue::open(&path, LogSync::Normal).unwrap();

@@ -1,3 +1,5 @@
+use std::fmt;
+
 /// What became of the events, at one moment. Always
 /// `accepted + recovered = published + pending + dropped.total()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,7 +18,7 @@ pub struct Accounting {
 }
 
 /// How many events were lost, by reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dropped([u64; DropReason::ALL.len()]);
 
 impl Dropped {
@@ -49,6 +51,12 @@ impl Dropped {
     }
 }
 
+impl fmt::Debug for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
 /// Why an event was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -61,7 +69,7 @@ pub enum DropReason {
     Rejected,
     /// The publisher task had ended.
     Closed,
-    /// The event lay in an outbox on disk and can't be read any more.
+    /// The event was in an outbox on disk and can no longer be read.
     Unreadable,
 }
 

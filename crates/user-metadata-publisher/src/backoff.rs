@@ -5,7 +5,7 @@ const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// Returns how long to wait after the `failures`th failure in a row: 100 ms, doubled each time up
-/// to 1 s, of which a random half is left out so that many publishers do not come back at once.
+/// to 1 s, with a random half as jitter, so that many publishers do not come back at once.
 pub(crate) fn delay(failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(10);
     let full = (FIRST * (1 << doublings)).min(LONGEST);

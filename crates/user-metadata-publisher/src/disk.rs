@@ -6,15 +6,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info};
-use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Found};
+use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Recovery};
 
 use crate::disk_handle::{DiskHandle, wait};
 use crate::disk_outbox::{DiskOutbox, OpenedDisk};
 use crate::encode::kept;
 use crate::health::Health;
-use crate::load::Load;
 use crate::outbox::Outbox;
+use crate::spool::{Closing, Disk};
 use crate::transport::Reason;
+use crate::write_job::WriteJob;
 
 /// The thread that writes the outbox to its disk and reads back what memory does not hold.
 pub(crate) struct DiskThread {
@@ -30,13 +31,13 @@ pub(crate) struct DiskThread {
     reads_again_at: Option<Instant>,
     /// How many in a row have failed.
     failed_reads: u32,
-    /// Why the file does not name all that it held.
+    /// Why the file no longer has all the events that it held.
     missing: String,
 }
 
 enum Work {
     Open,
-    Write(Load),
+    Write(WriteJob),
     Read { after: u64 },
     End,
 }
@@ -74,14 +75,14 @@ impl DiskThread {
         if let Err(error) = spawned {
             health.disk_refuses(&Reason::new(error.to_string()));
             let spool = &mut outbox.lock().spool;
-            (spool.is_up, spool.is_closed) = (false, true);
+            (spool.disk, spool.closing) = (Disk::Refusing, Closing::Done);
         }
         handle
     }
 
-    /// Says what an earlier process has left, and makes it pending.
-    fn recover(&mut self, queue: DiskQueue, found: Found) {
-        let Found {
+    /// Reports what an earlier process left, and makes it pending.
+    fn recover(&mut self, queue: DiskQueue, found: Recovery) {
+        let Recovery {
             contents, damage, ..
         } = found;
         if let Some(damage) = damage {
@@ -96,7 +97,7 @@ impl DiskThread {
         let mut state = self.outbox.lock();
         state.counts.recovered += contents.records;
         state.spool.found(contents.records, contents.bytes);
-        state.spool.is_up = true;
+        state.spool.disk = Disk::Up;
         self.outbox.metrics.recovered(contents.records);
         self.outbox.show(&state);
         drop(state);
@@ -114,14 +115,14 @@ impl DiskThread {
         loop {
             match self.next_work() {
                 Work::Open => self.open(),
-                Work::Write(load) => self.write(load),
+                Work::Write(job) => self.write(job),
                 Work::Read { after } => self.read(after),
                 Work::End => break,
             }
         }
         // Closing moves the write-ahead log into the file, and lets another process take it.
         self.queue = None;
-        self.outbox.lock().spool.is_closed = true;
+        self.outbox.lock().spool.closing = Closing::Done;
         self.outbox.disk_work.notify_all();
     }
 
@@ -132,14 +133,16 @@ impl DiskThread {
             let may_read = self.outbox.has_room_to_read(&state);
             let spool = &state.spool;
             let now = Instant::now();
-            let due = if spool.is_up {
+            let is_up = spool.disk == Disk::Up;
+            let is_closing = spool.closing != Closing::No;
+            let due = if is_up {
                 spool.due(now)
             } else {
                 Some(self.retry_at)
             };
-            let is_due = due.is_some_and(|due| due <= now) || spool.is_closing;
+            let is_due = due.is_some_and(|due| due <= now) || is_closing;
             // Also while the disk is full: reading is what makes room.
-            let wants_read = !spool.is_closing && may_read && spool.events_behind() > 0;
+            let wants_read = !is_closing && may_read && spool.events_on_disk_only() > 0;
             let reads = wants_read && self.reads_again_at.is_none_or(|at| at <= now);
             if reads && !(self.has_read && is_due) {
                 self.reads_again_at = None;
@@ -147,15 +150,15 @@ impl DiskThread {
                 let after = spool.read_after();
                 return Work::Read { after };
             }
-            if is_due && self.queue.is_none() && !spool.is_closing {
+            if is_due && self.queue.is_none() && !is_closing {
                 return Work::Open;
             }
-            let has_work = spool.due(now).is_some() || !spool.is_up;
+            let has_work = spool.due(now).is_some() || !is_up;
             if is_due && has_work && self.queue.is_some() {
                 self.has_read = false;
-                return Work::Write(state.take_load());
+                return Work::Write(state.take_job());
             }
-            if spool.is_closing {
+            if is_closing {
                 return Work::End;
             }
             let reads_again_at = self.reads_again_at.filter(|_| wants_read);
@@ -164,7 +167,7 @@ impl DiskThread {
         }
     }
 
-    /// Tries a file again that could not be opened at the start.
+    /// Tries again to open a file that could not be opened at the start.
     fn open(&mut self) {
         match self.options.open() {
             Ok(OpenedDisk::Queue(queue, found)) => {
@@ -177,30 +180,30 @@ impl DiskThread {
         }
     }
 
-    fn write(&mut self, load: Load) {
+    fn write(&mut self, job: WriteJob) {
         let Some(queue) = &mut self.queue else {
             return;
         };
-        let events = load.events.iter().map(|unwritten| &unwritten.event);
+        let events = job.events.iter().map(|unwritten| &unwritten.event);
         let batch = kept(events, &self.outbox.source);
-        let done: Vec<u64> = load.done.iter().map(|(row, _)| *row).collect();
+        let done: Vec<u64> = job.done.iter().map(|(row, _)| *row).collect();
         let written = match queue.write(&batch, &done) {
-            // What can't be removed stays for the next start, which sets a damaged file aside.
+            // What can't be removed stays until the next start, which sets a damaged file aside.
             Err(AppendError::Storage(error)) if error.is_damage() && !done.is_empty() => {
                 queue.write(&batch, &[])
             }
             written => written,
         };
         match written {
-            Ok(row) => self.written(&load, &batch, row),
+            Ok(row) => self.written(&job, &batch, row),
             Err(error) => {
                 let reason = match &error {
                     AppendError::DiskFull(_) => Reason::new("the disk of the outbox is full"),
                     error => Reason::from(error as &dyn Error),
                 };
                 let mut state = self.outbox.lock();
-                state.spool.put_back(load);
-                if state.spool.is_closing {
+                state.spool.put_back(job);
+                if state.spool.closing != Closing::No {
                     // It was the last attempt.
                     self.queue = None;
                 }
@@ -210,16 +213,16 @@ impl DiskThread {
         }
     }
 
-    fn written(&self, load: &Load, batch: &EncodedBatch, row: u64) {
+    fn written(&self, job: &WriteJob, batch: &EncodedBatch, row: u64) {
         let mut state = self.outbox.lock();
-        let left = state.place(&load.events, row);
-        let bytes = batch.bytes() as u64;
-        state.spool.written(load, row, bytes, left);
-        state.spool.is_up = true;
+        let left = state.mark_written(&job.events, row);
+        let bytes = batch.size_bytes() as u64;
+        state.spool.written(job, row, bytes, left);
+        state.spool.disk = Disk::Up;
         self.outbox.show(&state);
         drop(state);
-        // Writing nothing proves nothing.
-        if !load.is_empty() {
+        // A write of nothing does not show that the disk works.
+        if !job.is_empty() {
             self.works();
         }
     }
@@ -229,11 +232,11 @@ impl DiskThread {
         self.health.disk_works();
     }
 
-    /// The disk refuses: what comes stays in memory.
+    /// The disk refuses: new events stay in memory.
     fn failed(&mut self, reason: &Reason) {
         self.retry_at = Instant::now() + Self::RETRY;
         let mut state = self.outbox.lock();
-        state.spool.is_up = false;
+        state.spool.disk = Disk::Refusing;
         state.take_overflow();
         drop(state);
         self.outbox.metrics.degraded(true);

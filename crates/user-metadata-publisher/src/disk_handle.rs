@@ -2,9 +2,10 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::outbox::Outbox;
+use crate::spool::Closing;
 use crate::state::State;
 
-/// Ends the disk's thread, and waits for it, when it is dropped.
+/// Stops the disk's thread and waits for it when dropped.
 pub(crate) struct DiskHandle(Arc<Outbox>);
 
 impl DiskHandle {
@@ -15,13 +16,15 @@ impl DiskHandle {
 
 impl Drop for DiskHandle {
     fn drop(&mut self) {
-        /// A disk that hangs does not hang the end of the process.
+        /// A disk that hangs must not keep the process from ending.
         const PATIENCE: Duration = Duration::from_secs(5);
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.0.lock();
-        state.spool.is_closing = true;
+        if state.spool.closing == Closing::No {
+            state.spool.closing = Closing::Asked;
+        }
         self.0.disk_work.notify_all();
-        while !state.spool.is_closed {
+        while state.spool.closing != Closing::Done {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -31,7 +34,7 @@ impl Drop for DiskHandle {
     }
 }
 
-/// Waits until the disk's thread is told something, or for so long.
+/// Waits until the disk's thread is notified, at most for `limit`.
 pub(crate) fn wait<'a>(
     outbox: &'a Outbox,
     state: MutexGuard<'a, State>,

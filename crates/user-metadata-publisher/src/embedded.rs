@@ -15,16 +15,17 @@ use crate::{Publisher, PublisherOptions, PublisherTask};
 
 /// Where and how to publish to the embedded log.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogTarget {
-    /// The directory of the log, which one publisher at a time has.
+    /// The directory of the log, which one publisher at a time uses.
     pub dir: DataDir,
-    /// The log's layout and what is kept of it.
+    /// The layout of the log and how much of it is kept.
     pub options: LogOptions,
 }
 
 impl LogTarget {
-    /// The log in this directory, which is made if it is not there, with 3 partitions, kept for
-    /// 7 days and up to 1 GiB.
+    /// The log in this directory, which is created if it does not exist, with 3 partitions, kept
+    /// for 7 days and up to 1 GiB.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: DataDir::new(dir),
@@ -33,8 +34,8 @@ impl LogTarget {
     }
 }
 
-/// Makes a publisher to the embedded log. An appended event is a delivered one. The log is written
-/// by a thread of its own, which ends with the task. Blocks while it opens the file.
+/// Makes a publisher to the embedded log. An appended event is a delivered one. The log has its own
+/// writer thread, which ends with the task. Blocks while it opens the file.
 ///
 /// # Errors
 ///
@@ -62,7 +63,7 @@ impl LogTransport {
         let path = target.dir.topic_path();
         let requested = target.options.partitions;
         let writer = LogWriter::open(&path, target.options)?;
-        let partitions = NonZeroU32::new(writer.partitions()).unwrap_or(requested);
+        let partitions = writer.partitions();
         if partitions != requested {
             warn!(
                 partitions,
@@ -70,7 +71,7 @@ impl LogTransport {
                 "the log has another number of partitions than was asked for; it stays so",
             );
         }
-        // One append per partition is under way at a time.
+        // One append per partition is in flight at a time.
         let (appends, received) = sync_channel(partitions.get() as usize);
         let (open, closed) = oneshot::channel();
         let thread = LogThread::new(writer, target.dir.groups_path(), source);
@@ -123,7 +124,7 @@ impl Transport for LogTransport {
 
     async fn close(self) {
         drop(self.appends);
-        // An error says that the other half was dropped, which is what is waited for.
+        // An error means that the other half was dropped, which is what this waits for.
         drop(self.closed.await);
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn records(events: &[EncodedEvent], source: &str) -> EncodedBatch {
     batch
 }
 
-/// The events as the outbox keeps them: with the headers that can't be made anew.
+/// The events as the outbox stores them: with the headers that can't be made again.
 #[cfg(feature = "disk")]
 pub(crate) fn kept<'a>(
     events: impl IntoIterator<Item = &'a EncodedEvent>,
@@ -38,7 +38,7 @@ pub(crate) fn kept<'a>(
     batch
 }
 
-/// An event that the outbox kept; `None` for what is none.
+/// An event that the outbox stored; `None` if the record is not an event.
 #[cfg(feature = "disk")]
 pub(crate) fn event(record: RecordRef<'_>) -> Option<EncodedEvent> {
     let header = |name| {

@@ -7,33 +7,33 @@ use user_metadata_events::UnixMillis;
 
 use crate::transport::Reason;
 
-/// Whether events get through.
+/// Whether events are delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PublisherStatus {
     /// The publisher has not reached the topic yet.
     Connecting,
-    /// Events get through.
+    /// Events are delivered.
     Healthy,
     /// Events wait or are lost; joins go on.
     Degraded {
         /// When it began.
         since: UnixMillis,
-        /// What is wrong, in words that name no address: fit for everybody.
+        /// What is wrong, as text without addresses: safe to show to anybody.
         reason: String,
-        /// The same with the causes, for who runs the service.
+        /// The same with its causes, for the operator of the service.
         detail: String,
     },
 }
 
-/// What can be wrong, each by itself.
+/// The independent things that can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
     Connection,
     Partition(u32),
     /// What waits on disk can't be read.
     Disk,
-    /// Nobody says what is wrong, but events wait for long.
+    /// No error is known, but events have waited for long.
     Stalled,
     Full,
     /// The task is gone, and events still come.
@@ -41,7 +41,7 @@ pub(crate) enum Trouble {
 }
 
 /// The current status. An incident is one warning when it begins and one line when it is over,
-/// however often things go wrong and right in between.
+/// however often things fail and recover in between.
 #[derive(Debug, Default)]
 pub(crate) struct Health(Mutex<State>);
 
@@ -59,9 +59,9 @@ struct Incident {
     since: SystemTime,
     reason: Reason,
     most_pending: u64,
-    /// Somebody was told that it needs somebody.
+    /// The log has said that an operator must act.
     was_refused: bool,
-    /// Nothing was wrong since the last look.
+    /// Nothing was wrong since the last check.
     is_quiet: bool,
 }
 
@@ -121,12 +121,12 @@ impl Health {
         let mut state = self.lock();
         state.troubles.insert(trouble, reason);
         let reason = state.reason();
-        // An outage that turns into a refusal needs somebody, who has not been told.
-        let told = state
+        // An outage that turns into a refusal needs an operator, so it is logged once more.
+        let is_logged = state
             .incident
             .as_ref()
             .is_some_and(|incident| !reason.is_refusal || incident.was_refused);
-        if !told {
+        if !is_logged {
             let reason = &reason.detail;
             warn!(reason, "events don't get through; joins go on");
         }
@@ -150,7 +150,7 @@ impl Health {
         state.troubles.remove(&trouble);
     }
 
-    /// Ends the incident once nothing is wrong for a whole interval between two calls.
+    /// Ends the incident once nothing was wrong for a whole interval between two calls.
     pub(crate) fn look(&self) {
         let mut state = self.lock();
         let nothing_is_wrong = state.troubles.is_empty();
@@ -163,8 +163,8 @@ impl Health {
         }
     }
 
-    /// Ends the incident: everything is delivered, and nothing more comes. A topic that was never
-    /// reached is no better for that.
+    /// Ends the incident: everything is delivered, and nothing more comes. This does not end the
+    /// incident of a topic that was never reached.
     pub(crate) fn finish(&self) {
         let mut state = self.lock();
         if !state.troubles.contains_key(&Trouble::Connection) {
@@ -210,7 +210,7 @@ mod tests {
     use crate::testing::Lines;
 
     #[test]
-    fn an_outage_that_turns_into_a_refusal_is_told_once_more() {
+    fn an_outage_that_turns_into_a_refusal_is_logged_once_more() {
         let (lines, _guard) = Lines::collect();
         let health = Health::default();
         let refusal = || Reason {

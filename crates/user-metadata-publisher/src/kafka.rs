@@ -16,18 +16,20 @@ use {crate::DiskOutbox, user_metadata_log::OpenError};
 
 /// Where and how to publish to Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KafkaTarget {
     /// The cluster.
     pub options: KafkaOptions,
-    /// The topic, which is made if it is not there.
+    /// The topic, which is created if it does not exist.
     pub topic: TopicSpec,
     /// How batches of 64 KiB and more are compressed; smaller ones are not.
     pub compression: Compression,
 }
 
 impl KafkaTarget {
-    /// The topic `user-metadata`, with 3 partitions and 1 copy if it has to be made, of the cluster
-    /// that these brokers (`host:port`) belong to; large batches are compressed with lz4.
+    /// The topic `user-metadata`, with 3 partitions and replication factor 1 if it has to be
+    /// created, of the cluster that these brokers (`host:port`) belong to; large batches are
+    /// compressed with lz4.
     ///
     /// # Errors
     ///
@@ -37,29 +39,35 @@ impl KafkaTarget {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        Ok(Self {
-            options: KafkaOptions::new(brokers)?,
-            topic: TopicSpec::new(TOPIC, DEFAULT_PARTITIONS, NonZeroU16::MIN)?,
+        let topic = TopicSpec::new(TOPIC, DEFAULT_PARTITIONS, NonZeroU16::MIN)?;
+        Ok(Self::with_topic(KafkaOptions::new(brokers)?, topic))
+    }
+
+    /// This topic of this cluster; large batches are compressed with lz4.
+    #[must_use]
+    pub fn with_topic(options: KafkaOptions, topic: TopicSpec) -> Self {
+        Self {
+            options,
+            topic,
             compression: Compression::Lz4,
-        })
+        }
     }
 }
 
-/// Makes a publisher to Kafka. It connects when its task runs, and while Kafka is away events wait
-/// in memory.
-#[must_use]
+/// Makes a publisher to Kafka. It connects when its task runs; while Kafka is away, events wait in
+/// memory.
 pub fn kafka(target: KafkaTarget, options: PublisherOptions) -> (Publisher, PublisherTask) {
     Publisher::new(KafkaTransport::new(target, &options), options)
 }
 
-/// The same with its outbox on disk: while Kafka is away events wait there, and what a process
-/// leaves behind the next one delivers. Blocks while it reads the file once: seconds, if that is
-/// large.
+/// As [`kafka`], with its outbox on disk: while Kafka is away, events wait there, and what a
+/// process leaves, the next one delivers. Blocks while it reads the file once, which takes seconds
+/// if the file is large.
 ///
 /// # Errors
 ///
 /// [`OpenError`]: the outbox can't be used, e.g. since another process has it. A disk that is full
-/// or refuses is no error: events wait in memory until it takes them, and the status says so.
+/// or refuses is not an error: events wait in memory until it works, and the status reports it.
 #[cfg(feature = "disk")]
 pub fn kafka_on_disk(
     target: KafkaTarget,
@@ -124,7 +132,7 @@ impl Transport for KafkaTransport {
             .map_or(self.target.topic.partitions(), Producer::partitions)
     }
 
-    // The producer bounds each call by its deadlines and connects anew after a timeout.
+    // The producer bounds each call by its deadlines and connects again after a timeout.
     async fn send(&self, partition: u32, events: Arc<Vec<EncodedEvent>>) -> Result<u64, SendError> {
         let size = |event: &EncodedEvent| event.record_size(&self.source);
         let bytes: usize = events.iter().map(size).sum();

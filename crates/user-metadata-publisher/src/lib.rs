@@ -20,14 +20,13 @@ mod error;
 mod health;
 #[cfg(feature = "kafka")]
 mod kafka;
-mod lane;
-mod load;
 #[cfg(feature = "embedded")]
 mod log_thread;
 mod losses;
 mod metrics;
 mod options;
 mod outbox;
+mod partition_queue;
 mod publisher;
 mod receipt;
 mod relay;
@@ -37,6 +36,8 @@ mod state;
 mod testing;
 mod transport;
 mod watch;
+mod write_job;
+mod write_queue;
 
 pub use accounting::{Accounting, DropReason, Dropped};
 #[cfg(feature = "disk")]
@@ -52,7 +53,7 @@ pub use kafka::{KafkaTarget, kafka};
 pub use options::PublisherOptions;
 pub use publisher::{Publisher, PublisherMonitor, PublisherTask};
 
-// The types of the neighbours that stand in this crate's signatures, so that one `use` is enough.
+// Types of other crates in this crate's signatures, so that one `use` is enough.
 pub use user_metadata_events::UserMetadataEvent;
 #[cfg(feature = "kafka")]
 pub use user_metadata_kafka::{

@@ -19,8 +19,8 @@ pub(crate) struct Append {
     pub(crate) done: oneshot::Sender<Result<u64, SendError>>,
 }
 
-/// The thread that may block on the disk: it appends all that waits in one transaction, and
-/// removes what is too old or too much.
+/// The thread that may block on the disk: it appends all waiting batches in one transaction, and
+/// applies retention.
 pub(crate) struct LogThread {
     writer: LogWriter,
     groups: PathBuf,
@@ -37,7 +37,7 @@ pub(crate) struct LogThread {
 impl LogThread {
     const RETENTION_EVERY: Duration = Duration::from_secs(60);
 
-    /// About 16 MB: what the log may exceed its size by.
+    /// About 16 MB: by how much the log may exceed its maximum size.
     const RETENTION_EVERY_RECORDS: usize = 20_000;
 
     pub(crate) fn new(writer: LogWriter, groups: PathBuf, source: String) -> Self {
@@ -80,9 +80,9 @@ impl LogThread {
             .sum::<usize>();
         let result = self.writer.append_encoded(&batches);
         for (index, append) in appends.into_iter().enumerate() {
-            // The relay goes on with the events, so let go of them first.
+            // The relay goes on with the events, so they are dropped first.
             drop(append.events);
-            // Nobody waits for the answer of a task that was dropped.
+            // A task that was dropped no longer waits for the answer.
             drop(append.done.send(match &result {
                 Ok(offsets) => Ok(offsets[index]),
                 Err(AppendError::TooLarge { .. }) => Err(SendError::TooLarge),
@@ -139,10 +139,8 @@ mod tests {
         let (lines, _guard) = Lines::collect();
         let scratch = tempfile::tempdir().unwrap();
         let dir = DataDir::new(scratch.path());
-        let options = LogOptions {
-            retention: Some(Duration::ZERO),
-            ..LogOptions::default()
-        };
+        let mut options = LogOptions::default();
+        options.retention = Some(Duration::ZERO);
         let writer = LogWriter::open(dir.topic_path(), options).unwrap();
         let mut thread = LogThread::new(writer, dir.groups_path(), "/here".to_owned());
         let mut group = GroupPositions::open(&dir, "group").unwrap();

@@ -1,20 +1,20 @@
 use crate::Dropped;
 
-/// Decides when lost events are reported: the first of an incident at once, the others together
-/// when it is over.
+/// Decides when lost events are reported: the first of an incident at once, the others together at
+/// its end.
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
     seen: Dropped,
     reported: Dropped,
-    /// How often nothing new was seen in a row; `None` outside an incident.
+    /// How many checks in a row have seen no new loss; `None` outside an incident.
     quiet: Option<u32>,
 }
 
 impl Losses {
-    /// An incident is over when so many looks in a row have seen nothing new.
+    /// An incident is over after this many checks in a row without a new loss.
     const QUIET: u32 = 10;
 
-    /// Looks at what has been lost so far; returns what to report now.
+    /// Checks what has been lost so far; returns what to report now.
     pub(crate) fn observe(&mut self, dropped: Dropped) -> Option<Dropped> {
         let is_new = dropped != self.seen;
         self.seen = dropped;
@@ -39,7 +39,7 @@ impl Losses {
         }
     }
 
-    /// Looks for the last time; returns all that was not reported.
+    /// The last check; returns all that was not reported.
     pub(crate) fn finish(&mut self, dropped: Dropped) -> Option<Dropped> {
         self.seen = dropped;
         self.report()
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::DropReason;
 
-    /// What is reported when the total of lost events goes through `totals`.
+    /// What is reported when the total of lost events takes the values `totals`.
     fn reports(totals: impl IntoIterator<Item = u64>) -> Vec<u64> {
         let mut losses = Losses::default();
         let reports = totals.into_iter().filter_map(|total| {

@@ -59,7 +59,7 @@ impl Metrics {
         self.recovered.increment(events);
     }
 
-    /// Whether events wait in memory only, although there is a disk for them.
+    /// Whether events wait in memory only, although there is an outbox on disk.
     pub(crate) fn degraded(&self, is_degraded: bool) {
         self.outbox_degraded.set(f64::from(u8::from(is_degraded)));
     }

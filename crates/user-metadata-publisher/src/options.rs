@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-/// What a publisher may hold, and how it batches.
+/// The limits of a publisher, and how it batches.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PublisherOptions {
     /// The most events that may wait for their acknowledgement. Default 100,000.
     pub max_events: usize,
-    /// The most memory that they may take, in bytes, estimated. Default 64 MiB.
+    /// The most memory that they may take, in bytes (an estimate). Default 64 MiB.
     pub max_bytes: usize,
     /// How long an event may wait for others to share its batch. Default 5 ms.
     pub linger: Duration,

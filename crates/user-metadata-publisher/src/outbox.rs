@@ -6,21 +6,21 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use user_metadata_events::EncodedEvent;
 
-use crate::lane::Parcel;
-use crate::load::Unwritten;
 use crate::metrics::Metrics;
+use crate::partition_queue::QueuedEvent;
 use crate::receipt::{Receipt, Sizes};
-use crate::spool::Spool;
+use crate::spool::{Disk, Spool};
 use crate::state::State;
+use crate::write_job::Unwritten;
 use crate::{Accounting, DropReason, PublishError, PublisherOptions};
 
-/// The events that were accepted and are not yet acknowledged, and the account of all. Whoever
-/// publishes puts them in; the relay takes those that wait, and says what became of them. With a
-/// disk, a thread writes them there, too, and reads back what does not fit in memory.
+/// The events that were accepted and are not yet acknowledged, and the counts of all. Publishers
+/// add events; the relay takes those that wait, and reports what became of them. With a disk, a
+/// thread also writes them there, and reads back what does not fit in memory.
 pub(crate) struct Outbox {
     pub(crate) state: Mutex<State>,
     pub(crate) changed: Notify,
-    /// Tells the disk's thread that there is something to do.
+    /// Notifies the disk's thread that there is work.
     pub(crate) disk_work: Condvar,
     max_events: usize,
     max_bytes: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Outbox {
 enum Place {
     /// Into memory, where the relay finds it.
     Memory,
-    /// Behind what lies on the disk only.
+    /// After the events that are on disk only.
     Overflow,
 }
 
@@ -55,7 +55,7 @@ impl Outbox {
         }
     }
 
-    /// Takes an event, or refuses it.
+    /// Accepts an event, or refuses it.
     pub(crate) fn push(&self, event: EncodedEvent) -> Result<(), PublishError> {
         let sizes = Sizes::of(&event, &self.source);
         let mut state = self.lock();
@@ -67,7 +67,7 @@ impl Outbox {
             }
         };
         state.counts.accepted += 1;
-        let kept = state.spool.is_used.then(|| event.clone());
+        let kept = (state.spool.disk != Disk::None).then(|| event.clone());
         let (sequence, wakes) = match place {
             Place::Overflow => (None, false),
             Place::Memory => {
@@ -98,7 +98,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Counts an event that could not even be put in.
+    /// Counts an event that could not even be encoded.
     pub(crate) fn refuse(&self, reason: DropReason) {
         self.count_refused(&mut self.lock(), reason);
     }
@@ -112,11 +112,12 @@ impl Outbox {
         let fits = bytes + spool.overflow_memory() <= self.max_bytes;
         // With a disk, a quarter of the memory is for what it is about to take.
         let has_window = events < self.max_events && bytes <= self.max_bytes / 4 * 3;
-        let place = if !spool.is_used {
+        let is_up = spool.disk == Disk::Up;
+        let place = if spool.disk == Disk::None {
             (fits && events < self.max_events).then_some(Place::Memory)
-        } else if !fits || (spool.is_up && !spool.has_room(sizes)) {
+        } else if !fits || (is_up && !spool.has_room(sizes)) {
             None
-        } else if spool.is_behind() || (spool.is_up && !has_window) {
+        } else if spool.is_behind() || (is_up && !has_window) {
             Some(Place::Overflow)
         } else {
             Some(Place::Memory)
@@ -176,7 +177,7 @@ impl Outbox {
     }
 
     /// Takes all events that wait. They stay pending.
-    pub(crate) fn take(&self) -> VecDeque<Parcel> {
+    pub(crate) fn take(&self) -> VecDeque<QueuedEvent> {
         let mut state = self.lock();
         state.waiting_bytes = 0;
         std::mem::take(&mut state.waiting)
@@ -225,18 +226,18 @@ impl Outbox {
         }
     }
 
-    /// Whether the disk's thread may read events back: what is in memory is half used up.
+    /// Whether the disk's thread may read events back: half of what memory held is delivered.
     pub(crate) fn has_room_to_read(&self, state: &State) -> bool {
         state.pending_bytes < self.max_bytes / 2 && state.pending.len() < self.max_events
     }
 
-    /// No handle is left: no more events will come.
+    /// No handle is left, so no more events come.
     pub(crate) fn close(&self) {
         self.lock().handles_gone = true;
         self.changed.notify_one();
     }
 
-    /// The task is gone: no more events are taken.
+    /// The task is gone: no more events are accepted.
     pub(crate) fn end(&self) {
         self.lock().task_gone = true;
     }
@@ -250,10 +251,10 @@ impl Outbox {
     }
 
     /// The pending events that are on the disk.
-    pub(crate) fn kept(&self) -> u64 {
+    pub(crate) fn pending_on_disk(&self) -> u64 {
         let state = self.lock();
         let written = state.pending.values().filter(|slot| slot.row != 0).count();
-        written as u64 + state.spool.events_behind()
+        written as u64 + state.spool.events_on_disk_only()
     }
 
     /// The sequence number of the oldest pending event, and how long it has waited. Also sets the

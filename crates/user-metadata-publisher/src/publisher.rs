@@ -21,7 +21,7 @@ use user_metadata_log::OpenError;
 #[derive(Clone)]
 pub struct Publisher(Arc<Handle>);
 
-/// What all clones share; when it is dropped, none is left.
+/// What all clones share; dropped with the last of them.
 struct Handle(PublisherMonitor);
 
 impl Publisher {
@@ -34,7 +34,7 @@ impl Publisher {
         Self::assemble(transport, outbox, Arc::default(), None)
     }
 
-    /// The same with its outbox on disk.
+    /// As [`new`](Self::new), with its outbox on disk.
     #[cfg(feature = "disk")]
     pub(crate) fn on_disk<T: Transport>(
         transport: T,
@@ -61,15 +61,15 @@ impl Publisher {
         (Self(Arc::new(handle)), task)
     }
 
-    /// Queues `event` and returns at once: it waits for nothing and nobody. `traceparent` is the
-    /// trace context of the upgrade, if it carried one.
+    /// Queues `event` and returns at once, without waiting for anything. `traceparent` is the trace
+    /// context of the upgrade, if it carried one.
     ///
     /// # Errors
     ///
     /// [`PublishError`]: the event is lost, and counted.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "whether the event itself is kept may change, and no caller with it"
+        reason = "whether the event is stored as it is may change without a change for callers"
     )]
     pub fn publish(
         &self,
@@ -101,14 +101,14 @@ impl Publisher {
         self.0.0.status()
     }
 
-    /// Returns a look at this publisher that does not keep its task running.
+    /// Returns a monitor of this publisher, which does not keep its task running.
     #[must_use]
     pub fn monitor(&self) -> PublisherMonitor {
         self.0.0.clone()
     }
 }
 
-/// Looks at a [`Publisher`] from outside, also when the last handle is dropped and its task still
+/// Observes a [`Publisher`], also after the last handle is dropped and while its task still
 /// delivers what waits. Cheap to clone.
 #[derive(Clone)]
 pub struct PublisherMonitor {
@@ -129,10 +129,11 @@ impl PublisherMonitor {
         self.health.status()
     }
 
-    /// Returns how many of the pending events are on disk, so that they survive this process.
+    /// Returns how many of the pending events are on disk, so that they survive the end of this
+    /// process.
     #[must_use]
-    pub fn kept(&self) -> u64 {
-        self.outbox.kept()
+    pub fn pending_on_disk(&self) -> u64 {
+        self.outbox.pending_on_disk()
     }
 }
 
@@ -157,14 +158,15 @@ impl fmt::Debug for Publisher {
     }
 }
 
-/// Delivers what its [`Publisher`]s take. Spawn [`run`](Self::run).
+/// Delivers what its [`Publisher`]s accept. Spawn [`run`](Self::run).
+#[must_use = "nothing is delivered until `run` is polled"]
 pub struct PublisherTask {
     run: BoxFuture<'static, Accounting>,
 }
 
 impl PublisherTask {
     fn new<T: Transport>(relay: Relay<T>, mut watch: Watch, outbox: Arc<Outbox>) -> Self {
-        // The watch is made before the first poll, so that it sees the end of a task never run.
+        // The watch is made before the first poll, so that it also reports a task that never ran.
         let run = async move {
             tokio::select! {
                 () = relay.run() => {}

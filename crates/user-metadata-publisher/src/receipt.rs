@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use user_metadata_events::{EncodedEvent, UnixMillis};
 
-/// What is needed of an event besides its record. Many may wait for long, so it is small.
+/// What is known of an event besides its record. Many may wait for long, so it is small.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Receipt {
     /// Its place in the order of all events.
@@ -12,7 +12,7 @@ pub(crate) struct Receipt {
     pub(crate) sizes: Sizes,
 }
 
-/// What a record takes in a batch, and what its event takes in memory, in bytes.
+/// The size of a record in a batch, and of its event in memory, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
     batch: u32,
@@ -20,11 +20,11 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// What a record takes in a batch beyond its own bytes.
+    /// The size of a record in a batch beyond its own bytes.
     const FRAMING: usize = 100;
 
-    /// What an event takes in memory beyond key and value: receipt, allocations and indexes, and its
-    /// share of what is being sent, as measured on a full outbox.
+    /// The size of an event in memory beyond key and value: receipt, allocations and indexes, and
+    /// its share of what is being sent, as measured with a full outbox.
     const OVERHEAD: usize = 900;
 
     pub(crate) fn of(event: &EncodedEvent, source: &str) -> Self {
@@ -44,8 +44,7 @@ impl Sizes {
     }
 }
 
-/// When an event that comes back from the disk was accepted: at its own time, as far as the clocks
-/// agree.
+/// When an event that was read from the disk was accepted: at its own time, if the clocks agree.
 pub(crate) fn accepted_at(timestamp: UnixMillis) -> Instant {
     let age = UnixMillis::from(SystemTime::now()).since(timestamp);
     let now = Instant::now();

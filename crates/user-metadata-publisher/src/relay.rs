@@ -9,23 +9,23 @@ use tracing::debug;
 use user_metadata_events::partition_for_key;
 
 use crate::health::{Health, Trouble};
-use crate::lane::{Batch, Lane, Parcel};
 use crate::outbox::Outbox;
+use crate::partition_queue::{Batch, PartitionQueue, QueuedEvent};
 use crate::transport::{SendError, Transport};
 use crate::{DropReason, backoff, delivered};
 
-/// Carries events from the outbox to the topic: chooses the partition of each, and keeps one batch
-/// per partition under way.
+/// Delivers events from the outbox to the topic: chooses the partition of each, and keeps one batch
+/// per partition in flight.
 pub(crate) struct Relay<T: Transport> {
     transport: Arc<T>,
     outbox: Arc<Outbox>,
     health: Arc<Health>,
-    lanes: BTreeMap<u32, Lane>,
+    queues: BTreeMap<u32, PartitionQueue>,
     attempts: FuturesUnordered<BoxFuture<'static, Attempt>>,
     max_batch_bytes: usize,
 }
 
-/// A batch and what came of sending it.
+/// A batch and the result of sending it.
 type Attempt = (Batch, Result<u64, SendError>);
 
 impl<T: Transport> Relay<T> {
@@ -34,7 +34,7 @@ impl<T: Transport> Relay<T> {
             transport: Arc::new(transport),
             outbox,
             health,
-            lanes: BTreeMap::new(),
+            queues: BTreeMap::new(),
             attempts: FuturesUnordered::new(),
             max_batch_bytes: Outbox::BATCH_BYTES,
         }
@@ -61,42 +61,42 @@ impl<T: Transport> Relay<T> {
                 Some((batch, result)) = self.attempts.next() => self.settle(batch, result),
                 has_more = self.outbox.gathered(), if is_open => {
                     is_open = has_more;
-                    self.deal();
+                    self.assign();
                 }
             }
         }
     }
 
-    /// Deals what waits in the outbox to the partitions.
-    fn deal(&mut self) {
-        let parcels = self.outbox.take();
-        self.deal_parcels(parcels);
+    /// Assigns what waits in the outbox to the partitions.
+    fn assign(&mut self) {
+        let events = self.outbox.take();
+        self.assign_events(events);
     }
 
-    fn deal_parcels(&mut self, parcels: impl IntoIterator<Item = Parcel>) {
+    fn assign_events(&mut self, events: impl IntoIterator<Item = QueuedEvent>) {
         let partitions = self.transport.partitions();
-        for parcel in parcels {
-            let partition = partition_for_key(parcel.key(), partitions);
-            self.lanes
+        for event in events {
+            let partition = partition_for_key(event.key(), partitions);
+            self.queues
                 .entry(partition)
                 .or_default()
                 .waiting
-                .push_back(parcel);
+                .push_back(event);
         }
-        let partitions: Vec<u32> = self.lanes.keys().copied().collect();
+        let partitions: Vec<u32> = self.queues.keys().copied().collect();
         for partition in partitions {
             self.send_next(partition);
         }
     }
 
-    /// Sends the next batch of a partition unless one is under way.
+    /// Sends the next batch of a partition unless one is in flight.
     fn send_next(&mut self, partition: u32) {
-        let lane = self.lanes.entry(partition).or_default();
-        if lane.busy {
+        let queue = self.queues.entry(partition).or_default();
+        if queue.busy {
             return;
         }
-        if let Some(batch) = lane.next_batch(partition, self.max_batch_bytes) {
-            lane.busy = true;
+        if let Some(batch) = queue.next_batch(partition, self.max_batch_bytes) {
+            queue.busy = true;
             self.send(batch);
         }
     }
@@ -114,7 +114,7 @@ impl<T: Transport> Relay<T> {
         }));
     }
 
-    /// Does what the result of a batch asks for.
+    /// Acts on the result of a batch.
     fn settle(&mut self, batch: Batch, result: Result<u64, SendError>) {
         let partition = batch.partition;
         let is_gone = partition >= self.transport.partitions().get();
@@ -147,7 +147,7 @@ impl<T: Transport> Relay<T> {
         self.send(Batch { failures, ..batch });
     }
 
-    /// Sends the first half of a batch that can't be taken as it is; gives up a single event.
+    /// Sends the first half of a batch that was refused; gives up a single event.
     fn halve(&mut self, mut batch: Batch, error: &SendError) {
         let is_too_large = matches!(error, SendError::TooLarge);
         if let [event] = &**batch.events {
@@ -164,7 +164,7 @@ impl<T: Transport> Relay<T> {
             self.max_batch_bytes = self.max_batch_bytes.min(batch.bytes() / 2);
         }
         let rest = batch.split_off(batch.receipts.len() / 2);
-        self.lanes
+        self.queues
             .entry(batch.partition)
             .or_default()
             .put_back(rest);
@@ -174,16 +174,16 @@ impl<T: Transport> Relay<T> {
         });
     }
 
-    /// Deals the events of a partition that is gone to those that are left.
+    /// Assigns the events of a partition that is gone to those that are left.
     fn deal_again(&mut self, mut batch: Batch) {
-        let lane = self.lanes.remove(&batch.partition).unwrap_or_default();
-        let parcels = batch.split_off(0).into_iter().chain(lane.waiting);
-        self.deal_parcels(parcels);
+        let queue = self.queues.remove(&batch.partition).unwrap_or_default();
+        let events = batch.split_off(0).into_iter().chain(queue.waiting);
+        self.assign_events(events);
     }
 
-    /// Nothing of the partition is under way any more.
+    /// No batch of the partition is in flight any more.
     fn free(&mut self, partition: u32) {
-        self.lanes.entry(partition).or_default().busy = false;
+        self.queues.entry(partition).or_default().busy = false;
         self.send_next(partition);
     }
 }

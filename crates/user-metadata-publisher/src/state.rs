@@ -4,21 +4,21 @@ use tokio::time::Instant;
 use user_metadata_events::EncodedEvent;
 
 use crate::Accounting;
-use crate::lane::Parcel;
-use crate::load::{Load, Unwritten};
+use crate::partition_queue::QueuedEvent;
 use crate::receipt::{Receipt, Sizes, accepted_at};
-use crate::spool::Spool;
+use crate::spool::{Disk, Spool};
+use crate::write_job::{Unwritten, WriteJob};
 
-/// What the outbox holds, and the account of it.
+/// What the outbox holds, and the counts.
 #[derive(Default)]
 pub(crate) struct State {
-    pub(crate) waiting: VecDeque<Parcel>,
+    pub(crate) waiting: VecDeque<QueuedEvent>,
     pub(crate) waiting_bytes: usize,
-    /// Each event in memory that waits or is under way.
+    /// Each event in memory that waits or is in flight.
     pub(crate) pending: BTreeMap<u64, Slot>,
     pub(crate) pending_bytes: usize,
     next_sequence: u64,
-    /// All but what is pending.
+    /// All counts but that of the pending events.
     pub(crate) counts: Accounting,
     pub(crate) handles_gone: bool,
     pub(crate) task_gone: bool,
@@ -40,7 +40,7 @@ impl State {
         }
     }
 
-    /// Puts an event where the relay finds it, and returns its place in the order.
+    /// Adds an event for the relay, and returns its place in the order.
     pub(crate) fn insert(
         &mut self,
         event: EncodedEvent,
@@ -58,13 +58,13 @@ impl State {
             accepted_at,
             sizes,
         };
-        self.waiting.push_back(Parcel { receipt, event });
+        self.waiting.push_back(QueuedEvent { receipt, event });
         sequence
     }
 
     /// Notes that these events are on the disk in the batch `row`; returns how many of them are
     /// still pending.
-    pub(crate) fn place(&mut self, events: &[Unwritten], row: u64) -> u64 {
+    pub(crate) fn mark_written(&mut self, events: &[Unwritten], row: u64) -> u64 {
         let mut left = 0;
         for sequence in events.iter().filter_map(|event| event.sequence) {
             if let Some(slot) = self.pending.get_mut(&sequence) {
@@ -76,13 +76,13 @@ impl State {
     }
 
     /// What the disk is to write next.
-    pub(crate) fn take_load(&mut self) -> Load {
+    pub(crate) fn take_job(&mut self) -> WriteJob {
         let pending = &self.pending;
         self.spool.take(|sequence| pending.contains_key(&sequence))
     }
 
-    /// The disk takes nothing now: events that were to be there only go into memory, where none
-    /// that lies on the disk only comes before them.
+    /// The disk takes nothing now: events that were to be only there go into memory, unless others
+    /// that are only on the disk come before them.
     pub(crate) fn take_overflow(&mut self) {
         let mut spool = std::mem::take(&mut self.spool);
         spool.take_overflow(|unwritten| {
@@ -100,10 +100,9 @@ impl State {
     pub(crate) fn size(&self) -> (usize, usize) {
         let whole = |count| usize::try_from(count).unwrap_or(usize::MAX);
         let events = self.pending.len() + whole(self.spool.events());
-        let bytes = if self.spool.is_used {
-            whole(self.spool.bytes())
-        } else {
-            self.pending_bytes
+        let bytes = match self.spool.disk {
+            Disk::None => self.pending_bytes,
+            Disk::Up | Disk::Refusing => whole(self.spool.bytes()),
         };
         (events, bytes)
     }

@@ -1,4 +1,4 @@
-//! A topic in memory that fails on demand, and what the tests need around it.
+//! A topic in memory that fails on demand, and what else the tests need.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -35,15 +35,15 @@ pub(crate) fn event(n: u64, user: &str) -> UserMetadataEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
-    /// It takes its time.
+    /// It takes a while.
     Slow(u64),
-    /// It fails after so many milliseconds; nothing is stored.
+    /// It fails after this many milliseconds; nothing is stored.
     Unavailable(u64),
-    /// It fails after so many milliseconds, although everything is stored.
+    /// It fails after this many milliseconds, although everything is stored.
     AnswerLost(u64),
-    /// It fails although the first so many events are stored.
+    /// It fails although the first events, this many, are stored.
     Partial(usize),
-    /// From now on the topic has so many partitions.
+    /// From now on the topic has this many partitions.
     Partitions(u32),
 }
 
@@ -83,7 +83,7 @@ impl Memory {
         })))
     }
 
-    /// Whoever had batches under way is gone.
+    /// The process that had batches in flight is gone.
     pub(crate) fn hang_up(&self) {
         self.topic().busy.clear();
     }
@@ -155,7 +155,7 @@ impl Transport for Memory {
             let mut topic = self.topic();
             assert!(
                 topic.busy.insert(partition),
-                "two batches of a partition under way"
+                "two batches of a partition in flight"
             );
             topic.batches.push(events.len());
             topic.faults.pop_front().unwrap_or(Fault::None)

@@ -5,26 +5,25 @@ use std::sync::Arc;
 
 use user_metadata_events::EncodedEvent;
 
-/// What carries events to a topic. The relay has one [`send`](Self::send) in flight per
-/// partition, so a partition keeps the order.
+/// Delivers events to a topic. The relay has one [`send`](Self::send) in flight per partition, so a
+/// partition keeps the order.
 pub(crate) trait Transport: Send + Sync + 'static {
-    /// Gets ready to send. Called until it succeeds, before anything else; returns in bounded
-    /// time.
+    /// Gets ready to send. Called first, and until it succeeds; returns in bounded time.
     fn connect(&self) -> impl Future<Output = Result<(), SendError>> + Send;
 
     /// How many partitions the topic has now, as far as is known.
     fn partitions(&self) -> NonZeroU32;
 
-    /// Appends `events` to `partition`, all or none, and returns the offset of the first once
-    /// they are acknowledged; returns in bounded time. After an error they may be there all the
-    /// same.
+    /// Appends `events` to `partition`, all or none, and returns the offset of the first once they
+    /// are acknowledged; returns in bounded time. After an error they may have been appended all
+    /// the same.
     fn send(
         &self,
         partition: u32,
         events: Arc<Vec<EncodedEvent>>,
     ) -> impl Future<Output = Result<u64, SendError>> + Send;
 
-    /// Lets go of everything, so that another process can take over.
+    /// Releases everything, so that another process can take over.
     fn close(self) -> impl Future<Output = ()> + Send
     where
         Self: Sized,
@@ -50,14 +49,14 @@ pub(crate) enum SendError {
     NoSuchPartition,
 }
 
-/// What is wrong, in words.
+/// What is wrong, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reason {
-    /// For everybody: it names no address.
+    /// For anybody: it names no address.
     pub(crate) summary: String,
-    /// For who runs it: the causes too.
+    /// For the operator: with the causes.
     pub(crate) detail: String,
-    /// Whether somebody has to mend it: waiting does not.
+    /// Whether an operator has to fix it: waiting does not help.
     pub(crate) is_refusal: bool,
 }
 
@@ -87,8 +86,8 @@ impl SendError {
         Self::Unavailable(error.into())
     }
 
-    /// Kafka and this process don't trust each other. The long waits between two logins are kept by
-    /// the producer, so it is tried again like everything else.
+    /// Kafka refuses this process, or this process does not trust it. The producer keeps the long
+    /// waits between two logins, so it is tried again like everything else.
     #[cfg(feature = "kafka")]
     pub(crate) fn untrusted(error: &dyn Error) -> Self {
         let reason = Reason::from(error);
@@ -98,7 +97,7 @@ impl SendError {
         })
     }
 
-    /// What is wrong while the events are not taken.
+    /// What is wrong while the events are not accepted.
     pub(crate) fn reason(self) -> Reason {
         match self {
             Self::Unavailable(reason) => reason,
@@ -107,7 +106,7 @@ impl SendError {
     }
 }
 
-/// Writes an error and its causes in one line.
+/// An error and its causes in one line.
 pub(crate) fn in_words(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();

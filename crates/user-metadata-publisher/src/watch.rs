@@ -12,7 +12,7 @@ use crate::outbox::Outbox;
 use crate::transport::Reason;
 use crate::{Accounting, DropReason, Dropped};
 
-/// Looks at the outbox every second for what no single delivery can tell: that events wait for
+/// Checks the outbox every second for what no single delivery can tell: that events have waited for
 /// long, and that some are lost. When it is dropped, the task is gone.
 pub(crate) struct Watch {
     outbox: Arc<Outbox>,
@@ -21,7 +21,7 @@ pub(crate) struct Watch {
     refused: u64,
     /// The oldest pending event's sequence number, and since when it is the oldest.
     oldest: Option<(u64, Instant)>,
-    /// Dropped before the last account: it puts on disk what is left.
+    /// Dropped before the last counts are read, as it writes what is left to the disk.
     disk: Option<DiskHandle>,
 }
 
@@ -55,11 +55,11 @@ impl Watch {
         }
     }
 
-    /// Puts on disk what is left, which may block, so that no other task waits when it is dropped.
+    /// Writes what is left to the disk, which may block, so that no other task has to wait for it.
     pub(crate) async fn flush(&mut self) {
         if let Some(disk) = self.disk.take() {
             self.outbox.end();
-            // An error says that the runtime ends, which drops it, too.
+            // An error means that the runtime ends, which drops it, too.
             drop(spawn_blocking(|| drop(disk)).await);
         }
     }
@@ -94,9 +94,9 @@ impl Watch {
             .then(|| format!("the oldest event has waited for {} s", age.as_secs()))
     }
 
-    /// A write that hangs is no error, and yet nothing reaches the disk.
+    /// A write that hangs returns no error, and yet nothing reaches the disk.
     fn look_at_disk(&self) {
-        // Said under the lock, so that it is before the end of the write, which takes it back.
+        // Reported under the lock, so that the end of the write, which revokes it, comes later.
         let state = self.outbox.lock();
         let since = state.spool.writing_since;
         if since.is_some_and(|since| since.elapsed() >= Self::HUNG) {
@@ -132,12 +132,12 @@ impl Drop for Watch {
 }
 
 impl Watch {
-    /// Says what becomes of the events that are left.
+    /// Logs what becomes of the events that are left.
     fn account_for(&self, accounting: &Accounting) {
         if accounting.pending == 0 {
             return self.health.finish();
         }
-        let kept = self.outbox.kept().min(accounting.pending);
+        let kept = self.outbox.pending_on_disk().min(accounting.pending);
         if kept > 0 {
             warn!(
                 events = kept,

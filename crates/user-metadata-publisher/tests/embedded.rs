@@ -9,7 +9,7 @@ use user_metadata_events::{
     ClientId, ConnectionInfo, EventId, Metadata, UnixMillis, User, UserMetadataEvent,
     partition_for_key,
 };
-use user_metadata_log::{DataDir, GroupPositions, LogOptions, LogReader, OpenError, Stored};
+use user_metadata_log::{DataDir, GroupPositions, LogOptions, LogReader, OpenError, StoredRecord};
 use user_metadata_publisher::{
     DropReason, LogTarget, PublishError, Publisher, PublisherOptions, PublisherStatus,
     PublisherTask, embedded,
@@ -28,21 +28,16 @@ fn event(n: u32, user: &str) -> UserMetadataEvent {
 }
 
 fn open(dir: &Path) -> (Publisher, PublisherTask) {
-    let target = LogTarget {
-        dir: DataDir::new(dir),
-        options: LogOptions::default(),
-    };
-    let options = PublisherOptions {
-        source: "/ws-server/here".to_owned(),
-        ..Default::default()
-    };
+    let target = LogTarget::new(dir);
+    let mut options = PublisherOptions::default();
+    options.source = "/ws-server/here".to_owned();
     embedded(target, options).unwrap()
 }
 
-fn read_all(dir: &Path) -> Vec<(u32, Stored)> {
+fn read_all(dir: &Path) -> Vec<(u32, StoredRecord)> {
     let mut reader = LogReader::open(DataDir::new(dir).topic_path()).unwrap();
     let mut all = Vec::new();
-    for partition in 0..reader.partitions() {
+    for partition in 0..reader.partitions().get() {
         let earliest = reader.earliest(partition).unwrap();
         let records = reader
             .read(partition, earliest, usize::MAX, usize::MAX)
@@ -52,10 +47,10 @@ fn read_all(dir: &Path) -> Vec<(u32, Stored)> {
     all
 }
 
-/// Between its fork and its exec, a child holds the locks on files that this process has.
+/// Between fork and exec, a child holds the file locks of this process.
 static FORKS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// Waits until `condition` holds; the test's own deadline is the patience of who runs it.
+/// Waits until `condition` holds; the deadline is that of the test runner.
 async fn wait_until(mut condition: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     while !condition() {
@@ -146,10 +141,7 @@ async fn every_user_s_events_are_in_order_and_the_log_is_free_once_the_task_has_
 fn a_second_publisher_to_the_same_directory_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let _first = open(dir.path());
-    let target = LogTarget {
-        dir: DataDir::new(dir.path()),
-        options: LogOptions::default(),
-    };
+    let target = LogTarget::new(dir.path());
     let refused = embedded(target, PublisherOptions::default()).unwrap_err();
     assert!(matches!(refused, OpenError::InUse { .. }));
 }
@@ -158,22 +150,15 @@ fn a_second_publisher_to_the_same_directory_is_refused() {
 async fn retention_runs_beside_the_appends() {
     let dir = tempfile::tempdir().unwrap();
     let data = DataDir::new(dir.path());
-    let options = LogOptions {
-        max_bytes: Some(1 << 20),
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.max_bytes = Some(1 << 20);
     GroupPositions::open(&data, "slow")
         .unwrap()
         .commit(&[(0, 10)])
         .unwrap();
-    let (publisher, task) = embedded(
-        LogTarget {
-            dir: data.clone(),
-            options,
-        },
-        PublisherOptions::default(),
-    )
-    .unwrap();
+    let mut target = LogTarget::new(dir.path());
+    target.options = options;
+    let (publisher, task) = embedded(target, PublisherOptions::default()).unwrap();
     let task = tokio::spawn(task.run());
     for n in 0..30_000 {
         while publisher
@@ -190,8 +175,8 @@ async fn retention_runs_beside_the_appends() {
     assert!((0..3).any(|partition| reader.end(partition).unwrap() > 9_000));
 }
 
-/// On a file system of its own that is full: joins go on, then events are dropped and counted, and
-/// all that were accepted arrive once there is room.
+/// On a full file system of its own: joins go on, then events are dropped and counted, and all
+/// accepted ones arrive once there is room.
 #[cfg(target_os = "linux")]
 mod full_disk {
     use std::process::{Command, Stdio};
@@ -234,20 +219,15 @@ mod full_disk {
         let disk = std::path::PathBuf::from(std::env::var_os(DISK).unwrap());
         let data = disk.join("data");
         let ballast = disk.join("ballast");
-        let options = PublisherOptions {
-            max_events: 100,
-            ..Default::default()
-        };
-        let target = LogTarget {
-            dir: DataDir::new(&data),
-            options: LogOptions::default(),
-        };
+        let mut options = PublisherOptions::default();
+        options.max_events = 100;
+        let target = LogTarget::new(&data);
         let (publisher, task) = embedded(target, options).unwrap();
         let task = tokio::spawn(task.run());
         publisher.publish(event(0, "user-0"), None).unwrap();
         wait_until(|| publisher.accounting().published == 1).await;
 
-        // `No space left on device` is what ends it.
+        // Ends with `No space left on device`.
         std::fs::write(&ballast, vec![0; 4 << 20]).unwrap_err();
         let mut accepted = 1;
         let mut refused = 0;

@@ -1,4 +1,4 @@
-//! Publishing to a Kafka that is not there.
+//! Publishing to a Kafka that is away.
 #![cfg(feature = "kafka")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use user_metadata_events::{
     ClientId, ConnectionInfo, EventId, Metadata, TOPIC, UnixMillis, User, UserMetadataEvent,
 };
-use user_metadata_kafka::{Compression, KafkaOptions, TopicSpec};
+use user_metadata_kafka::{KafkaOptions, TopicSpec};
 use user_metadata_publisher::{KafkaTarget, PublisherOptions, PublisherStatus, kafka};
 
 fn event() -> UserMetadataEvent {
@@ -23,16 +23,14 @@ fn event() -> UserMetadataEvent {
 fn target(broker: &str) -> KafkaTarget {
     let timeout = Duration::from_millis(300);
     let options = KafkaOptions::new([broker]).unwrap();
-    KafkaTarget {
-        options: options
-            .with_connect_timeout(timeout)
-            .with_request_timeout(timeout),
-        topic: TopicSpec::new(TOPIC, NonZero::new(3).unwrap(), NonZero::<u16>::MIN).unwrap(),
-        compression: Compression::Lz4,
-    }
+    let options = options
+        .with_connect_timeout(timeout)
+        .with_request_timeout(timeout);
+    let topic = TopicSpec::new(TOPIC, NonZero::new(3).unwrap(), NonZero::<u16>::MIN).unwrap();
+    KafkaTarget::with_topic(options, topic)
 }
 
-/// Publishes one event and returns what the status says is wrong, in short and in full.
+/// Publishes one event and returns reason and detail of the status.
 async fn reason_at(broker: &str) -> (String, String) {
     let (publisher, task) = kafka(target(broker), PublisherOptions::default());
     let task = tokio::spawn(timeout(Duration::from_secs(2), task.run()));
@@ -52,7 +50,7 @@ async fn reason_at(broker: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn while_kafka_is_away_events_wait_and_the_status_says_why() {
+async fn while_kafka_is_away_events_wait_and_the_status_has_the_reason() {
     // A port that was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -69,7 +67,7 @@ async fn while_kafka_is_away_events_wait_and_the_status_says_why() {
 
 #[tokio::test]
 async fn a_kafka_that_never_answers_is_given_up_in_time() {
-    // It listens, so connections are made, and nobody ever reads them.
+    // It listens, so connections are accepted, but nothing reads from them.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let (reason, _) = reason_at(&silent.local_addr().unwrap().to_string()).await;
     assert_eq!(reason, "Kafka does not answer within 0.3 s");

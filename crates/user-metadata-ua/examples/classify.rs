@@ -10,7 +10,7 @@ use std::io::{BufWriter, Error, Write, stdin, stdout};
 use serde_json::{Map, Value, json};
 use user_metadata_ua::{Client, ClientHints, ClientKind, Parser};
 
-/// Their names are taken in any case.
+/// Their names may be in any case.
 const PAGE_HINTS: [&str; 11] = [
     "brands",
     "fullVersionList",

@@ -1,4 +1,4 @@
-//! What a User-Agent alone tells.
+//! What a User-Agent tells without hints.
 
 use crate::class::class;
 use crate::engine::{Engine, Named, Reading, UapDevice};
@@ -6,7 +6,7 @@ use crate::models::stated;
 use crate::system::system;
 use crate::{Browser, Client, ClientKind, Device, DeviceType, text, version};
 
-/// What is longer is no name.
+/// A longer text is not a name.
 const LONGEST_PRODUCT: usize = 64;
 /// uap-core's device family for crawlers.
 const SPIDER: &str = "Spider";
@@ -21,7 +21,7 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
         ..Client::default()
     };
     if client.kind == Some(ClientKind::Library) {
-        // It runs somewhere, but on no device of a person.
+        // It runs somewhere, but not on a person's device.
         name_browser(&mut client, &mut reading);
         client.browser = client.browser.or_else(|| product(user_agent));
         return client;
@@ -32,14 +32,14 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
     }
     name_browser(&mut client, &mut reading);
     let found = reading.device();
-    // The words that bots use stand in the names of apps, too.
+    // Names of apps also contain the words that bots use.
     if client.kind != Some(ClientKind::App) {
         let family = found.as_ref().and_then(|found| found.family.as_deref());
         let is_spider = family == Some(SPIDER);
         let bot = reading.bot_word().or_else(|| reading.bot_form());
         let bot = bot.and_then(browser);
         if is_spider || bot.is_some() {
-            // Of a bot that dresses up as a browser, uap-core may know only the dress.
+            // Of a bot in disguise, uap-core may know only the browser that it pretends to be.
             let is_plain = is_spider || !user_agent.starts_with("Mozilla/");
             let known = client.browser.take();
             let known = known.filter(|known| is_plain && !is_word_for_bot(&known.name));
@@ -66,14 +66,14 @@ pub(crate) fn describe(engine: &Engine, user_agent: &str) -> Client {
     client
 }
 
-/// Says what it can of a client that names no known system, device or browser: that is a program
-/// which says no more than its own name.
+/// Classifies a client that names no known system, device or browser: a program that states only
+/// its own name.
 pub(crate) fn name_program(client: &mut Client, user_agent: &str) {
     if client.device != Device::default() || client.os.is_some() || client.browser.is_some() {
         return;
     }
     match client.kind {
-        // It looks like a browser to the first glance only.
+        // It only looks like a browser.
         Some(ClientKind::Browser) if user_agent.starts_with("Mozilla/5.0") => {
             let engines = ["AppleWebKit", "Gecko", "Trident"];
             if !engines.iter().any(|engine| user_agent.contains(engine)) {
@@ -88,7 +88,8 @@ pub(crate) fn name_program(client: &mut Client, user_agent: &str) {
     }
 }
 
-/// Whether it may be a telephone's model: old ones say no more. Programs say their version.
+/// Whether it may be the model of a phone: old ones state nothing else. Programs state their
+/// version.
 fn looks_like_a_model(user_agent: &str) -> bool {
     let has_version = user_agent.contains('/')
         || user_agent
@@ -98,7 +99,7 @@ fn looks_like_a_model(user_agent: &str) -> bool {
     !has_version && user_agent.contains(|char: char| char.is_ascii_digit())
 }
 
-/// Whether uap-core took a part of an address for a name, or a word for all bots.
+/// Whether uap-core took a part of an address or a generic word for bots as a name.
 fn is_word_for_bot(name: &str) -> bool {
     let words = ["bot", "robot", "crawler", "spider"];
     name.contains('/') || words.iter().any(|word| name.eq_ignore_ascii_case(word))
@@ -120,7 +121,7 @@ fn name_browser(client: &mut Client, reading: &mut Reading<'_>) {
     client.browser = Some(fork);
 }
 
-/// Whether uap-core calls so what others are built on.
+/// Whether it is uap-core's name for a browser that others are built on.
 fn is_engine(name: &str) -> bool {
     matches!(
         name,
@@ -140,7 +141,7 @@ fn is_engine(name: &str) -> bool {
     )
 }
 
-/// Makes it a bot, if need be without a name.
+/// Makes it a bot, without a name if there is none.
 pub(crate) fn become_bot(client: &mut Client, bot: Option<Browser>) {
     client.bot = bot.as_ref().map(|bot| bot.name.clone());
     client.browser = bot;
@@ -158,7 +159,7 @@ fn browser(found: Named<'_>) -> Option<Browser> {
     })
 }
 
-/// Gives an app its name where uap-core knows only what its pages are shown with.
+/// Gives an app its name where uap-core knows only the web view that shows its pages.
 fn name_app(client: &mut Client, user_agent: &str) {
     let name = client.browser.as_ref().map(|browser| browser.name.as_str());
     if name == Some(WEB_VIEW) {
@@ -190,7 +191,7 @@ fn product(user_agent: &str) -> Option<Browser> {
     })
 }
 
-/// Vendor and model, without uap-core's words for not knowing them.
+/// Vendor and model, without uap-core's words for unknown ones.
 fn device(found: &UapDevice<'_>) -> Device {
     let is_generic = |vendor: &str| vendor.starts_with("Generic");
     if found.brand.as_deref() == Some(SPIDER) {
@@ -200,7 +201,7 @@ fn device(found: &UapDevice<'_>) -> Device {
     let is_model = |model: &&str| match vendor {
         Some("Generic") => false,
         Some(vendor) if is_generic(vendor) => *model != "K",
-        // From `HuaweiBrowser` it takes that Huawei makes a `Browser`.
+        // uap-core reads `HuaweiBrowser` as Huawei's model `Browser`.
         _ => !matches!(*model, "iOS-Device" | "Browser"),
     };
     let model = found.model.as_deref().filter(is_model);
@@ -213,7 +214,7 @@ fn device(found: &UapDevice<'_>) -> Device {
     }
 }
 
-/// Who makes a model of an Android device.
+/// The maker of an Android device's model.
 pub(crate) fn vendor(engine: &Engine, model: &str) -> Option<String> {
     device(&engine.read(&with_model(model)).device()?).vendor
 }

@@ -1,4 +1,4 @@
-//! The brands of a browser, of which one is its name.
+//! The brands of a browser, one of which is its name.
 
 use crate::{Brand, ClientHints, text, version};
 
@@ -7,11 +7,11 @@ use crate::{Brand, ClientHints, text, version};
 pub(crate) struct Chosen<'a> {
     /// Its name as uap-core writes it.
     pub(crate) name: &'a str,
-    /// Its version as far as the hints tell.
+    /// Its version, as far as the hints have it.
     pub(crate) version: Option<&'a str>,
     /// Many browsers carry it, so that it doesn't make one of them another.
     pub(crate) is_shared: bool,
-    /// Nobody sits in front of it.
+    /// A headless browser.
     pub(crate) is_headless: bool,
 }
 
@@ -23,12 +23,12 @@ pub(crate) fn has_brands(hints: &ClientHints) -> bool {
         .is_some()
 }
 
-/// The most telling brand, with its full version where it is known.
+/// The most specific brand, with its full version if that is known.
 pub(crate) fn choose(hints: &ClientHints) -> Option<Chosen<'_>> {
     let full = candidates(&hints.full_version_list);
     let full = full.filter(|(brand, version)| is_own_version(brand, *version, &hints.brands));
     let all = full.chain(candidates(&hints.brands));
-    // Of equals the first one stays: the full versions come first.
+    // Of equal ones the first is kept: full versions come first.
     let (brand, version) = all.min_by_key(|(brand, _)| rank(brand))?;
     Some(Chosen {
         name: uap_name(brand),
@@ -70,11 +70,11 @@ const HEADLESS: u8 = 0;
 const NAMED: u8 = 1;
 const OPERA: u8 = 2;
 
-/// The lower the more telling.
+/// The lower, the more specific.
 fn rank(brand: &str) -> u8 {
     match brand {
         "HeadlessChrome" | "HeadlessEdg" => HEADLESS,
-        // On telephones it stands beside OperaMobile, with the version of the desktop's.
+        // On phones it comes with OperaMobile, and with the desktop's version.
         "Opera" => OPERA,
         "Google Chrome" => 3,
         "Android WebView" => 4,
@@ -99,7 +99,7 @@ fn uap_name(brand: &str) -> &str {
     }
 }
 
-/// Whether two names are of one browser on different devices: `Edge` and `Edge Mobile`.
+/// Whether two names are one browser on different devices: `Edge` and `Edge Mobile`.
 pub(crate) fn is_same(one: &str, other: &str) -> bool {
     let words = |name: &str| {
         let is_variant = |word: &&str| !matches!(*word, "Mobile" | "iOS" | "Android" | "WebView");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn invented_brands_are_passed_over() {
+    fn invented_brands_are_skipped() {
         for invented in [
             "Not=A?Brand",
             " Not A;Brand",
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_telling_brand_names_the_browser() {
+    fn the_most_specific_brand_names_the_browser() {
         for (brands, name) in [
             (["Chromium", "Google Chrome"], "Chrome"),
             (["Chromium", "Brave"], "Brave"),

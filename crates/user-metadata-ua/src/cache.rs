@@ -1,4 +1,4 @@
-//! Answers that were given before.
+//! A cache of answers.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -15,7 +15,7 @@ use crate::{Brand, Client, ClientHints};
 pub struct CacheOptions {
     /// The most answers that are kept.
     pub entries: usize,
-    /// The most bytes that they and the strings they are for may take.
+    /// The most bytes that the answers and their strings may take.
     pub bytes: usize,
 }
 
@@ -38,25 +38,25 @@ pub struct CacheStats {
     pub misses: u64,
     /// Answers that are in it now.
     pub entries: usize,
-    /// What they count towards [`CacheOptions::bytes`].
+    /// Their size as it counts towards [`CacheOptions::bytes`].
     pub bytes: u64,
 }
 
-/// Answers by question. Which ones to give up is decided by S3-FIFO: strings that come once only,
-/// as in an attack, don't drive out those that come often.
+/// Answers by question, evicted by S3-FIFO: strings that come only once, as in an attack, don't
+/// evict those that come often.
 pub(crate) struct Cache {
-    // A keyed hash, so that nobody can choose strings that get in each other's way.
+    // A keyed hash, so that nobody can choose strings that collide.
     entries: Entries<Question, Arc<Client>, Size, ahash::RandomState>,
 }
 
-/// What was asked.
+/// The question.
 struct Question {
     user_agent: Box<str>,
     /// `None` without any hint.
     hints: Option<Box<ClientHints>>,
 }
 
-/// The same, borrowed.
+/// The question, borrowed.
 #[derive(PartialEq)]
 struct Asked<'a> {
     user_agent: &'a str,
@@ -77,7 +77,7 @@ impl Cache {
         }
     }
 
-    /// The answer from before, or what `answer` says, which is kept.
+    /// The cached answer, or that of `answer`, which is then cached.
     pub(crate) fn get_or_insert(
         &self,
         user_agent: &str,
@@ -151,8 +151,8 @@ impl Equivalent<Question> for Asked<'_> {
     }
 }
 
-/// How much an entry takes. Each counts for its share of the bytes at least, so that their number
-/// is bounded, too.
+/// The size of an entry. Each counts for at least its share of the bytes, so that their number is
+/// bounded, too.
 #[derive(Clone)]
 struct Size {
     least: u64,
@@ -167,7 +167,7 @@ impl Weighter<Question, Arc<Client>> for Size {
     }
 }
 
-/// What an allocation takes besides what is in it, about.
+/// The approximate overhead of an allocation.
 const ALLOCATION: usize = 16;
 
 fn hints_size(hints: &ClientHints) -> usize {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_are_bounded_and_what_is_larger_than_all_is_not_kept() {
+    fn the_bytes_are_bounded_and_what_is_larger_than_all_is_not_cached() {
         let options = CacheOptions {
             entries: 1_000,
             bytes: 64 * 1024,
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_that_come_once_do_not_drive_out_those_that_come_often() {
+    fn strings_that_come_once_do_not_evict_those_that_come_often() {
         let options = CacheOptions {
             entries: 100,
             bytes: 1 << 20,

@@ -3,7 +3,8 @@
 use crate::engine::Reading;
 use crate::{Client, DeviceType, version};
 
-/// By words of the User-Agent, else by the operating system. `has_model`: uap-core knows a device.
+/// By words of the User-Agent, or else by the operating system. `has_model`: uap-core knows a
+/// device.
 pub(crate) fn class(
     reading: &mut Reading<'_>,
     user_agent: &str,
@@ -16,14 +17,14 @@ pub(crate) fn class(
     by_words
         .or_else(|| by_system(&client.os.as_ref()?.name))
         .or_else(|| has_desktop_word().then_some(DeviceType::Desktop))
-        // Nearly all that uap-core knows are telephones. It knows some by four letters alone.
+        // Nearly all that uap-core knows are phones. It recognizes some by only four letters.
         .or_else(|| {
             let is_telephone = client.os.is_none() && has_model && client.kind.is_some();
             is_telephone.then_some(DeviceType::Mobile)
         })
 }
 
-/// What stands in the User-Agents of computers whose system is not known.
+/// What is in the User-Agents of computers whose system is not known.
 const DESKTOP_WORDS: &[&str] = &[
     "X11;",
     "(Win",
@@ -69,7 +70,7 @@ fn by_system(name: &str, user_agent: &str) -> Option<DeviceType> {
     }
 }
 
-/// Apps on Macs said what processor they have as long as that was not Apple's.
+/// Apps on Macs state the processor if it is not Apple's.
 fn may_be_a_mac(user_agent: &str) -> bool {
     let darwin = user_agent.split_once("Darwin/").map(|(_, version)| version);
     user_agent.contains("CFNetwork/")
@@ -78,7 +79,7 @@ fn may_be_a_mac(user_agent: &str) -> bool {
             .is_none_or(|major| major >= 20)
 }
 
-/// Browsers on Android telephones say `Mobile`, those on tablets don't; apps say neither.
+/// Browsers on Android phones say `Mobile`, those on tablets don't; apps never do.
 fn is_tablet(user_agent: &str) -> bool {
     user_agent.contains("Safari/") && !user_agent.contains("Mobile")
 }

@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use crate::Device;
 
-/// What a User-Agent and its client hints tell of a client. What they don't tell is `None`.
+/// What a User-Agent and its client hints tell about a client. What they don't tell is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -15,17 +15,17 @@ pub struct Client {
     pub os: Option<Os>,
     /// The device.
     pub device: Device,
-    /// What sort of program it is.
+    /// What kind of program it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<ClientKind>,
-    /// The bot's name, where it is one: `Googlebot`.
+    /// The bot's name, if it is one: `Googlebot`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bot: Option<String>,
     /// What became of the client hints.
     pub hints: HintsUse,
 }
 
-/// A browser, or what stands in its place.
+/// A browser, or the program in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Browser {
@@ -51,7 +51,7 @@ pub struct Os {
     pub version_frozen: bool,
 }
 
-/// What sort of program a client is.
+/// What kind of program a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -71,7 +71,7 @@ pub enum ClientKind {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum HintsUse {
-    /// There were none, or they told nothing that the User-Agent had not told.
+    /// There were none, or they added nothing to the User-Agent.
     #[default]
     Unused,
     /// They completed or corrected the User-Agent.

@@ -21,7 +21,7 @@ pub struct Device {
 pub enum DeviceType {
     /// A desktop or notebook computer.
     Desktop,
-    /// A telephone, or what else fits a pocket.
+    /// A phone, or another device of that size.
     Mobile,
     /// A tablet or an electronic reader.
     Tablet,
@@ -30,14 +30,14 @@ pub enum DeviceType {
     Tv,
     /// A game console, also a portable one.
     Console,
-    /// A watch or the like.
+    /// A watch or another device that is worn.
     Wearable,
     /// The screen of a car.
     Car,
     /// A headset or glasses for virtual or augmented reality.
     #[serde(rename = "XR")]
     Xr,
-    /// No device of a person: a crawler, monitor or headless browser.
+    /// Not a person's device: a crawler, monitor or headless browser.
     Bot,
 }
 

@@ -3,9 +3,9 @@ use serde::{Deserialize, Serialize};
 use crate::structured_field as field;
 
 /// Client hints, as `navigator.userAgentData.getHighEntropyValues` returns them, with
-/// `maxTouchPoints` of `navigator`; or as the `Sec-CH-UA…` request headers say.
+/// `maxTouchPoints` of `navigator`; or as the `Sec-CH-UA…` request headers have them.
 ///
-/// Unknown keys are ignored. What is absent or empty tells nothing.
+/// Unknown keys are ignored. What is absent or empty is unknown.
 ///
 /// ```
 /// use user_metadata_ua::ClientHints;
@@ -75,6 +75,7 @@ pub struct Brand {
 /// A client hint outside its limits. The value is not quoted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {problem}")]
+#[non_exhaustive]
 pub struct InvalidHints {
     /// The field's path within the hints: `brands[3].version`.
     pub field: String,
@@ -88,8 +89,8 @@ impl ClientHints {
     /// The longest list.
     pub const MAX_ITEMS: usize = 16;
 
-    /// Checks the limits that hints from a stranger must keep. [`Parser::parse`](crate::Parser)
-    /// takes any hints; this is for those who keep them or answer with an error.
+    /// Checks the limits for untrusted hints. [`Parser::parse`](crate::Parser) takes any hints;
+    /// this is for services that store hints or answer with an error.
     ///
     /// # Errors
     ///
@@ -122,9 +123,9 @@ impl ClientHints {
         Ok(())
     }
 
-    /// Takes over a request header, if it is a client hint: `Sec-CH-UA`, `Sec-CH-UA-…`,
-    /// `X-Requested-With`. The name may be in any case. Others, and values that are not
-    /// structured fields (RFC 9651), are ignored.
+    /// Sets the hint of a request header, if it is a client hint: `Sec-CH-UA`, `Sec-CH-UA-…`,
+    /// `X-Requested-With`. The name may be in any case. Others, and values that are not structured
+    /// fields (RFC 9651), are ignored.
     pub fn set_header(&mut self, name: &str, value: &str) {
         match name.to_ascii_lowercase().as_str() {
             "sec-ch-ua" => self.brands = field::brands(value),

@@ -9,7 +9,7 @@ use crate::system::safari_version;
 use crate::text::usable;
 use crate::{Browser, Client, ClientHints, ClientKind, Os, version};
 
-/// The client with what the hints tell, or `None` if they contradict the User-Agent.
+/// The client completed by the hints, or `None` if they contradict the User-Agent.
 pub(crate) fn merge(
     engine: &Engine,
     mut client: Client,
@@ -39,7 +39,7 @@ pub(crate) fn merge(
 /// Only Chromium has brands: a browser on another engine did not send them.
 fn is_other_engine(user_agent: &str, hints: &ClientHints) -> bool {
     let is_browser = user_agent.starts_with("Mozilla/") || user_agent.starts_with("Opera/");
-    // All of Chromium says that it is this version of WebKit, and no WebKit does any more.
+    // Everything built on Chromium states this version of WebKit, and WebKit itself no longer does.
     let is_chromium = user_agent.contains("Chrom") || user_agent.contains("AppleWebKit/537.36");
     is_browser && !is_chromium && has_brands(hints)
 }
@@ -55,7 +55,7 @@ fn merge_browser(client: &mut Client, chosen: &Chosen<'_>, hints: &ClientHints) 
         Some(browser) if is_same(&browser.name, chosen.name) => {
             refine(&mut browser.version, chosen.version);
         }
-        // A fork that carries Chromium's brands alone.
+        // A fork that has only Chromium's brands.
         Some(browser) if chosen.is_shared && !is_same(&browser.name, "Chrome") => {}
         browser => {
             let mut named = named();
@@ -108,7 +108,7 @@ fn merge_device(engine: &Engine, client: &mut Client, hints: &ClientHints) {
     client.device.kind = class.or(client.device.kind);
 }
 
-/// What `mobile` tells of a device. Some tablets say that they are mobile.
+/// What `mobile` tells about a device. Some tablets say that they are mobile.
 const fn by_mobile(
     known: Option<DeviceType>,
     mobile: bool,

@@ -18,7 +18,7 @@ pub(crate) fn without_maker(key: &str) -> Option<&str> {
     MAKERS.contains(&maker).then_some(model)
 }
 
-/// The model that an Android device's User-Agent states, as it stands there.
+/// The model that an Android device's User-Agent states, unchanged.
 pub(crate) fn stated(user_agent: &str) -> Option<&str> {
     let (_, rest) = user_agent.split_once("Android")?;
     comment(rest)
@@ -49,7 +49,7 @@ fn without_build(part: &str) -> &str {
     part.trim().trim_end_matches(" Build")
 }
 
-/// What else stands where the model does.
+/// What else is found in the place of the model.
 fn is_other(part: &str) -> bool {
     is_language(part)
         || matches!(
@@ -61,7 +61,7 @@ fn is_other(part: &str) -> bool {
             .any(|start| part.starts_with(start))
 }
 
-/// A language tag in any of the forms that stand here: `en`, `en-us`, `zh_CN`, `zh-Hans-CN`.
+/// A language tag in any of the forms found here: `en`, `en-us`, `zh_CN`, `zh-Hans-CN`.
 fn is_language(part: &str) -> bool {
     let mut tags = part.split(['-', '_']);
     let is_first = |tag: &str| {
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_model_stands_behind_the_version_and_the_language() {
+    fn the_model_follows_the_version_and_the_language() {
         for (comment, model) in [
             ("Linux; Android 13; SM-T225", Some("SM-T225")),
             (
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn models_are_compared_without_what_programs_write_in_different_ways() {
+    fn models_are_compared_in_a_common_form() {
         assert_eq!(without_maker(&key("SAMSUNG SM-T225")), Some("sm-t225"));
         assert_eq!(without_maker(&key("Galaxy Tab")), None);
         assert_eq!(key("Lenovo_TB-X605F"), "lenovo tb-x605f");

@@ -22,7 +22,7 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// A parser on the data that this crate carries.
+    /// A parser with the data of this crate.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -31,12 +31,12 @@ impl Parser {
         }
     }
 
-    /// A parser on newer data than this crate carries: uap-core's [`regexes.yaml`], converted to
+    /// A parser with newer data than that of this crate: uap-core's [`regexes.yaml`], converted to
     /// JSON (`yq -o json regexes.yaml`). This crate's own rules still come first.
     ///
-    /// Beside uap-core's lists may stand objects with what is to be added to this crate's tables,
-    /// or to replace a row of them: `bots` and `browsers` (names by the word that stands in the
-    /// User-Agent, with `/` at its end where a version must follow), `models` (classes as
+    /// Beside uap-core's lists there may be objects whose rows are added to this crate's tables, or
+    /// replace rows of them: `bots` and `browsers` (names by the word in the User-Agent, with `/`
+    /// at its end if a version must follow), `models` (classes as
     /// [`DeviceType::as_str`](crate::DeviceType::as_str) writes them, by an Android device's model)
     /// and `apps` (names by Android package).
     ///
@@ -44,7 +44,8 @@ impl Parser {
     ///
     /// # Errors
     ///
-    /// [`RegexesError`] names the place that is not of that form or the rule that can't be used.
+    /// [`RegexesError`] names the place that does not have that form, or the rule that can't be
+    /// used.
     ///
     /// ```
     /// use user_metadata_ua::{ClientHints, Parser};
@@ -68,10 +69,10 @@ impl Parser {
         })
     }
 
-    /// The same parser with an empty cache in front, which holds its last answers within bounds.
+    /// The same parser with an empty, bounded cache of its answers in front.
     ///
-    /// What people use repeats: a server that sees a thousand different strings a day answers
-    /// nearly all from the cache, some thirty times as fast.
+    /// User-Agents repeat: a server that sees a thousand different strings a day answers nearly all
+    /// from the cache, some thirty times as fast.
     ///
     /// ```
     /// use user_metadata_ua::{CacheOptions, ClientHints, Parser};
@@ -90,8 +91,8 @@ impl Parser {
         }
     }
 
-    /// What the cache has done so far; all zero without one. The rate of hits is
-    /// `hits / (hits + misses)`.
+    /// The counts of the cache so far; all zero without one. The hit rate is `hits / (hits +
+    /// misses)`.
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {
         self.cache
@@ -99,10 +100,10 @@ impl Parser {
             .map_or_else(CacheStats::default, Cache::stats)
     }
 
-    /// Tells what the client is. Takes any text; what it doesn't know is `None`.
+    /// Parses a User-Agent with its hints. Takes any text; what is not known is `None`.
     ///
-    /// Hints win where the User-Agent is less exact, as most are. Hints that contradict it are
-    /// ignored, and [`Client::hints`] says so.
+    /// Hints win if the User-Agent is less exact, as most are. Hints that contradict it are
+    /// ignored, which [`Client::hints`] reports.
     #[must_use]
     pub fn parse(&self, user_agent: &str, hints: &ClientHints) -> Client {
         let user_agent = cap(user_agent, PARSED_USER_AGENT);

@@ -13,8 +13,8 @@ pub(crate) enum Platform {
 }
 
 impl Platform {
-    /// `None` where the name says nothing (`Unknown`) or is of a system that hints tell no more of
-    /// than the User-Agent does.
+    /// `None` if the name means nothing (`Unknown`), or is a system of which hints tell no more
+    /// than the User-Agent.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "Windows" => Self::Windows,
@@ -27,7 +27,7 @@ impl Platform {
         })
     }
 
-    /// Whether a browser on this platform would not have sent a User-Agent with that system.
+    /// Whether no browser on this platform would send a User-Agent with that system.
     pub(crate) fn contradicts(self, os: Option<&Os>) -> bool {
         let Some(os) = os else { return false };
         let stated = Self::named(&os.name);
@@ -45,7 +45,7 @@ impl Platform {
         }
     }
 
-    /// What the User-Agent's system becomes.
+    /// The User-Agent's system, completed.
     pub(crate) fn refine(self, os: Option<Os>, hint: Option<&str>) -> Option<Os> {
         let version = hint.and_then(version::numeric);
         let named = |name: &str, version: Option<String>| Os {
@@ -56,7 +56,7 @@ impl Platform {
         match self {
             Self::Windows => match (version.map(windows_release), os) {
                 (Some(Some(release)), _) => Some(named("Windows", Some(release.to_owned()))),
-                // Older than 10, which a User-Agent tells unless it says 10.
+                // Older than 10, which a User-Agent states correctly unless it says 10.
                 (Some(None), os) => os
                     .filter(|os| !os.version_frozen)
                     .or_else(|| Some(named("Windows", None))),
@@ -64,7 +64,7 @@ impl Platform {
             },
             // The version is the kernel's.
             Self::Linux => os.or_else(|| Some(named("Linux", None))),
-            // HarmonyOS, Fire OS and others know their own name and version better.
+            // HarmonyOS, Fire OS and others state their own name and version better.
             Self::Android
                 if os
                     .as_ref()
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_is_told_by_its_api() {
+    fn windows_is_recognized_by_its_api() {
         for (hint, release) in [
             ("0.1.0", "7"),
             ("0.2.0", "8"),

@@ -1,5 +1,5 @@
-//! What this crate knows beyond uap-core, as tables of regular expressions. In each the first
-//! match counts. Groups mean what they mean in uap-core: the name, then the version's parts. Long
+//! What this crate knows beyond uap-core, as tables of regular expressions. In each the first match
+//! wins. Groups mean what they mean in uap-core: the name, then the version's parts. Long
 //! expressions are in verbose mode (`(?x)`), where a space is written with a backslash.
 
 mod bots;

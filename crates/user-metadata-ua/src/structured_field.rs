@@ -1,5 +1,5 @@
-//! The few forms of structured fields (RFC 9651) that client hints take. Lenient: proxies and
-//! logs lose the quotes of strings, so a string without them is taken as it stands.
+//! The few forms of structured fields (RFC 9651) that client hints use. Lenient: proxies and logs
+//! lose the quotes of strings, so a string without them is read as it is.
 
 use crate::Brand;
 
@@ -53,14 +53,14 @@ impl Iterator for Items<'_> {
                 version = version.or((name == "v").then_some(value));
             }
         }
-        // Whatever stands between an item and the next comma is no structured field.
+        // Anything else between an item and the next comma is not a structured field.
         self.0 = self.0.find(',').map_or("", |comma| &self.0[comma..]);
         Some((item, version))
     }
 }
 
 impl Items<'_> {
-    /// A string in quotes, or what stands before one of `ends`.
+    /// A quoted string, or the text before one of `ends`.
     fn text(&mut self, ends: &[char]) -> String {
         self.0 = self.0.trim_start();
         let Some(quoted) = self.0.strip_prefix('"') else {

@@ -7,7 +7,7 @@ use crate::{Os, text, version};
 pub(crate) fn system(reading: &mut Reading<'_>, user_agent: &str) -> Option<Os> {
     if let Some(stated) = reading.own_system() {
         let mut os = named(stated, user_agent)?;
-        // It says 10.15.7, which is a version of macOS.
+        // It states 10.15.7, which is a version of macOS.
         os.version_frozen = os.name == "iPadOS" && os.version.is_none();
         return Some(os);
     }
@@ -60,8 +60,8 @@ fn without_version(name: &str) -> Os {
     }
 }
 
-/// Marks a version that the User-Agent states whatever the true one is, and removes it, or
-/// replaces it where the User-Agent tells the true one elsewhere.
+/// Marks a version that the User-Agent states whatever the true one is, and removes it, or replaces
+/// it if the User-Agent states the true one elsewhere.
 fn check_version(os: &mut Os, user_agent: &str) {
     let Some(version) = os.version.as_deref() else {
         return;
@@ -69,7 +69,7 @@ fn check_version(os: &mut Os, user_agent: &str) {
     match (os.name.as_str(), version) {
         // Windows 11 says 10 too. It stays as the name of the platform.
         ("Windows", "10") => os.version_frozen = true,
-        // Safari since macOS 11, Firefox and Chromium; Catalina itself can't be told apart.
+        // Safari since macOS 11, Firefox and Chromium; Catalina itself can't be distinguished.
         ("macOS", "10.15.7" | "10.15") | ("Chrome OS", "14541.0") => freeze(os),
         ("Android", "10") if is_reduced(user_agent) => freeze(os),
         ("iOS" | "iPadOS", version) if is_frozen_ios(version) => match safari_version(user_agent) {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 /// Words that bots call themselves, and their names.
 pub(crate) const BOTS: &str = include_str!("../data/tables/bots.tsv");
-/// Words that browsers and apps put behind the engine they run on, and their names.
+/// Words that browsers and apps add to the User-Agent of their engine, and their names.
 pub(crate) const BROWSERS: &str = include_str!("../data/tables/browsers.tsv");
 /// Models of Android devices, and their classes.
 pub(crate) const MODELS: &str = include_str!("../data/tables/models.tsv");
@@ -39,7 +39,7 @@ impl<T> Table<T> {
         Some(&self.rows[place].1)
     }
 
-    /// Gives a key another meaning, or the first.
+    /// Sets the meaning of a key.
     pub(crate) fn set(&mut self, key: String, meaning: T) {
         match self.place(&key) {
             Ok(place) => self.rows[place].1 = meaning,
@@ -58,7 +58,7 @@ mod tests {
     use crate::DeviceType;
 
     #[test]
-    fn the_tables_are_sorted_and_say_something_of_each_key_once() {
+    fn the_tables_are_sorted_and_have_each_key_once() {
         for table in [BOTS, BROWSERS, MODELS, APPS] {
             assert_eq!(rows(table).count(), table.lines().count());
             let keys: Vec<_> = rows(table).map(|(key, _)| key).collect();

@@ -1,8 +1,8 @@
-//! What is taken of a stranger's text.
+//! Sanitizes untrusted text.
 
 use std::borrow::Cow;
 
-/// The first `length` scalar values, those that could garble a log or a page replaced by spaces.
+/// The first `length` scalar values; those that could garble a log or a page become spaces.
 pub(crate) fn cap(text: &str, length: usize) -> Cow<'_, str> {
     // Nearly all are so.
     if text.len() <= length && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
@@ -20,7 +20,7 @@ pub(crate) fn cap(text: &str, length: usize) -> Cow<'_, str> {
     }
 }
 
-/// A hint that is worth a look: not empty, of bounded length and printable.
+/// A usable hint: not empty, of bounded length and printable.
 pub(crate) fn usable(hint: Option<&String>) -> Option<&str> {
     let hint = hint?.trim();
     let bounded = hint.chars().take(MAX_NAME + 1).count() <= MAX_NAME;
@@ -37,7 +37,7 @@ pub(crate) fn name(text: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The same of what is owned already.
+/// The same for an owned string.
 pub(crate) fn owned_name(text: String) -> Option<String> {
     let is_fine = text.len() <= MAX_NAME
         && text.bytes().all(|byte| matches!(byte, b'!'..=b'~'))
@@ -45,7 +45,7 @@ pub(crate) fn owned_name(text: String) -> Option<String> {
     if is_fine { Some(text) } else { name(&text) }
 }
 
-/// Control characters, line and paragraph separators, and what turns the direction of writing.
+/// Control characters, line and paragraph separators, and those that change the direction of text.
 fn is_unprintable(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

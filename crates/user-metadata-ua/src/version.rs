@@ -1,7 +1,7 @@
 //! Version numbers as text: parts joined by dots.
 
-/// Joins the parts up to the first that is missing. Zeros behind the second part are dropped:
-/// most are no fact but what a browser writes instead of one (`Chrome/142.0.0.0`).
+/// Joins the parts up to the first that is missing. Zeros behind the second part are dropped: most
+/// are not facts but what a browser writes instead (`Chrome/142.0.0.0`).
 pub(crate) fn join<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> {
     let mut version = String::with_capacity(16);
     for part in parts.into_iter().map_while(|part| part) {

@@ -1,4 +1,4 @@
-//! Whatever a stranger sends, the answer is small, printable and the same each time.
+//! Whatever a client sends, the answer is small, printable and the same each time.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! What people rely on, a sentence each. The long list is in `tests/fixtures.rs`.
+//! What users rely on, one test each. The long list is in `tests/fixtures.rs`.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -35,7 +35,7 @@ fn labels_are_what_the_event_carries() {
 }
 
 #[test]
-fn windows_10_is_the_name_of_a_platform_and_says_so() {
+fn windows_10_is_the_name_of_a_platform_and_frozen() {
     let os = parse(WINDOWS).os.unwrap();
     assert_eq!(
         (os.version.as_deref(), os.version_frozen),
@@ -140,14 +140,14 @@ fn hints_that_repeat_the_user_agent_are_not_used() {
 }
 
 #[test]
-fn a_library_is_no_bot_and_has_no_device() {
+fn a_library_is_not_a_bot_and_has_no_device() {
     let client = parse("okhttp/4.12.0");
     assert_eq!(client.kind, Some(ClientKind::Library));
     assert_eq!((client.bot, client.device.kind), (None, None));
 }
 
 #[test]
-fn nothing_is_known_of_a_client_that_says_nothing() {
+fn nothing_is_known_of_an_empty_user_agent() {
     assert_eq!(parse(""), Client::default());
 }
 

@@ -9,7 +9,7 @@ use crate::end::End;
 /// Longer than any session. Beyond it, adding durations could overflow.
 const LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// When something is to happen in a session if its client says nothing.
+/// The timers of a session: what is due if its client sends nothing.
 #[derive(Debug)]
 pub(crate) struct SessionClock {
     join_by: Option<Instant>,
@@ -17,8 +17,8 @@ pub(crate) struct SessionClock {
     liveness: Liveness,
     ping_interval: Duration,
     pong_timeout: Duration,
-    /// From 0 to 1, its own for each connection.
-    share: f64,
+    /// From 0 to 1, different for each connection.
+    jitter: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,26 +34,26 @@ pub(crate) enum Due {
 }
 
 impl SessionClock {
-    /// The clock of a session that began at `start`; the random part of its id spreads it.
+    /// The clock of a session that began at `start`; the random part of its id is the jitter.
     pub(crate) fn new(options: &ServerOptions, start: Instant, client_id: ClientId) -> Self {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the low bits are what is random"
         )]
         let random = client_id.to_u128() as u32;
-        let share = f64::from(random) / f64::from(u32::MAX);
-        let ping_interval = options.ping_interval.min(LONG).mul_f64(0.9 + 0.2 * share);
+        let jitter = f64::from(random) / f64::from(u32::MAX);
+        let ping_interval = options.ping_interval.min(LONG).mul_f64(0.9 + 0.2 * jitter);
         Self {
             join_by: Some(later(start, options.join_timeout)),
             close_at: None,
             liveness: Liveness::PingAt(later(start, ping_interval)),
             ping_interval,
             pong_timeout: options.pong_timeout,
-            share,
+            jitter,
         }
     }
 
-    /// When to look at the clock again at the latest.
+    /// When to check the clock again at the latest.
     pub(crate) fn next(&self) -> Instant {
         let (Liveness::PingAt(at) | Liveness::PongBy(at)) = self.liveness;
         let sooner = |at: Instant, other: Option<Instant>| other.map_or(at, |other| other.min(at));
@@ -78,7 +78,7 @@ impl SessionClock {
         }
     }
 
-    /// Whatever a client says, it lives.
+    /// Any message shows that the client is alive.
     pub(crate) fn heard(&mut self, now: Instant) {
         if let Liveness::PongBy(_) = self.liveness {
             self.liveness = Liveness::PingAt(later(now, self.ping_interval));
@@ -89,9 +89,9 @@ impl SessionClock {
         self.join_by = None;
     }
 
-    /// Closes at a moment of its own within `spread`.
+    /// Closes within `spread`, at a time that differs from session to session.
     pub(crate) fn close_within(&mut self, spread: Duration) {
-        self.close_at = Some(later(Instant::now(), spread.mul_f64(self.share)));
+        self.close_at = Some(later(Instant::now(), spread.mul_f64(self.jitter)));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::protocol::Problem;
 pub(crate) enum End {
     /// The client closed.
     Closed,
-    /// The client is gone without a word.
+    /// The connection broke without a close frame.
     Lost,
     /// The client does not read.
     Slow,
@@ -26,7 +26,7 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// What to make of an error of the socket. Tungstenite itself closes with no code.
+    /// The end that an error of the socket means. Tungstenite itself sends no close code.
     pub(crate) fn of(error: &Error) -> Self {
         match error {
             Error::Capacity(_) => Self::TooLarge,
@@ -55,7 +55,7 @@ impl End {
         }
     }
 
-    /// The last words: the close frame, if the client can still be told.
+    /// The close frame, if the client can still receive one.
     pub(crate) const fn close_frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Closed | Self::Lost | Self::Slow => return None,
@@ -73,7 +73,7 @@ impl End {
         })
     }
 
-    /// What the client is told in an `error` frame before.
+    /// The `error` frame that is sent before the close frame.
     pub(crate) const fn problem(self) -> Option<Problem> {
         match self {
             Self::JoinTimeout => Some(Problem::new("join_timeout", "send a join in time")),

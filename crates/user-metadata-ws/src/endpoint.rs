@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tracing::debug;
 use user_metadata_capture::{ClientId, ConnectionContext};
 
-use crate::limits::Refusal;
+use crate::limits::Limit;
 use crate::metrics;
 use crate::pages::{self, Body};
 use crate::session::Upgraded;
@@ -29,8 +29,8 @@ const MAX_HEAD_BYTES: usize = 16 << 10;
 pub(crate) struct Endpoint {
     pub(crate) shared: Arc<Shared>,
     pub(crate) peer: IpAddr,
-    /// Why the connection may not be upgraded, if it may not.
-    pub(crate) refusal: Option<Refusal>,
+    /// The limit that forbids an upgrade, if there is one.
+    pub(crate) exceeded: Option<Limit>,
     accepted: Cell<Option<Accepted>>,
     has_answered: Cell<bool>,
 }
@@ -42,11 +42,11 @@ struct Accepted {
 }
 
 impl Endpoint {
-    pub(crate) const fn new(shared: Arc<Shared>, peer: IpAddr, refusal: Option<Refusal>) -> Self {
+    pub(crate) const fn new(shared: Arc<Shared>, peer: IpAddr, exceeded: Option<Limit>) -> Self {
         Self {
             shared,
             peer,
-            refusal,
+            exceeded,
             accepted: Cell::new(None),
             has_answered: Cell::new(false),
         }
@@ -106,10 +106,10 @@ impl Endpoint {
 
     fn upgrade(&self, request: &Request<Incoming>) -> Result<Response<Body>, Refused> {
         let response = upgrade::check(request, &self.shared.options)?;
-        if let Some(refusal) = self.refusal {
-            return Err(Refused::Limit(refusal));
+        if let Some(limit) = self.exceeded {
+            return Err(Refused::Limit(limit));
         }
-        // Counted before looking: draining waits for whoever is counted.
+        // Counted before the check: draining waits for the sessions that are counted.
         let open = OpenSession::enter(&self.shared);
         if self.shared.draining.is_cancelled() {
             return Err(Refused::Draining);

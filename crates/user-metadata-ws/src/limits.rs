@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{info, warn};
 
-/// Counts connections, in all and by address.
+/// Counts connections, in total and by address.
 #[derive(Debug)]
 pub(crate) struct Limits {
     max: usize,
@@ -31,20 +31,21 @@ pub(crate) struct Place {
 #[derive(Debug)]
 enum Kind {
     Admitted(Option<IpAddr>),
-    Refused(Refusal),
+    Refused(Limit),
 }
 
-/// Why a connection is not upgraded.
+/// The limit that a connection exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// There are too many.
-    Full,
-    /// There are too many from its address.
-    FullForIp,
+pub(crate) enum Limit {
+    /// On all connections.
+    Connections,
+    /// On the connections of one address.
+    ConnectionsPerIp,
 }
 
 impl Limits {
-    /// How many connections over the limit are told so at once; further ones are just closed.
+    /// How many connections over the limit get an answer at the same time; further ones are just
+    /// closed.
     const MAX_REFUSALS: usize = 64;
 
     pub(crate) fn new(max: usize, max_per_ip: usize) -> Self {
@@ -55,17 +56,17 @@ impl Limits {
         }
     }
 
-    /// Counts a connection of `peer`; `is_exempt` from the limit by address. An error if it can't
-    /// even be told that it is refused.
-    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, is_exempt: bool) -> Result<Place, Refusal> {
+    /// Counts a connection of `peer`; `is_exempt` is for the limit by address. An error if it can't
+    /// even be answered that it is refused.
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, is_exempt: bool) -> Result<Place, Limit> {
         let network = (!is_exempt).then(|| network(peer));
         let mut counts = self.lock();
         let kind = match self.admit(&mut counts, network) {
             Ok(()) => Kind::Admitted(network),
-            Err(refusal) if counts.refusals >= Self::MAX_REFUSALS => return Err(refusal),
-            Err(refusal) => {
+            Err(limit) if counts.refusals >= Self::MAX_REFUSALS => return Err(limit),
+            Err(limit) => {
                 counts.refusals += 1;
-                Kind::Refused(refusal)
+                Kind::Refused(limit)
             }
         };
         Ok(Place {
@@ -74,7 +75,7 @@ impl Limits {
         })
     }
 
-    fn admit(&self, counts: &mut Counts, network: Option<IpAddr>) -> Result<(), Refusal> {
+    fn admit(&self, counts: &mut Counts, network: Option<IpAddr>) -> Result<(), Limit> {
         if counts.open >= self.max {
             if !std::mem::replace(&mut counts.is_full, true) {
                 warn!(
@@ -82,12 +83,12 @@ impl Limits {
                     "too many connections: refusing new ones"
                 );
             }
-            return Err(Refusal::Full);
+            return Err(Limit::Connections);
         }
         if let Some(network) = network {
             let connections = counts.by_network.entry(network).or_default();
             if *connections >= self.max_per_ip {
-                return Err(Refusal::FullForIp);
+                return Err(Limit::ConnectionsPerIp);
             }
             *connections += 1;
         }
@@ -102,7 +103,8 @@ impl Limits {
             return;
         };
         counts.open -= 1;
-        // Only well below the limit is the incident over, lest it begin anew with each connection.
+        // The incident is over only well below the limit, so that it does not begin again with each
+        // connection.
         if counts.is_full && counts.open < self.max - self.max / 10 {
             counts.is_full = false;
             info!(connections = counts.open, "accepting connections again");
@@ -122,7 +124,7 @@ impl Limits {
     }
 }
 
-/// What shares a limit: an IPv4 address, or the `/64` that one IPv6 customer has at the least.
+/// What shares a limit: an IPv4 address, or the `/64` that one IPv6 customer has at least.
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
@@ -131,11 +133,11 @@ fn network(peer: IpAddr) -> IpAddr {
 }
 
 impl Place {
-    /// Why the connection may not be upgraded, if it may not.
-    pub(crate) const fn refusal(&self) -> Option<Refusal> {
+    /// The limit that forbids an upgrade, if there is one.
+    pub(crate) const fn exceeded(&self) -> Option<Limit> {
         match self.kind {
             Kind::Admitted(_) => None,
-            Kind::Refused(refusal) => Some(refusal),
+            Kind::Refused(limit) => Some(limit),
         }
     }
 }
@@ -146,12 +148,12 @@ impl Drop for Place {
     }
 }
 
-impl Refusal {
+impl Limit {
     /// The reason as metrics name it.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Self::Full => "max_connections",
-            Self::FullForIp => "max_connections_per_ip",
+            Self::Connections => "max_connections",
+            Self::ConnectionsPerIp => "max_connections_per_ip",
         }
     }
 }
@@ -164,9 +166,9 @@ mod tests {
         Arc::new(Limits::new(max, max_per_ip))
     }
 
-    fn enter(limits: &Arc<Limits>, peer: &str) -> (Option<Refusal>, Place) {
+    fn enter(limits: &Arc<Limits>, peer: &str) -> (Option<Limit>, Place) {
         let place = limits.enter(peer.parse().unwrap(), false).unwrap();
-        (place.refusal(), place)
+        (place.exceeded(), place)
     }
 
     #[test]
@@ -174,7 +176,7 @@ mod tests {
         let limits = limits(1, 9);
         let (first, place) = enter(&limits, "192.0.2.1");
         let (second, refused) = enter(&limits, "192.0.2.2");
-        assert_eq!((first, second), (None, Some(Refusal::Full)));
+        assert_eq!((first, second), (None, Some(Limit::Connections)));
         drop((place, refused));
         assert_eq!(enter(&limits, "192.0.2.2").0, None);
         let counts = limits.lock();
@@ -190,35 +192,36 @@ mod tests {
         let (_, _one) = enter(&limits, "2001:db8:1:2::3");
         assert_eq!(
             enter(&limits, "2001:db8:1:2:ffff::9").0,
-            Some(Refusal::FullForIp)
+            Some(Limit::ConnectionsPerIp)
         );
         assert_eq!(enter(&limits, "2001:db8:1:3::3").0, None);
         let (_, _two) = enter(&limits, "192.0.2.1");
         assert_eq!(
             enter(&limits, "::ffff:192.0.2.1").0,
-            Some(Refusal::FullForIp)
+            Some(Limit::ConnectionsPerIp)
         );
     }
 
     #[test]
-    fn exempt_peers_count_only_in_all() {
+    fn exempt_peers_count_only_in_total() {
         let limits = limits(3, 1);
         let peer = "127.0.0.1".parse().unwrap();
         let places: Vec<_> = (0..4).map(|_| limits.enter(peer, true).unwrap()).collect();
-        let refusals: Vec<_> = places.iter().map(Place::refusal).collect();
-        assert_eq!(refusals, [None, None, None, Some(Refusal::Full)]);
+        let exceeded: Vec<_> = places.iter().map(Place::exceeded).collect();
+        assert_eq!(exceeded, [None, None, None, Some(Limit::Connections)]);
     }
 
     #[test]
-    fn only_so_many_are_told_that_they_are_refused_and_the_others_are_counted_as_that() {
+    fn only_a_bounded_number_of_refusals_is_answered_at_the_same_time() {
         let limits = limits(9, 1);
         let (_, _place) = enter(&limits, "192.0.2.1");
-        let told = [(); Limits::MAX_REFUSALS].map(|()| enter(&limits, "192.0.2.1"));
+        let answered = [(); Limits::MAX_REFUSALS].map(|()| enter(&limits, "192.0.2.1"));
         assert!(
-            told.iter()
-                .all(|(refusal, _)| *refusal == Some(Refusal::FullForIp))
+            answered
+                .iter()
+                .all(|(limit, _)| *limit == Some(Limit::ConnectionsPerIp))
         );
         let cut = limits.enter("192.0.2.1".parse().unwrap(), false);
-        assert_eq!(cut.unwrap_err(), Refusal::FullForIp);
+        assert_eq!(cut.unwrap_err(), Limit::ConnectionsPerIp);
     }
 }

@@ -12,7 +12,7 @@ const CLOSED_TOTAL: &str = "user_metadata_connections_closed_total";
 const JOINS_TOTAL: &str = "user_metadata_joins_total";
 const JOIN_SECONDS: &str = "user_metadata_join_seconds";
 
-/// Why connections are not upgraded: each is there from the start, so that a rise from nought shows.
+/// Why connections are not upgraded: each exists from the start, so that an increase from 0 shows.
 const REFUSALS: [&str; 7] = [
     "handshake",
     "origin",
@@ -30,7 +30,7 @@ pub(crate) struct Metrics {
     pub(crate) join_invalid: Counter,
     pub(crate) join_repeated: Counter,
     pub(crate) join_timeout: Counter,
-    /// From the arrival of the join to the reply's handing over to the socket.
+    /// From the arrival of the join until the reply is handed to the socket.
     pub(crate) join_seconds: Histogram,
 }
 

@@ -26,7 +26,7 @@ pub struct ServerOptions {
     pub pong_timeout: Duration,
     /// How long a client may take to read what is sent to it. Default 5 s.
     pub write_timeout: Duration,
-    /// How long [`Server::serve`](crate::Server::serve) takes at the most to end. Default 10 s.
+    /// How long [`Server::serve`](crate::Server::serve) may take to drain. Default 10 s.
     pub drain_timeout: Duration,
     /// Whether `/` is the demo page and `/client.js` the browser client. Default no.
     pub demo_page: bool,

@@ -22,9 +22,10 @@ enum Allowed {
     One(String),
 }
 
-/// The text is no origin.
+/// The text is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not an origin; write e.g. https://app.example.com, or * for all")]
+#[non_exhaustive]
 pub struct ParseOriginError {
     /// The text.
     pub text: String,
@@ -60,7 +61,8 @@ impl fmt::Display for Origin {
 }
 
 /// Whether a page that sends these headers may connect: it is of the host that it connects to, or
-/// of an allowed origin. Without `Origin` it is no page, and no browser lets a page leave it out.
+/// of an allowed origin. A request without `Origin` does not come from a page: every browser sends
+/// it.
 pub(crate) fn is_allowed(headers: &HeaderMap, allowed: &[Origin]) -> bool {
     let mut origins = headers.get_all(ORIGIN).into_iter();
     let origin = match (origins.next(), origins.next()) {

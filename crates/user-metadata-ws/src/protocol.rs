@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use user_metadata_capture::{ClientId, EventId, JoinError, Metadata};
 
-/// What a client says, as far as the type of its message goes.
+/// A client's message, by its type.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Join,
     Ping,
 }
 
-/// What the server says.
+/// A message of the server.
 #[derive(Debug, Serialize)]
 #[serde(
     tag = "type",
@@ -67,7 +67,7 @@ struct Envelope {
 
 impl Reply<'_> {
     pub(crate) fn to_json(&self) -> String {
-        // Nothing in a reply can fail to be written: no map with other keys than strings.
+        // Serializing a reply can't fail: it has no map with keys other than strings.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::shared::Shared;
 
-/// Whether a server does its work.
+/// Whether a server is ready for joins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Readiness {
-    /// All of it.
+    /// Everything works.
     Ready,
-    /// Joins work, but their events wait. The reason is in words, for a person.
+    /// Joins work, but their events wait. The reason is text for people.
     Degraded(String),
     /// It closes its connections and takes no new ones.
     Draining,
@@ -18,8 +18,7 @@ pub enum Readiness {
 
 impl Readiness {
     /// The body of `/readyz`: `{"status":"ready|degraded|draining","reasons":[…]}`.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let (status, reasons) = match self {
             Self::Ready => ("ready", vec![]),
             Self::Degraded(reason) => ("degraded", vec![reason.as_str()]),
@@ -29,8 +28,8 @@ impl Readiness {
     }
 }
 
-/// Looks at a [`Server`](crate::Server) from outside. It keeps nothing alive: once the server has
-/// ended it says that it is draining and has no connections.
+/// Observes a [`Server`](crate::Server) without keeping it alive: once the server has ended, it
+/// reports that it is draining and has no connections.
 #[derive(Debug, Clone)]
 pub struct ServerStatus {
     shared: Weak<Shared>,
@@ -41,7 +40,7 @@ impl ServerStatus {
         Self { shared }
     }
 
-    /// Whether the server does its work.
+    /// Whether the server is ready for joins.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         self.shared

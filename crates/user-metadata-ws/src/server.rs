@@ -20,6 +20,7 @@ use crate::{ServerOptions, ServerStatus, metrics};
 /// Takes WebSocket connections, lets users join, and publishes an event for each join.
 ///
 /// Metrics go to the recorder that is installed when it is made.
+#[must_use = "it accepts nothing until `serve` is polled"]
 pub struct Server {
     shared: Arc<Shared>,
 }
@@ -34,21 +35,20 @@ pub struct Drained {
 
 impl Server {
     /// A server that captures with `capture` and publishes to `publisher`.
-    #[must_use]
     pub fn new(options: ServerOptions, capture: Capture, publisher: Publisher) -> Self {
         Self {
             shared: Arc::new(Shared::new(options, capture, publisher)),
         }
     }
 
-    /// A look at the server from outside.
+    /// Observes the server from elsewhere.
     #[must_use]
     pub fn status(&self) -> ServerStatus {
         ServerStatus::new(Arc::downgrade(&self.shared))
     }
 
     /// Serves connections until `stop`, then drains: connections are closed with 1001, spread over
-    /// up to 5 s, new ones are refused, `/readyz` says so. Ends when the last is closed or
+    /// up to 5 s, new ones are refused, `/readyz` reports it. Ends when the last is closed or
     /// [`ServerOptions::drain_timeout`] is over. Its [`Publisher`] is dropped by then.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Drained {
         let connections = TaskTracker::new();
@@ -78,7 +78,7 @@ impl Server {
         cut: &CancellationToken,
     ) {
         const PAUSE: Duration = Duration::from_millis(50);
-        /// After so long without a failure, the next one is a new incident.
+        /// After this long without a failure, the next one is a new incident.
         const CALM: Duration = Duration::from_secs(60);
         let mut last_failure: Option<Instant> = None;
         loop {
@@ -90,8 +90,8 @@ impl Server {
                 }
                 Err(error) if is_of_one_connection(&error) => debug!(%error, "connection is gone"),
                 Err(error) => {
-                    // Out of file descriptors, say. Accepting at once again would spin; those who
-                    // wait in the backlog come in when others have left.
+                    // Out of file descriptors, say. Accepting again at once would spin; the
+                    // connections in the backlog are accepted when others have closed.
                     if last_failure.is_none_or(|last| last.elapsed() > CALM) {
                         warn!(%error, "can't accept connections for now; is `ulimit -n` too low?");
                     }
@@ -103,7 +103,7 @@ impl Server {
         }
     }
 
-    /// What is to be run for a connection; `None` if there are far too many.
+    /// The future that serves a connection; `None` if there are far too many.
     fn enter(
         &self,
         stream: TcpStream,
@@ -114,13 +114,13 @@ impl Server {
         let is_exempt = peer.is_loopback() || self.shared.capture.trusts(peer);
         let place = match self.shared.limits.enter(peer, is_exempt) {
             Ok(place) => place,
-            Err(refusal) => {
-                metrics::refused(refusal.as_str());
+            Err(limit) => {
+                metrics::refused(limit.as_str());
                 return None;
             }
         };
-        let endpoint = Endpoint::new(Arc::clone(&self.shared), peer, place.refusal());
-        // The future is made where it stays: handed on, it would take its memory once more.
+        let endpoint = Endpoint::new(Arc::clone(&self.shared), peer, place.exceeded());
+        // The future is made where it stays: moving it would take its memory a second time.
         Some(async move {
             tokio::select! {
                 () = cut.cancelled() => {}
@@ -142,7 +142,7 @@ impl Server {
         info!(connections = sessions.len(), "draining");
         draining.cancel();
         sessions.close();
-        // Whether in time or not, the caller counts who is left.
+        // Whether in time or not, the caller counts the sessions that are left.
         drop(timeout(options.drain_timeout, sessions.wait()).await);
     }
 }

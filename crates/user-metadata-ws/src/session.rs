@@ -28,7 +28,7 @@ pub(crate) struct Upgraded {
     pub(crate) open: OpenSession,
 }
 
-/// The conversation on an upgraded connection.
+/// A session on an upgraded connection.
 pub(crate) struct Session {
     socket: WebSocketStream<TcpStream>,
     shared: Arc<Shared>,
@@ -46,7 +46,7 @@ enum Wake {
 }
 
 impl Session {
-    /// Talks until either side ends it.
+    /// Runs until either side ends it.
     pub(crate) async fn serve(upgraded: Upgraded, shared: Arc<Shared>) {
         let Upgraded {
             stream,
@@ -182,7 +182,7 @@ impl Session {
         };
         let reply = reply.to_json();
         if let Err(error) = publisher.publish(event, context.traceparent()) {
-            // The publisher counts the loss and says it once; the join stands.
+            // The publisher counts and reports the loss; the join is valid.
             debug!(client_id = %context.client_id(), %error, "event is lost");
         }
         self.clock.joined();
@@ -197,7 +197,7 @@ impl Session {
             .map_err(|error| End::of(&error))
     }
 
-    /// Says the last words, as far as somebody listens.
+    /// Sends the error and close frames, if the peer still reads.
     async fn finish(&mut self, end: End) {
         if let Some(problem) = end.problem() {
             let words = Message::Text(Reply::Error(&problem).to_json().into());
@@ -219,7 +219,7 @@ impl Session {
 }
 
 /// Half-closes and reads what still comes, for a while: closing with something unread would reset
-/// the connection, and the client might never see the last words.
+/// the connection, and the client might never see the close frame.
 async fn linger(stream: &mut TcpStream) {
     const PATIENCE: Duration = Duration::from_secs(2);
     const MAX_BYTES: u64 = 1 << 20;

@@ -52,7 +52,7 @@ impl Shared {
         }
     }
 
-    /// Over how long the sessions' closing is spread, so that not all clients come back at once.
+    /// The time over which sessions are closed, so that not all clients come back at once.
     pub(crate) fn drain_spread(&self) -> Duration {
         const EACH: Duration = Duration::from_millis(1);
         const MAX: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Whether a request is upgraded, and what it is told if not.
+//! Whether a request is upgraded, and what is answered if not.
 
 use http_body_util::Full;
 use hyper::header::{
@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use crate::ServerOptions;
-use crate::limits::Refusal;
+use crate::limits::Limit;
 use crate::origin::is_allowed;
 use crate::pages::{Body, text};
 
@@ -22,11 +22,11 @@ pub(crate) enum Refused {
     Version,
     Malformed,
     Origin,
-    Limit(Refusal),
+    Limit(Limit),
     Draining,
 }
 
-/// The answer that upgrades, if the request is a WebSocket handshake that may be upgraded.
+/// The upgrade response, if the request is a WebSocket handshake that may be upgraded.
 pub(crate) fn check<B: hyper::body::Body>(
     request: &Request<B>,
     options: &ServerOptions,
@@ -43,8 +43,7 @@ pub(crate) fn check<B: hyper::body::Body>(
             _ => Refused::Malformed,
         })?;
     let headers = request.headers();
-    // A body would be read as frames; a second Host or key, by another server on the way, as the
-    // one that counts.
+    // A body would be read as frames; of two Host or key headers, a proxy might use the other one.
     if !request.body().is_end_stream()
         || !is_single(headers, &HOST)
         || !is_single(headers, &SEC_WEBSOCKET_KEY)
@@ -67,7 +66,7 @@ impl Refused {
         match self {
             Self::Method | Self::NotWebSocket | Self::Version | Self::Malformed => "handshake",
             Self::Origin => "origin",
-            Self::Limit(refusal) => refusal.as_str(),
+            Self::Limit(limit) => limit.as_str(),
             Self::Draining => "draining",
         }
     }
@@ -91,10 +90,10 @@ impl Refused {
                 StatusCode::FORBIDDEN,
                 "pages of this origin may not connect\n",
             ),
-            Self::Limit(Refusal::Full) => {
+            Self::Limit(Limit::Connections) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "too many connections\n")
             }
-            Self::Limit(Refusal::FullForIp) => (
+            Self::Limit(Limit::ConnectionsPerIp) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "too many connections from your address\n",
             ),
@@ -115,7 +114,7 @@ impl Refused {
             }
             Self::Malformed | Self::Origin => {}
         }
-        // Whatever comes next on such a connection is not worth keeping it for.
+        // A connection is not kept open after a refusal.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }

@@ -1,4 +1,4 @@
-//! A stop closes every connection politely, and bounds the time for it.
+//! A stop closes every connection with a close frame, in bounded time.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use user_metadata_ws::Readiness;
 
 #[tokio::test]
-async fn clients_are_told_and_the_publisher_is_let_go() {
+async fn clients_get_a_close_frame_and_the_publisher_is_dropped() {
     let server = TestServer::start().await;
     let mut clients = [
         server.join().await,
@@ -35,7 +35,7 @@ async fn clients_are_told_and_the_publisher_is_let_go() {
 }
 
 #[tokio::test]
-async fn while_draining_health_says_so_and_nobody_new_comes_in() {
+async fn while_draining_health_reports_it_and_new_connections_are_refused() {
     let server = TestServer::start().await;
     // It does not close its side, so draining waits for it.
     let mut last = server.join().await;
@@ -57,7 +57,7 @@ async fn while_draining_health_says_so_and_nobody_new_comes_in() {
 }
 
 #[tokio::test]
-async fn who_does_not_go_in_time_is_cut_off() {
+async fn a_client_that_does_not_close_in_time_is_cut_off() {
     let server =
         TestServer::with(|options| options.drain_timeout = Duration::from_millis(100)).await;
     let mut stubborn = server.join().await;

@@ -1,5 +1,4 @@
-//! Frames that break the protocol get its close code, and never more than the client's own
-//! connection ends.
+//! Frames that break the protocol get its close code, and end no connection but the client's own.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
@@ -8,7 +7,7 @@ use std::time::Duration;
 
 use support::{BINARY, CLOSE, Client, JOIN, PING, PONG, TEXT, TestServer, frame, in_time};
 
-/// What the server says to these bytes: the codes of its error frames, and its close code.
+/// The server's answer to these bytes: the codes of its error frames, and its close code.
 async fn answer(server: &TestServer, bytes: &[u8]) -> (Vec<String>, u16) {
     let mut client = server.open().await;
     client.send(bytes).await;
@@ -136,7 +135,7 @@ async fn what_the_protocol_allows_works() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_without_a_word_is_forgotten() {
+async fn a_client_that_leaves_without_a_close_frame_is_forgotten() {
     let server = TestServer::start().await;
     let mut client = server.join().await;
     tokio::io::AsyncWriteExt::shutdown(&mut client.0)
@@ -155,7 +154,7 @@ async fn a_client_that_goes_without_a_word_is_forgotten() {
 }
 
 #[tokio::test]
-async fn who_does_not_answer_pings_is_let_go() {
+async fn a_client_that_answers_no_pings_is_closed() {
     let server = TestServer::with(|options| {
         options.ping_interval = Duration::from_millis(50);
         options.pong_timeout = Duration::from_millis(200);
@@ -173,12 +172,12 @@ async fn who_does_not_answer_pings_is_let_go() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_let_go() {
+async fn a_client_that_does_not_read_is_closed() {
     let server =
         TestServer::with(|options| options.write_timeout = Duration::from_millis(200)).await;
     let Client(mut stream) = server.join().await;
     let pings = frame(TEXT, br#"{"type":"ping"}"#).repeat(1_000);
-    // Sending fails once the server has closed: until then, nothing of its answers is read.
+    // Sending fails once the server has closed. Until then no answer is read.
     let flood = async {
         while tokio::io::AsyncWriteExt::write_all(&mut stream, &pings)
             .await

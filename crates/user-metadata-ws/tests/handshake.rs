@@ -1,4 +1,4 @@
-//! Every request gets an answer, and only a good handshake is upgraded.
+//! Every request gets an answer, and only a valid handshake is upgraded.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
@@ -16,7 +16,7 @@ fn but(old: &str, new: &str) -> String {
 }
 
 #[tokio::test]
-async fn good_handshakes_are_upgraded() {
+async fn valid_handshakes_are_upgraded() {
     let server = TestServer::with(|options| {
         options.allowed_origins = vec!["https://app.example.com".parse().unwrap()]
     })
@@ -79,7 +79,7 @@ async fn refuses(requests: impl IntoIterator<Item = (String, u16, &str)>) {
 }
 
 #[tokio::test]
-async fn what_is_no_websocket_handshake_is_told_what_is_needed() {
+async fn a_request_that_is_not_a_handshake_is_answered_with_what_is_needed() {
     let requests = [
         (but("GET", "POST"), 405, "allow: get\r\n"),
         (but("GET", "HEAD"), 405, "allow: get\r\n"),
@@ -153,14 +153,14 @@ async fn heads_that_are_too_large_are_refused() {
 }
 
 #[tokio::test]
-async fn who_speaks_http_2_unasked_is_closed() {
+async fn http_2_without_negotiation_is_closed() {
     let server = TestServer::start().await;
     let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     assert_eq!(server.connect().await.whole(preface).await, "");
 }
 
 #[tokio::test]
-async fn who_is_silent_or_slow_before_the_upgrade_is_let_go() {
+async fn a_client_that_is_silent_or_slow_before_the_upgrade_is_closed() {
     let server =
         TestServer::with(|options| options.header_timeout = Duration::from_millis(300)).await;
     for sent in ["", "G", "GET /ws HTTP/1.1\r\nHost: a\r\n"] {

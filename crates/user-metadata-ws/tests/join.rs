@@ -184,7 +184,7 @@ async fn what_a_page_cannot_say_of_itself_is_explained() {
 }
 
 #[tokio::test]
-async fn who_has_joined_cannot_join_again() {
+async fn a_client_that_has_joined_cannot_join_again() {
     let server = TestServer::start().await;
     let mut client = server.join().await;
     for _ in 0..2 {
@@ -195,7 +195,7 @@ async fn who_has_joined_cannot_join_again() {
 }
 
 #[tokio::test]
-async fn who_does_not_join_in_time_is_told_and_let_go() {
+async fn a_client_that_does_not_join_in_time_gets_an_error_and_is_closed() {
     let server =
         TestServer::with(|options| options.join_timeout = Duration::from_millis(200)).await;
     let mut joined = server.join().await;

@@ -1,4 +1,4 @@
-//! Too many connections are told so, and others are served on.
+//! Connections over the limit are refused with an answer, and the others are served.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 mod support;
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 #[tokio::test]
-async fn over_the_limit_is_503_until_somebody_leaves() {
+async fn over_the_limit_is_503_until_a_client_leaves() {
     let server = TestServer::with(|options| options.max_connections = 2).await;
     let mut first = server.join().await;
     let _second = server.join().await;
@@ -21,7 +21,7 @@ async fn over_the_limit_is_503_until_somebody_leaves() {
         refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after: 5"),
         "{refused}"
     );
-    // Health is answered all the same.
+    // Health requests are still answered.
     let live = server
         .connect()
         .await

@@ -34,10 +34,8 @@ pub(crate) async fn publish(command: &str, arguments: &[&str]) -> Result<(), Fai
     let mut target = KafkaTarget::new([brokers])?;
     target.topic = TopicSpec::new(*topic, partitions, NonZeroU16::MIN)?;
     target.compression = compression.parse()?;
-    let options = PublisherOptions {
-        source: "/ws-server/bench".to_owned(),
-        ..PublisherOptions::default()
-    };
+    let mut options = PublisherOptions::default();
+    options.source = "/ws-server/bench".to_owned();
     let scratch = Scratch::new("bench-outbox");
     let (publisher, task) = if command == FROM_DISK {
         let outbox = DiskOutbox::new(scratch.file("outbox.db"));

@@ -168,7 +168,7 @@ impl Tail {
             opened => opened?,
         };
         let mut starts = Vec::new();
-        for partition in 0..reader.partitions() {
+        for partition in 0..reader.partitions().get() {
             let position = self.positions.position(partition);
             starts.push(match position.map_err(TailError::Positions)? {
                 Some(position) => position,
@@ -178,7 +178,7 @@ impl Tail {
         // "Latest" is the end of today, also for tomorrow's restart.
         self.commit(&numbered(&starts).collect::<Vec<_>>())
             .map_err(TailError::Positions)?;
-        let partitions = (0..reader.partitions()).collect();
+        let partitions = (0..reader.partitions().get()).collect();
         *lock(&self.reaches) = numbered(&starts)
             .map(|(partition, position)| Reach {
                 partition,

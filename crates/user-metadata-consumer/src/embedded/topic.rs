@@ -1,6 +1,6 @@
 use tracing::{error, warn};
 use user_metadata_events::Record;
-use user_metadata_log::{LogReader, LogRecord, ReadError, Stored};
+use user_metadata_log::{LogReader, LogRecord, ReadError, StoredRecord};
 
 use crate::pipeline::{Fetched, Input, LossCause, to_unix_millis};
 
@@ -123,7 +123,7 @@ impl Topic {
     }
 }
 
-fn to_fetched(partition: u32, stored: Stored) -> Fetched {
+fn to_fetched(partition: u32, stored: StoredRecord) -> Fetched {
     let LogRecord {
         key,
         value,

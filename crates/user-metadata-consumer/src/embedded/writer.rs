@@ -65,16 +65,13 @@ fn append(
     if records.is_empty() {
         return Ok(());
     }
-    let existing = match LogReader::open(path) {
-        Ok(log) => NonZeroU32::new(log.partitions()),
-        Err(OpenError::Missing { .. }) => None,
+    let partitions = match LogReader::open(path) {
+        Ok(log) => log.partitions(),
+        Err(OpenError::Missing { .. }) => partitions,
         Err(error) => return Err(error.into()),
     };
-    let partitions = existing.unwrap_or(partitions);
-    let options = LogOptions {
-        partitions,
-        ..LogOptions::default()
-    };
+    let mut options = LogOptions::default();
+    options.partitions = partitions;
     let parts = deal(records, partitions, LogTopicWriter::MAX_BYTES, |record| {
         (record.key.as_deref(), record.payload_bytes())
     });

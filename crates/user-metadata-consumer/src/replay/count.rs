@@ -93,7 +93,7 @@ impl ReplayCounter {
                 if *what == ReplayOf::DeadLetters {
                     for sink in sinks {
                         let group = letters_group(&setting.group, sink);
-                        let letters = dir.of_dead_letters();
+                        let letters = dir.dead_letter_groups();
                         let at = user_metadata_log::GroupPositions::peek(&letters, &group)?;
                         count.is_at(sink, at);
                     }

@@ -45,7 +45,7 @@ impl LogReplay {
         };
         let mut bounds = BTreeMap::new();
         let mut starts = BTreeMap::new();
-        for partition in 0..reader.partitions() {
+        for partition in 0..reader.partitions().get() {
             bounds.insert(
                 partition,
                 reader.earliest(partition)?..reader.end(partition)?,
@@ -55,7 +55,7 @@ impl LogReplay {
             }
         }
         let group = ask.group.as_deref();
-        let positions = group.map(|group| GroupPositions::open(&dir.of_dead_letters(), group));
+        let positions = group.map(|group| GroupPositions::open(&dir.dead_letter_groups(), group));
         let positions = positions.transpose()?;
         if let Some(positions) = &positions {
             for partition in bounds.keys() {

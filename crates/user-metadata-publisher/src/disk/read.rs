@@ -61,14 +61,16 @@ impl DiskThread {
     }
 
     fn put_into_memory(&self, batch: QueuedBatch) {
-        let QueuedBatch { id: row, records } = batch;
+        let QueuedBatch {
+            id: row, records, ..
+        } = batch;
         let mut state = self.outbox.lock();
         if state.spool.holds(row) {
             return state.spool.pass_over(row);
         }
         drop(state);
-        let (events, bytes) = (records.records(), records.bytes() as u64);
-        // Outside the lock: it takes its time.
+        let (events, bytes) = (records.len() as u64, records.size_bytes() as u64);
+        // Outside the lock, as it takes a while.
         let intact: Vec<_> = records.iter().filter_map(event).collect();
         let left = intact.len() as u64;
         let mut state = self.outbox.lock();
@@ -78,7 +80,7 @@ impl DiskThread {
             state.insert(record, sizes, at, row);
         }
         state.spool.read(row, events, left, bytes);
-        // What is intact and no event was never put there by a publisher.
+        // An intact record that is not an event was not written by a publisher.
         state
             .counts
             .dropped
@@ -105,9 +107,12 @@ impl DiskThread {
     }
 }
 
-/// Says so, and returns why. How many events are lost shows in the end.
+/// Logs and returns the reason. How many events are lost is known only at the end of the file.
 fn part_is_unreadable(error: &dyn Error) -> String {
     let why = in_words(error);
-    error!(why, "a part of the outbox can't be read; the others are");
+    error!(
+        why,
+        "part of the outbox can't be read; the rest is delivered"
+    );
     why
 }

@@ -18,7 +18,7 @@ fn run<F: Future>(test: F) -> F::Output {
     runtime.enable_time().build().unwrap().block_on(test)
 }
 
-/// Waits for what the disk's thread does, which runs by the true clock.
+/// Waits for what the disk's thread does, which runs on the real clock.
 async fn until(what: &str, condition: impl Fn() -> bool) {
     let waited = timeout(Duration::from_secs(30), async {
         while !condition() {
@@ -56,7 +56,7 @@ fn away() -> Memory {
     memory
 }
 
-/// The numbers in each partition, without repetitions: each user's are to rise.
+/// The numbers in each partition, without repetitions: those of each user must increase.
 fn check_order(memory: &Memory, users: &[String]) {
     for stored in memory.topic().stored.values() {
         let mut newest = BTreeMap::new();
@@ -91,7 +91,7 @@ fn what_one_process_leaves_on_disk_the_next_one_delivers_in_order() {
         for (n, user) in users.iter().enumerate() {
             publisher.publish(event(n as u64, user), None).unwrap();
         }
-        until("all are on disk", || monitor.kept() == 300).await;
+        until("all are on disk", || monitor.pending_on_disk() == 300).await;
         task.abort();
         drop(task.await);
         assert_eq!(monitor.accounting().pending, 300);
@@ -130,11 +130,11 @@ fn what_memory_does_not_hold_waits_on_disk_and_comes_back_in_order() {
         let monitor = publisher.monitor();
         for (n, user) in users.iter().enumerate() {
             while publisher.publish(event(n as u64, user), None).is_err() {
-                // The disk takes what memory does not, as fast as it can.
+                // The disk takes what memory can't hold, as fast as it can.
                 sleep(Duration::from_millis(1)).await;
             }
         }
-        until("all are on disk", || monitor.kept() == 3_000).await;
+        until("all are on disk", || monitor.pending_on_disk() == 3_000).await;
         let refused = monitor.accounting().dropped.get(DropReason::QueueFull);
         drop(publisher);
         let accounting = task.run().await;
@@ -157,7 +157,7 @@ fn more_than_a_batch_at_once_is_on_disk_soon() {
         for n in 0..5_000 {
             publisher.publish(event(n, "a"), None).unwrap();
         }
-        until("all are on disk", || monitor.kept() == 5_000).await;
+        until("all are on disk", || monitor.pending_on_disk() == 5_000).await;
     });
     assert_eq!(records_in(&path), 5_000);
 }
@@ -169,7 +169,7 @@ fn the_disk_is_bounded_and_the_newest_events_are_refused() {
     run(async {
         let memory = away();
         let disk = DiskOutbox {
-            max_bytes: std::num::NonZeroU64::new(100_000).unwrap(),
+            max_bytes: 100_000,
             ..DiskOutbox::new(&path)
         };
         let options = PublisherOptions::default();
@@ -189,10 +189,10 @@ fn the_disk_is_bounded_and_the_newest_events_are_refused() {
 }
 
 #[test]
-fn a_disk_that_refuses_is_said_and_tried_again_while_events_go_on_from_memory() {
+fn a_disk_that_refuses_is_reported_and_tried_again_while_events_go_on_from_memory() {
     let (lines, _guard) = Lines::collect();
     let dir = tempfile::tempdir().unwrap();
-    // A file where the folder is to be.
+    // A file in the place of the folder.
     let folder = dir.path().join("data");
     std::fs::write(&folder, "").unwrap();
     let path = folder.join("outbox.db");
@@ -217,7 +217,7 @@ fn a_disk_that_refuses_is_said_and_tried_again_while_events_go_on_from_memory() 
             .faults
             .extend(vec![Fault::Unavailable(200); 3]);
         publisher.publish(event(1, "a"), None).unwrap();
-        until("it is on disk", || monitor.kept() == 1).await;
+        until("it is on disk", || monitor.pending_on_disk() == 1).await;
         drop(publisher);
         assert_eq!(task.await.unwrap().published, 2);
     });
@@ -229,8 +229,8 @@ fn a_disk_that_refuses_is_said_and_tried_again_while_events_go_on_from_memory() 
 }
 
 #[test]
-fn an_event_that_is_stuck_keeps_no_others_in_memory_while_the_disk_refuses() {
-    // Nobody writes it.
+fn a_stuck_event_keeps_no_others_in_memory_while_the_disk_refuses() {
+    // No thread writes it.
     let spool = Spool::of(&DiskOutbox::new("outbox.db"));
     let outbox = Outbox::new(PublisherOptions::default(), spool);
     let publish = |n| {
@@ -250,7 +250,7 @@ fn an_event_that_is_stuck_keeps_no_others_in_memory_while_the_disk_refuses() {
 }
 
 #[test]
-fn a_write_that_hangs_is_said_until_it_ends() {
+fn a_write_that_hangs_is_reported_until_it_ends() {
     let (lines, _guard) = Lines::collect();
     let spool = Spool::of(&DiskOutbox::new("outbox.db"));
     let outbox = Arc::new(Outbox::new(PublisherOptions::default(), spool));
@@ -262,19 +262,19 @@ fn a_write_that_hangs_is_said_until_it_ends() {
     let begin = |seconds| {
         let mut state = outbox.lock();
         let spool = &mut state.spool;
-        let load = spool.take(|_| true);
+        let job = spool.take(|_| true);
         spool.writing_since = Instant::now().checked_sub(Duration::from_secs(seconds));
-        load
+        job
     };
     run(async {
         let watching = tokio::spawn(async move { watch.run().await });
-        let load = begin(0);
-        outbox.lock().spool.put_back(load);
+        let job = begin(0);
+        outbox.lock().spool.put_back(job);
         assert_eq!(health.status(), PublisherStatus::Connecting);
-        let load = begin(60);
+        let job = begin(60);
         let is_said = || matches!(health.status(), PublisherStatus::Degraded { .. });
         until("it is said", is_said).await;
-        outbox.lock().spool.written(&load, 1, 1, 1);
+        outbox.lock().spool.written(&job, 1, 1, 1);
         health.disk_works();
         assert_eq!(health.status(), PublisherStatus::Connecting);
         watching.abort();
@@ -294,12 +294,12 @@ fn a_disk_that_opens_late_with_what_an_earlier_run_left_sends_each_event_once() 
             earlier.publish(event(n, "a"), None).unwrap();
         }
         drop((earlier, task));
-        // A file where the folder is to be.
+        // A file in the place of the folder.
         std::fs::rename(&folder, &aside).unwrap();
         std::fs::write(&folder, "").unwrap();
 
         let memory = away();
-        // No room to read before all is written.
+        // No room to read until everything is written.
         let (publisher, task) = start(&memory, &path, 60_000);
         for n in 20..50 {
             publisher.publish(event(n, "a"), None).unwrap();
@@ -310,7 +310,10 @@ fn a_disk_that_opens_late_with_what_an_earlier_run_left_sends_each_event_once() 
         for n in 50..60 {
             publisher.publish(event(n, "a"), None).unwrap();
         }
-        until("all are on disk", || publisher.monitor().kept() == 60).await;
+        until("all are on disk", || {
+            publisher.monitor().pending_on_disk() == 60
+        })
+        .await;
         memory.topic().connect_failures = 0;
         drop(publisher);
         let accounting = timeout(Duration::from_secs(30), task.run()).await.unwrap();
@@ -348,7 +351,7 @@ fn break_page(path: &Path, offset: usize) {
 /// Breaks one byte of an outbox in use; returns the events that are lost.
 fn break_in_use(path: &Path, offset: usize) -> u64 {
     let (lines, _guard) = Lines::collect();
-    // More than SQLite keeps in memory.
+    // More than SQLite caches.
     leave(path, 30_000);
     let lost = run(async {
         let memory = away();
@@ -378,14 +381,14 @@ fn break_in_use(path: &Path, offset: usize) -> u64 {
 }
 
 #[test]
-fn a_page_of_the_disk_that_breaks_stops_neither_what_lies_after_it_nor_new_events() {
+fn a_damaged_page_stops_neither_the_events_after_it_nor_new_ones() {
     let dir = tempfile::tempdir().unwrap();
     let lost = break_in_use(&dir.path().join("outbox.db"), 0);
     assert!((1..20).contains(&lost), "{lost}");
 }
 
 #[test]
-fn a_batch_that_breaks_on_the_disk_is_counted_and_removed() {
+fn a_damaged_batch_is_counted_and_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("outbox.db");
     // The last byte of a page is that of a batch.
@@ -401,14 +404,14 @@ fn a_second_publisher_on_the_same_outbox_is_refused() {
     let second = Publisher::on_disk(away(), PublisherOptions::default(), DiskOutbox::new(&path));
     assert!(matches!(second, Err(OpenError::InUse { .. })));
     drop(first);
-    start(&away(), &path, 1 << 20);
+    drop(start(&away(), &path, 1 << 20));
 }
 
 #[derive(Debug, Clone)]
 enum Step {
     Publish(u8, u8),
     Wait(u64),
-    /// The process ends in good order, and the next one starts.
+    /// The process shuts down, and the next one starts.
     Restart,
 }
 
@@ -458,7 +461,11 @@ async fn play(steps: &[Step], faults: &[Fault], max_bytes: usize, path: &Path) {
                 memory.hang_up();
                 let left = before.accounting();
                 assert_adds_up(&left);
-                assert_eq!(left.pending, before.kept(), "all of it is on disk");
+                assert_eq!(
+                    left.pending,
+                    before.pending_on_disk(),
+                    "all of it is on disk"
+                );
                 let started = start(&memory, path, max_bytes);
                 publisher = started.0;
                 // A batch is removed as a whole.
@@ -483,7 +490,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_event_that_was_taken_arrives_in_order_whatever_fails_and_however_often_it_starts_anew(
+    fn every_accepted_event_arrives_in_order_whatever_fails_and_however_often_it_restarts(
         steps in vec(step(), 1..40),
         faults in vec(fault(), 0..20),
         max_bytes in prop_oneof![Just(20_000_usize), Just(1 << 20)],

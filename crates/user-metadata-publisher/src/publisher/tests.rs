@@ -9,7 +9,7 @@ use tracing::Level;
 use super::*;
 use crate::testing::{Fault, Lines, Memory, event};
 
-/// Runs on a clock that jumps to the next timer whenever all wait.
+/// Runs on a clock that jumps to the next timer whenever all tasks wait.
 fn on_paused_clock<F: Future>(test: F) -> F::Output {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime
@@ -79,12 +79,12 @@ fn scenario(faults: impl Strategy<Value = Fault>) -> impl Strategy<Value = Scena
     )
 }
 
-/// What came of a scenario.
+/// The result of a scenario.
 struct Outcome {
-    /// The account at the end, and whether the task ended by itself.
+    /// The final counts, and whether the task ended by itself.
     accounting: Accounting,
     is_finished: bool,
-    /// User and answer of each call of publish, by the event's number.
+    /// User and result of each call of publish, by the event's number.
     calls: Vec<(String, Result<(), PublishError>)>,
     memory: Memory,
 }
@@ -125,7 +125,7 @@ async fn play(scenario: &Scenario) -> Outcome {
     }
 }
 
-/// Compares the account with what the callers and the topic have seen.
+/// Compares the counts with what the callers and the topic have seen.
 fn check(outcome: &Outcome) {
     let Outcome {
         accounting, calls, ..
@@ -177,7 +177,7 @@ fn check(outcome: &Outcome) {
     }
 }
 
-/// Every user's events lie in one partition, and come first in the order of their joins.
+/// Every user's events are in one partition, and come first in the order of their joins.
 fn check_order(outcome: &Outcome) {
     let mut partition_of = BTreeMap::new();
     for (partition, stored) in &outcome.memory.topic().stored {
@@ -199,7 +199,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_account_adds_up_and_order_holds_whatever_fails_and_whenever_it_ends(
+    fn the_counts_add_up_and_the_order_holds_whatever_fails_and_whenever_it_ends(
         scenario in scenario(fault()),
     ) {
         let outcome = on_paused_clock(play(&scenario));
@@ -208,7 +208,7 @@ proptest! {
     }
 
     #[test]
-    fn the_account_adds_up_while_the_number_of_partitions_changes(
+    fn the_counts_add_up_while_the_number_of_partitions_changes(
         scenario in scenario(prop_oneof![fault(), (1_u32..6).prop_map(Fault::Partitions)]),
     ) {
         check(&on_paused_clock(play(&scenario)));
@@ -216,7 +216,7 @@ proptest! {
 }
 
 #[test]
-fn a_full_outbox_is_an_error_not_a_wait_and_takes_events_again_when_it_is_not() {
+fn a_full_outbox_is_an_error_not_a_wait_and_accepts_events_again_later() {
     on_paused_clock(async {
         let memory = Memory::new([Fault::Unavailable(0)]);
         let options = PublisherOptions {
@@ -326,7 +326,7 @@ fn the_task_ends_although_the_topic_is_away_when_nothing_is_pending() {
 }
 
 #[test]
-fn a_monitor_keeps_no_task_running_and_sees_the_final_account() {
+fn a_monitor_keeps_no_task_running_and_sees_the_final_counts() {
     on_paused_clock(async {
         let (publisher, task) = Publisher::new(Memory::new([]), PublisherOptions::default());
         let monitor = publisher.monitor();
@@ -508,7 +508,7 @@ fn old_events_are_no_trouble_while_they_are_delivered() {
 }
 
 #[test]
-fn lost_events_are_an_error_with_their_count_and_the_status_says_so() {
+fn lost_events_are_an_error_with_their_count_and_change_the_status() {
     let (lines, _guard) = Lines::collect();
     on_paused_clock(async {
         let memory = Memory::new([Fault::Slow(30_000)]);
@@ -568,7 +568,7 @@ fn each_acknowledged_event_is_one_line_without_an_address() {
 }
 
 #[test]
-fn the_metrics_say_what_the_account_says() {
+fn the_metrics_are_equal_to_the_counts() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     metrics::with_local_recorder(&recorder, || {

@@ -7,11 +7,11 @@ use user_metadata_ua::{ClientHints, PARSED_USER_AGENT, Parser};
 
 use crate::lists::Random;
 
-/// How long is searched for the worst.
+/// How long to search for the worst string.
 const SEARCH: Duration = Duration::from_secs(30);
-/// Changes to a string before the search begins anew with another one.
+/// Changes to a string before the search starts again with another one.
 const CHANGES: usize = 3_000;
-/// The least of so many times counts: what the machine does besides is not the parser's.
+/// The least of this many times counts, as what else the machine does is not the parser's.
 const TIMES: usize = 5;
 
 /// Climbs from random strings, made of the literals of all rules, towards those that take longest.
@@ -71,7 +71,7 @@ fn text(pieces: &[String], places: &[usize]) -> String {
     text.chars().take(PARSED_USER_AGENT).collect()
 }
 
-/// What stands between the special characters of all rules' expressions.
+/// The text between the special characters of all rules' expressions.
 fn pieces() -> Vec<String> {
     let sources = [
         include_str!("../../data/regexes.json"),

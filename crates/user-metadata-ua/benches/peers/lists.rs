@@ -18,7 +18,7 @@ pub(crate) struct Lists {
 /// What `peers.mjs lists` prints.
 #[derive(Deserialize)]
 struct FromNpm {
-    /// With their share of the traffic (npm `user-agents`).
+    /// Those of people, with their share of the traffic (npm `user-agents`).
     used: Vec<(String, f64)>,
     /// Of crawlers (npm `crawler-user-agents`).
     crawlers: Vec<String>,

@@ -1,8 +1,8 @@
-//! `cargo bench -p user-metadata-ua`: this crate beside other parsers, over the same lists in one
-//! run. Prints rates and ratios; nothing fails for being slow.
+//! `cargo bench -p user-metadata-ua`: this crate and other parsers on the same lists in one run.
+//! Prints rates and ratios; nothing fails because it is slow.
 //!
-//! The lists and the parsers for Node come from npm (see `peers.mjs`), into `target/`; nothing of
-//! them is part of this project. Without Node, the fixtures are the list.
+//! The lists and the parsers for Node come from npm (see `peers.mjs`), into `target/`; none of them
+//! is part of this project. Without Node, the fixtures are the list.
 
 #![allow(
     clippy::print_stdout,
@@ -21,13 +21,14 @@ use std::time::Instant;
 use lists::Lists;
 use parsers::{PARSERS, Parse};
 
-/// Rounds in which all parsers take turns, so that none has the machine's good minute for itself.
+/// Rounds in which all parsers take turns, so that none alone profits from a quiet minute of the
+/// machine.
 const ROUNDS: usize = 5;
 /// Slow parsers get this many strings of a list in a round.
 const SHORT: usize = 1_000;
 
 fn main() -> ExitCode {
-    // Each parser starts once more in a process of its own, which says what it takes.
+    // Each parser also starts in a process of its own, which reports what it takes.
     if let Ok(name) = std::env::var("UA_BENCH_START") {
         return parsers::start(&name);
     }
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// One line a parser: strings a second, and as many times as `base` does.
+/// One line a parser: strings a second, and the ratio to `base`.
 fn compare(title: &str, base: &str, list: &[String], node: Option<&std::path::Path>, cached: bool) {
     let mut parsers: Vec<(&str, Box<dyn Parse>)> = Vec::new();
     for (name, is_cached, make) in PARSERS {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What is compared with, and where the lists come from.
+/// The packages that are compared with or that have the lists.
 const PACKAGES: [&str; 4] = [
     "ua-parser-js@2.0.10",
     "bowser@2.15.1",
@@ -12,7 +12,7 @@ const PACKAGES: [&str; 4] = [
     "crawler-user-agents@1.60.0",
 ];
 
-/// Installs the packages below `target/`; `None`, and a line that says so, where that can't be.
+/// Installs the packages below `target/`; `None`, and a line that says so, if that fails.
 pub(crate) fn install() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ua-peers");
     let script = include_str!("peers.mjs");

@@ -92,7 +92,7 @@ pub(crate) fn start(name: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The process's memory in bytes, as Linux tells it; 0 elsewhere.
+/// The process's memory in bytes, from Linux; 0 elsewhere.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

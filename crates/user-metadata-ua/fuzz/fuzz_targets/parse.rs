@@ -1,4 +1,4 @@
-//! Whatever a stranger sends, the answer is small, printable and the same each time, with a cache,
+//! Whatever a client sends, the answer is small, printable and the same each time, with a cache,
 //! too.
 //!
 //! The input's lines are the User-Agent, then values of hint headers.

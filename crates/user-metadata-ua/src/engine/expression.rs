@@ -11,10 +11,10 @@ use super::word::Word;
 /// A group's start or end, as the engine reports it.
 pub(super) type Slot = Option<NonMaxUsize>;
 
-/// Bounds of repetition from here on stand only against backtracking engines. Without them the
-/// automata are a fraction of the size.
+/// Repetition bounds from here on only protect backtracking engines. Without them the automata are
+/// a fraction of the size.
 const IDLE_BOUND: u32 = 30;
-/// The same where any character is repeated, as between two words that have to be near each other.
+/// The same for repetitions of any character, as between two words that have to be near each other.
 const IDLE_BOUND_OF_ANY: u32 = 50;
 
 /// The size in bytes from which on an expression is searched with a lazy DFA. It makes large ones a
@@ -98,7 +98,7 @@ fn regex(hir: &Hir) -> Result<Regex, Box<meta::BuildError>> {
     build(true)
 }
 
-/// Repeats without end what has an idle bound.
+/// Removes repetition bounds that have no effect here.
 fn without_idle_bounds(hir: Hir) -> Hir {
     match hir.into_kind() {
         HirKind::Repetition(repetition) => {
@@ -129,7 +129,8 @@ fn without_idle_bounds(hir: Hir) -> Hir {
     }
 }
 
-/// Whether it has a `.*`, which makes other engines than a DFA start anew at many places of a text.
+/// Whether it has a `.*`, which makes engines other than a DFA start again at many places of a
+/// text.
 fn skips_anything(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Repetition(repetition) => {

@@ -9,12 +9,12 @@ pub(super) type Clause = BTreeSet<Vec<u8>>;
 
 /// Shorter ones are in nearly every text.
 const SHORTEST: usize = 2;
-/// More combinations than this of what may follow each other are not made.
+/// The most combinations of consecutive literals that are built.
 const MOST_COMBINATIONS: usize = 16;
-/// A class of more characters than this is taken for any.
+/// A class of more characters than this counts as any character.
 const MOST_OF_A_CLASS: usize = 10;
 
-/// The clauses that all must hold; none if the expression says nothing that can be searched for.
+/// The clauses that must all hold; none if the expression has nothing to search for.
 ///
 /// The idea is that of RE2's `FilteredRE2`: literals are carried upwards through the expression as
 /// long as they are exact, and become conditions where they are not.
@@ -27,9 +27,9 @@ pub(super) fn required(hir: &Hir) -> Vec<Clause> {
 
 /// What is known of the texts that a part of an expression matches.
 enum Facts {
-    /// They are these.
+    /// The texts are exactly these.
     Exact(BTreeSet<Vec<u8>>),
-    /// They contain one literal of each clause.
+    /// The texts contain one literal of each clause.
     Needs(Vec<Clause>),
 }
 
@@ -110,7 +110,7 @@ fn combinations(first: &BTreeSet<Vec<u8>>, then: &BTreeSet<Vec<u8>>) -> BTreeSet
     pairs.collect()
 }
 
-/// One of the branches holds, so one of the literals of a clause of each.
+/// One of the branches holds, so one of the literals of a clause of each branch.
 fn of_alternatives(branches: &[Hir]) -> Facts {
     let mut exact = BTreeSet::new();
     let mut needed = Clause::new();
@@ -134,7 +134,7 @@ fn of_alternatives(branches: &[Hir]) -> Facts {
     Facts::Needs(Vec::from_iter(clause(&needed)))
 }
 
-/// The more telling a clause, the fewer texts it holds for.
+/// The more selective a clause, the fewer texts it holds for.
 fn telling(clause: &Clause) -> (usize, std::cmp::Reverse<usize>) {
     let shortest = clause.iter().map(Vec::len).min().unwrap_or_default();
     (shortest, std::cmp::Reverse(clause.len()))
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_follow_is_one_literal_and_what_lies_apart_are_several() {
+    fn consecutive_text_is_one_literal_and_separate_texts_are_several() {
         assert_eq!(of("Chrome/"), "chrome/");
         assert_eq!(of(r"(Chrome|CriOS)/(\d+)\.(\d+)"), "chrome/|crios/");
         assert_eq!(of(r"Android.*(?:wv|; K)\)"), "android & ; k)|wv)");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn of_alternatives_each_brings_what_tells_most() {
+    fn each_alternative_contributes_its_most_selective_clause() {
         assert_eq!(of("Aa.*Bbbb|Cc"), "bbbb|cc");
         let many = ('a'..='z')
             .map(|letter| format!("x{letter}"))

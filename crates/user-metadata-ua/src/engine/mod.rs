@@ -134,13 +134,13 @@ impl Engine {
         self.apps.get(package).map(|name| &**name)
     }
 
-    /// Looks through a text for all that any rule asks for.
+    /// Searches a text for all rules at once.
     pub(crate) fn read<'a>(&'a self, text: &'a str) -> Reading<'a> {
         Reading::new(self.rules.scan(text))
     }
 }
 
-/// Rules that name something, and where they don't, their first group does.
+/// Rules with a name, or else with their first group as the name.
 fn names<'a>(rules: &[(&'a str, Option<&'a str>)]) -> impl Iterator<Item = Rule<'a>> {
     rules.iter().map(|&(pattern, name)| Rule {
         pattern: Cow::Borrowed(pattern),
@@ -149,7 +149,7 @@ fn names<'a>(rules: &[(&'a str, Option<&'a str>)]) -> impl Iterator<Item = Rule<
     })
 }
 
-/// Rules for words, of which the longest counts; `newer` ones replace those of the table.
+/// Rules for words, of which the longest wins; `newer` ones replace those of the table.
 fn words<'a>(newer: &'a Words, table: &'a str) -> Vec<Rule<'a>> {
     let newer = newer
         .iter()
@@ -194,7 +194,7 @@ fn apps(newer: Words) -> Table<Cow<'static, str>> {
     table
 }
 
-/// Rules whose match alone means something.
+/// Rules of which only the match matters.
 fn meanings<T>(rules: &[(&'static str, T)]) -> Vec<Rule<'static>> {
     let rule = |(pattern, _): &(&'static str, T)| Rule {
         pattern: Cow::Borrowed(*pattern),

@@ -1,4 +1,4 @@
-//! Which of many regular expressions can match a text at all.
+//! Finds which of many regular expressions can match a text at all.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +6,7 @@ use aho_corasick::{AhoCorasick, BuildError};
 
 use super::literals::Clause;
 
-/// More conditions than this tell little more.
+/// More conditions than this filter little more.
 const MOST_CLAUSES: usize = 3;
 
 /// Searches a text once for the literals of all expressions.
@@ -15,18 +15,18 @@ pub(super) struct Prefilter {
     literals: AhoCorasick,
     /// By literal.
     clauses: Vec<Box<[u32]>>,
-    /// By clause: the expressions that ask for it.
+    /// By clause: the expressions that require it.
     expressions: Vec<Box<[u32]>>,
     /// By expression.
     clauses_needed: Vec<u8>,
-    /// The expressions that ask for nothing.
+    /// The expressions that require nothing.
     always: Vec<u32>,
 }
 
-/// What was seen in one text. Made once and used for one text after the other.
+/// What was found in one text. Allocated once and used for one text after the other.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// Tells this text's marks from those of the texts before.
+    /// Distinguishes the marks of this text from those of earlier texts.
     text: u32,
     clauses: Vec<u32>,
     /// By expression: the text, and how many of its clauses hold.
@@ -45,7 +45,7 @@ impl Prefilter {
         let mut always = Vec::new();
         for (expression, clauses) in (0..).zip(required) {
             let mut clauses: Vec<&Clause> = clauses.iter().collect();
-            // The rarer a clause among the expressions, the better it tells them apart.
+            // The rarer a clause is among the expressions, the better it separates them.
             clauses.sort_by_key(|clause| (uses[clause], *clause));
             clauses.dedup();
             clauses.truncate(MOST_CLAUSES);

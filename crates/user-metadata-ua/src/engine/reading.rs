@@ -1,4 +1,4 @@
-//! What the rules say of a text.
+//! What the rules tell about a text.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use super::rule_set::Scan;
 use crate::rules::{DEVICES, GUESSED_KINDS, KINDS};
 use crate::{ClientKind, DeviceType};
 
-/// The lists of rules. In each the first match counts.
+/// The lists of rules. In each the first match wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum List {
     Browsers,
@@ -24,7 +24,7 @@ pub(super) enum List {
     Classes,
 }
 
-/// A text, and what the rules say of it.
+/// A text, and what the rules tell about it.
 #[derive(Debug)]
 pub(crate) struct Reading<'a> {
     scan: Scan<'a>,
@@ -54,7 +54,7 @@ impl<'a> Reading<'a> {
         self.named(List::Browsers)
     }
 
-    /// What stands in a User-Agent besides an engine's browser.
+    /// What a User-Agent names besides the browser of its engine.
     pub(crate) fn fork(&mut self) -> Option<Named<'a>> {
         let word = self.named(List::BrowserWords);
         word.or_else(|| self.named(List::BrowserForms))
@@ -65,7 +65,7 @@ impl<'a> Reading<'a> {
         self.named(List::OwnSystems)
     }
 
-    /// By uap-core's rules, and what they don't know.
+    /// By uap-core's rules, and the rules for what they don't know.
     pub(crate) fn system(&mut self) -> Option<Named<'a>> {
         let known = self.named(List::Systems);
         let is_known = |named: &Named<'a>| named.name.as_deref() != Some("Other");

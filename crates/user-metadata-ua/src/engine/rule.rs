@@ -1,4 +1,4 @@
-//! What a rule makes of the text that its expression matches.
+//! What a rule extracts from the text that its expression matches.
 
 use std::borrow::Cow;
 
@@ -25,9 +25,9 @@ pub(crate) enum Form {
 /// A field before the number of groups is known.
 #[derive(Debug, Default)]
 pub(crate) struct Draft<'a> {
-    /// Counts where it is there and not blank. `$1` to `$9` stand for groups.
+    /// Used if it is given and not blank. `$1` to `$9` are groups.
     pub(crate) text: Option<Cow<'a, str>>,
-    /// Counts otherwise, if there is such a group.
+    /// Used otherwise, if there is such a group.
     pub(crate) group: Option<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! All rules of all lists, searched for in a text at once.
+//! All rules of all lists, matched against a text at once.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
@@ -23,7 +23,7 @@ pub(crate) struct RuleSet {
     rules: Vec<Compiled>,
     lists: Vec<(List, Range<u32>)>,
     idle: Mutex<Vec<Scratch>>,
-    /// The most that are kept: where more texts than processors are under way, some wait anyway.
+    /// The most that are kept: with more texts than processors, some wait anyway.
     most_idle: usize,
 }
 
@@ -88,7 +88,7 @@ impl RuleSet {
         })
     }
 
-    /// Looks through a text, once for all lists.
+    /// Searches a text, once for all lists.
     pub(crate) fn scan<'a>(&'a self, text: &'a str) -> Scan<'a> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let scratch = idle.pop();
@@ -136,7 +136,7 @@ impl Compiled {
         Ok(Self {
             expression,
             fields: compiled,
-            // Where no group is read it is enough to know that there is a match.
+            // If no group is read, it is enough to know that there is a match.
             slots: if highest == 0 { 0 } else { 2 * highest + 2 },
         })
     }

@@ -1,5 +1,5 @@
-//! The engine against a search with every rule, and against `uaparser`, which uap-core's own project
-//! gave first.
+//! Compares the engine with a search with every rule, and with `uaparser`, which is uap-core's own
+//! project's.
 
 use uaparser::{Parser as _, UserAgentParser};
 
@@ -44,7 +44,7 @@ fn no_rule_that_matches_is_filtered_out() {
 }
 
 #[test]
-fn a_text_that_asks_for_too_many_tries_is_given_up() {
+fn a_text_that_needs_too_many_tries_is_given_up() {
     let rules = |misses: usize| {
         let misses = (0..misses).map(|_| rule("Foo.*Bar$"));
         RuleSet::new([(List::Kinds, misses.chain([rule("Foo")]).collect())]).unwrap()
@@ -81,7 +81,7 @@ fn groups_end_between_characters() {
 
 type Facts = [Option<String>; 9];
 
-/// This engine says nothing where the other says `Other`.
+/// This engine returns `None` where the other returns `Other`.
 fn known(name: &str) -> Option<String> {
     (name != "Other" && !name.is_empty()).then(|| name.to_owned())
 }
@@ -122,7 +122,7 @@ fn by_engine(rules: &RuleSet, user_agent: &str) -> Facts {
 }
 
 #[test]
-fn both_engines_say_the_same() {
+fn both_engines_agree() {
     // JSON is YAML, so both read one file.
     let oracle = UserAgentParser::builder()
         .with_unicode_support(false)
@@ -148,7 +148,7 @@ fn both_engines_say_the_same() {
         let mut expected = by_uaparser(&oracle, &user_agent);
         let facts = by_engine(&rules, &user_agent);
         if facts[6].as_deref() == Some("Spider") {
-            // Bounds that this engine lifts make the other one miss bots behind long strings.
+            // Bounds that this engine removes make the other one miss bots behind long strings.
             expected[6..].clone_from_slice(&facts[6..]);
         }
         assert_eq!(facts, expected, "{user_agent}");

@@ -1,4 +1,4 @@
-//! The rules of uap-core, in the JSON form of its `regexes.yaml`, and what may stand beside them.
+//! The rules of uap-core, in the JSON form of its `regexes.yaml`, and what may be added to them.
 //!
 //! What the fields mean: <https://github.com/ua-parser/uap-core/blob/master/docs/specification.md>
 
@@ -12,7 +12,7 @@ use super::rule::{Draft, Form, Rule};
 /// Meanings by key.
 pub(super) type Words = BTreeMap<String, String>;
 
-/// What a parser is made of.
+/// What a parser is built from.
 #[derive(Deserialize)]
 pub(super) struct Data<'a> {
     #[serde(borrow)]

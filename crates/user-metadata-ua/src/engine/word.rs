@@ -9,8 +9,8 @@ use super::expression::Slot;
 pub(super) struct Word(pub(super) Box<str>);
 
 impl Word {
-    /// Whether it stands in the text. Its one group is the version that follows: that of
-    /// `Name/1.2`, `Name 1.2` or `Name v1.2`.
+    /// Whether it is in the text. Its one group is the version that follows: that of `Name/1.2`,
+    /// `Name 1.2` or `Name v1.2`.
     pub(super) fn search(&self, text: &str, slots: &mut [Slot]) -> bool {
         let text = text.as_bytes();
         let word = self.0.as_bytes();
@@ -38,13 +38,13 @@ impl Word {
     }
 }
 
-/// Whether two bytes next to each other are of one word.
+/// Whether two adjacent bytes belong to one word.
 fn touch(one: Option<u8>, other: Option<u8>) -> bool {
     let is_of_word = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
     is_of_word(one) && is_of_word(other)
 }
 
-/// Where in the text behind a name its version stands.
+/// The version's position in the text behind a name.
 fn version(behind: &[u8]) -> Option<(usize, usize)> {
     let mut start = usize::from(matches!(behind.first(), Some(b'/' | b' ' | b'-')));
     start += usize::from(matches!(behind.get(start), Some(b'v' | b'V')));

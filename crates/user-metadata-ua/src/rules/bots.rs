@@ -1,7 +1,7 @@
-/// Bots that uap-core does not take for bots, or names badly: the expression, and the name where
-/// it is not the first group.
+/// Bots that uap-core does not recognize, or whose names it gets wrong: the expression, and the
+/// name if it is not the first group.
 pub(crate) const NAMED_BOTS: &[(&str, Option<&str>)] = &[
-    // These dress up as apps, in which words for bots don't count.
+    // These pretend to be apps, in which words for bots are ignored.
     (r"\b(PTST)[/ ]", Some("WebPageTest.org bot")),
     (r"(wkhtmlto(?:image|pdf))\b", None),
     (r"(BrandVerity|PingdomTMS)/(\d+)(?:\.(\d+)|)", None),
@@ -58,10 +58,10 @@ pub(crate) const NAMED_BOTS: &[(&str, Option<&str>)] = &[
     ),
 ];
 
-/// The forms of bots that no list names. An empty name says that it is no bot, whatever later
-/// rules say.
+/// Forms of bots that are in no list. An empty name means that it is not a bot, whatever later
+/// rules match.
 pub(crate) const BOT_FORMS: &[(&str, Option<&str>)] = &[
-    // The words for what they do.
+    // Words for what they do.
     (
         r"(?xi)
             \b([\w.-]*(?:crawler|spider|scraper|archiver|indexer|fetcher|validator|linkcheck
@@ -69,9 +69,9 @@ pub(crate) const BOT_FORMS: &[(&str, Option<&str>)] = &[
             |synthetic)[\w.-]*)(?:/v?(\d+)(?:\.(\d+)|)|)",
         None,
     ),
-    // A maker of telephones, and an offer in German.
+    // A maker of phones, and a German word for an offer.
     (r"(?i)\b(?:cubot|angebot)", Some("")),
-    // What nobody but a scanner for weaknesses sends.
+    // What only a vulnerability scanner sends.
     (
         r"(?i)<script|\$\{jndi:|\bunion\b.*\bselect\b|select\s*\(|\bpg_sleep\(|/etc/passwd|load_file\(|\bburpcollaborator\b|\(\)\s*\{",
         Some("Scanner"),
@@ -81,7 +81,7 @@ pub(crate) const BOT_FORMS: &[(&str, Option<&str>)] = &[
         None,
     ),
     (r"\b([A-Za-z][\w-]*[Bb]ot)\b(?:/v?(\d+)(?:\.(\d+)|)|)", None),
-    // The place where one may complain about them…
+    // A contact address…
     (
         r"(?x)
             ([A-Za-z][\w!'.-]*(?:\ [A-Z][\w!'.-]*)*)
@@ -104,7 +104,7 @@ pub(crate) const BOT_FORMS: &[(&str, Option<&str>)] = &[
         r"like Gecko; compatible;? \+?([A-Za-z][\w.-]*)(?:/v?(\d+)(?:\.(\d+)|)|)",
         None,
     ),
-    // …but old browsers carry addresses that their owners put in.
+    // …but old browsers have addresses that their owners added.
     (r"\(compatible; (?:MSIE|Konqueror)", Some("")),
     (
         r"(?x)

@@ -1,7 +1,7 @@
-/// Browsers, apps and libraries that uap-core does not know or takes for others: the expression,
-/// and the name where it is not the first group.
+/// Browsers, apps and libraries that uap-core does not know or confuses with others: the
+/// expression, and the name if it is not the first group.
 pub(crate) const BROWSERS: &[(&str, Option<&str>)] = &[
-    // uap-core takes WebKit without Safari's name for Apple's mail program.
+    // uap-core reads WebKit without Safari's name as Apple's mail program.
     (
         r"\(PlayStation \d[^)]*\) AppleWebKit/\S+ \(KHTML, like Gecko\)$",
         Some("Other"),
@@ -61,9 +61,9 @@ pub(crate) const BROWSERS: &[(&str, Option<&str>)] = &[
     (r" (PowerShell)/(\d+)\.(\d+)(?:\.(\d+)|)", None),
 ];
 
-/// The forms of browsers that no list names: those that are built on others, and the first.
+/// Forms of browsers that are in no list: those built on others, and the first ones.
 pub(crate) const BROWSER_FORMS: &[(&str, Option<&str>)] = &[
-    // Parts of a device or of an app, which the next rule would take for browsers.
+    // Parts of a device or an app that the next rule would read as browsers.
     (
         r"InettvBrowser/|SonyCEBrowser/|ManagedBrowser/|InAppBrowser/",
         Some("Other"),

@@ -3,7 +3,7 @@ use crate::DeviceType::{self, Car, Console, Mobile, Tablet, Tv, Wearable, Xr};
 /// The class of a device by words of the User-Agent. What no rule matches is classified by its
 /// operating system.
 pub(crate) const DEVICES: &[(&str, DeviceType)] = &[
-    // The models that Puffin's servers and Silk's speak for.
+    // The models for which Puffin's and Silk's servers send requests.
     (r"Puffin/[\d.]+[AI]P\b", Mobile),
     (r"Puffin/[\d.]+[AIW]T\b", Tablet),
     (
@@ -30,14 +30,14 @@ pub(crate) const DEVICES: &[(&str, DeviceType)] = &[
             |Android\ Wear|\bWIB/\d|SmartWatch\(|\bG\ Watch",
         Wearable,
     ),
-    // Television sets and boxes, by what standards and makers put in…
+    // TVs and set-top boxes, by the words of standards and makers…
     (
         r"(?xi)
             smart-?tv|google\ ?tv|android\ ?tv|apple\ ?tv|\btvos\b|hbbtv|ce-html|netcast
             |inettvbrowser|large\ screen|\bnettv\b|smarthub|opera\ tv\ store",
         Tv,
     ),
-    // (Behind DTV stands a telephone's Build where its model has that word.)
+    // (A phone whose model has the word DTV has Build after it.)
     (
         r"(?x)
             Web0S|webOS\.TV|\bBRAVIA\b|VIDAA|\bViera\b|\bVIERA\b|\bRoku|CrKey|\bMiTV|MiBOX
@@ -82,7 +82,7 @@ pub(crate) const DEVICES: &[(&str, DeviceType)] = &[
             |(?i:;\ [^;)]*[\ \d]tab(?:let)?[\ \d_-][^;)]*(?:Build|\)))",
         Tablet,
     ),
-    // Telephones whose systems have no name.
+    // Phones whose systems have no name.
     (
         r"(?x)
             UCWEB|J2ME|\bMIDP|\bCLDC\b|\bUP\.Browser|\bup\.Browser|UP\.Link|\bMMP/\d|\bMIB/\d

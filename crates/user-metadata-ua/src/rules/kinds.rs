@@ -1,9 +1,9 @@
 use crate::ClientKind::{self, App, Browser, Library};
 
-/// What sort of program a User-Agent is of. What no rule matches is a browser if it has a
+/// The kind of program that sends a User-Agent. What no rule matches is a browser if it has a
 /// browser's form.
 pub(crate) const KINDS: &[(&str, ClientKind)] = &[
-    // The whole User-Agent is the library's, so that a browser or bot which names one is not meant.
+    // The whole User-Agent is the library's: a browser or bot that only names one does not match.
     (
         r"(?xi)
             ^(?:curl|libcurl(?:-agent)?|pycurl|wget2?|aria2|httpie|insomnia|postmanruntime|k6
@@ -62,7 +62,7 @@ pub(crate) const KINDS: &[(&str, ClientKind)] = &[
     ),
 ];
 
-/// Likewise, where nothing is known by name.
+/// The same, if nothing is known by name.
 pub(crate) const GUESSED_KINDS: &[(&str, ClientKind)] = &[
     // An app's own User-Agent: `Name/1.2 (iPhone; iOS 18.1; …)`.
     (

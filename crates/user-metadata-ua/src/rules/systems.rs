@@ -1,7 +1,7 @@
 /// Operating systems that uap-core gets wrong: the expression and the name. The first group is not
 /// used, the further ones are the version.
 pub(crate) const SYSTEMS: &[(&str, Option<&str>)] = &[
-    // Apps state the true version where the web view's own is frozen.
+    // Apps state the true version if that of the web view is frozen.
     (
         r"(FBSN)/iOS;FBSV/(\d+)(?:\.(\d+)|)(?:\.(\d+)|)",
         Some("iOS"),
@@ -32,7 +32,7 @@ pub(crate) const SYSTEMS: &[(&str, Option<&str>)] = &[
         Some("Android"),
     ),
     (r"^(UCWEB)/\S+ \(Linux;", Some("Android")),
-    // uap-core takes it for the Chromecast before it ran Android.
+    // uap-core reads it as the Chromecast from before it ran Android.
     (
         r"(Android) (\d+)(?:\.(\d+)|)(?:\.(\d+)|);.*CrKey",
         Some("Android"),
@@ -43,7 +43,7 @@ pub(crate) const SYSTEMS: &[(&str, Option<&str>)] = &[
     ),
     // Samsung's browser that asks for desktop pages.
     (r"X11; Linux.*(SamsungBrowser)/", Some("Android")),
-    // Television sets hide it from pages that know Android's telephones only.
+    // TVs hide it from pages that know only Android phones.
     (r"(Andr0id) (\d+)(?:\.(\d+)|)", Some("Android")),
     (
         r"(OpenHarmony) (\d+)\.(\d+)(?:\.(\d+)|)",
@@ -60,13 +60,13 @@ pub(crate) const SYSTEMS: &[(&str, Option<&str>)] = &[
         r"(Sailfish)(?: OS|)(?:[ /](\d+)(?:\.(\d+)|)|)",
         Some("Sailfish"),
     ),
-    // A telephone that asks for desktop pages.
+    // A phone that asks for desktop pages.
     (
         r"Windows NT 6\.[23];.*Trident/7\.0;.*(WPDesktop)",
         Some("Windows Phone"),
     ),
     (r"(WPDesktop)", Some("Windows Phone")),
-    // Telephones before that.
+    // Older phones.
     (
         r"^(HTC|SAMSUNG|SonyEricsson|Acer|LG)[-_].*Opera.*Windows NT",
         Some("Windows Mobile"),
@@ -76,7 +76,7 @@ pub(crate) const SYSTEMS: &[(&str, Option<&str>)] = &[
         Some("Windows Mobile"),
     ),
     (r"(PalmSource|PalmOS|Palm OS)", Some("Palm OS")),
-    // An app on a Mac; those on iPhones and iPads have no processor of this sort.
+    // An app on a Mac; iPhones and iPads have no processor of this kind.
     (
         r"CFNetwork/\S+ (Darwin)/(?:1[7-9]|2\d)\S* \((?:x86_64|i386)",
         Some("macOS"),
@@ -95,7 +95,7 @@ pub(crate) const SYSTEMS: &[(&str, Option<&str>)] = &[
     (r"(Fuchsia)\)", Some("Fuchsia")),
     (r"(MorphOS)(?:[ /](\d+)\.(\d+)|)", Some("MorphOS")),
     (r"\b(AROS)\b", Some("AROS")),
-    // Distributions that uap-core takes for any Linux.
+    // Distributions that uap-core knows only as Linux.
     (
         r"(?x)
             \b(ALT\ Linux|Astra\ Linux|Deepin|elementary\ OS|GhostBSD|Joli\ OS|Knoppix|Linspire
@@ -106,8 +106,8 @@ pub(crate) const SYSTEMS: &[(&str, Option<&str>)] = &[
     ),
 ];
 
-/// Operating systems that uap-core does not know, in the same form. Asked for last: names of
-/// systems stand where others are meant, too.
+/// Operating systems that uap-core does not know, in the same form. Tried last, as names of systems
+/// are also found where others are meant.
 pub(crate) const RARE_SYSTEMS: &[(&str, Option<&str>)] = &[
     (r"(Haiku)(?: R(\d+)|)", Some("Haiku")),
     (r"\b(BeOS)\b", Some("BeOS")),

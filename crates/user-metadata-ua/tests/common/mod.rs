@@ -23,7 +23,7 @@ pub(crate) fn parser() -> &'static Parser {
 pub(crate) struct Fixture {
     ua: String,
     repeat: Option<usize>,
-    /// What was once made of it wrongly, or is easily.
+    /// What it was once wrongly taken for, or easily is.
     why: Option<String>,
     #[serde(default)]
     pub(crate) hints: ClientHints,

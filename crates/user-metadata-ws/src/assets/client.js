@@ -1,5 +1,5 @@
-// A browser client for the user-metadata WebSocket server: joins, says what the browser knows of
-// itself, and comes back when the connection is lost. An ES module without dependencies.
+// A browser client for the user-metadata WebSocket server: joins, sends what the browser knows about
+// itself, and reconnects when the connection is lost. An ES module without dependencies.
 //
 //   import { connect } from "https://chat.example.com/client.js";
 //
@@ -19,15 +19,15 @@ const HINTS = [
 ];
 const HEARTBEAT = 25_000;
 const LONGEST_WAIT = 30_000;
-// Coming back would end the same way: what was sent is at fault.
+// Reconnecting would fail the same way: what was sent is at fault.
 const FINAL = new Set([1002, 1003, 1007, 1008, 1009, 4401]);
-// "Service restart" and "try again later": the clients are to come back in 5 to 30 s, not at once.
+// "Service restart" and "try again later": clients reconnect after 5 to 30 s, not at once.
 const RESTART = new Set([1012, 1013]);
 
-/** What the browser tells of itself: `{ hints, screen, timezone }`, as a join carries it. */
+/** What the browser tells about itself: `{ hints, screen, timezone }`, as a join carries it. */
 export async function describeClient() {
   const { userAgentData, maxTouchPoints } = navigator;
-  // Only Chromium has it, and only on https and localhost; it may refuse the finer hints.
+  // Only Chromium has it, and only on https and localhost; it may refuse the high-entropy hints.
   const { brands, mobile, platform } = userAgentData ?? {};
   const finer = await userAgentData?.getHighEntropyValues(HINTS).catch(() => undefined);
   return {
@@ -68,7 +68,7 @@ export function connect({ user, url = defaultUrl(), onJoined, onError, onState }
     }
   }
 
-  // The browser does not show a page the server's pings; this notices a network that is gone.
+  // A page does not see the server's pings; this notices a dead network.
   function beat() {
     if (!isAlive) return socket.close();
     isAlive = false;

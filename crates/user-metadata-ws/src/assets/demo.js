@@ -73,7 +73,7 @@ function showResult(reply) {
   }
 }
 
-// The example: a page that lays itself out by what the server knows of the device and the screen.
+// The example: a page whose layout depends on what the server knows about the device and the screen.
 function adapt({ device, screen }) {
   const isWide = (screen?.width ?? innerWidth) >= 1200;
   document.documentElement.dataset.device = (device ?? "unknown").toLowerCase();

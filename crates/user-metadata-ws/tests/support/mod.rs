@@ -1,4 +1,4 @@
-//! A server on a free port and a client that speaks bytes, so that it can also speak nonsense.
+//! A server on a free port and a client that sends bytes, so that it can also send invalid ones.
 #![allow(dead_code, reason = "each test takes what it needs")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
@@ -13,11 +13,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use user_metadata_capture::Capture;
-use user_metadata_log::{DataDir, LogOptions};
 use user_metadata_publisher::{LogTarget, Publisher, PublisherOptions, PublisherTask, embedded};
 use user_metadata_ws::{Drained, Server, ServerOptions, ServerStatus};
 
-/// Nothing here takes as long, unless it hangs.
+/// Nothing here takes this long unless it hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn in_time<T>(what: impl Future<Output = T>) -> T {
@@ -82,16 +81,13 @@ impl TestServer {
 }
 
 fn publisher(dir: &TempDir) -> (Publisher, PublisherTask) {
-    let target = LogTarget {
-        dir: DataDir::new(dir.path()),
-        options: LogOptions::default(),
-    };
+    let target = LogTarget::new(dir.path());
     embedded(target, PublisherOptions::default()).unwrap()
 }
 
 pub(crate) const JOIN: &str = r#"{"type":"join","user":{"id":"user-123","username":"John"}}"#;
 
-/// A good handshake; `extra` are further header lines.
+/// A valid handshake; `extra` are further header lines.
 pub(crate) fn handshake(extra: &str) -> String {
     format!(
         "GET /ws HTTP/1.1\r\nHost: chat.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -161,7 +157,7 @@ impl Client {
         String::from_utf8(self.rest().await).unwrap()
     }
 
-    /// All that comes until the server closes.
+    /// Everything until the server closes.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         // A reset is an end, too.
@@ -185,7 +181,7 @@ impl Client {
         Some((first, payload))
     }
 
-    /// The next frame, which is a text of JSON.
+    /// The next frame, which is JSON text.
     pub(crate) async fn hear(&mut self) -> Value {
         let (first, payload) = self.next_frame().await.expect("a frame");
         assert_eq!(first, TEXT, "{payload:?}");
@@ -200,7 +196,7 @@ impl Client {
         u16::from_be_bytes([payload[0], payload[1]])
     }
 
-    /// The connection is still open and its session listens.
+    /// The connection is still open and its session still reads.
     pub(crate) async fn is_open(&mut self) {
         self.say(r#"{"type":"ping"}"#).await;
         assert_eq!(self.hear().await["type"], "pong");

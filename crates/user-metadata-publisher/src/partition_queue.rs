@@ -5,20 +5,20 @@ use user_metadata_events::EncodedEvent;
 
 use crate::receipt::Receipt;
 
-/// The events for one partition, in order. One batch of them is under way at a time.
+/// The events for one partition, in order. One batch of them is in flight at a time.
 #[derive(Default)]
-pub(crate) struct Lane {
-    pub(crate) waiting: VecDeque<Parcel>,
+pub(crate) struct PartitionQueue {
+    pub(crate) waiting: VecDeque<QueuedEvent>,
     pub(crate) busy: bool,
 }
 
-/// An event on its way, with its receipt.
-pub(crate) struct Parcel {
+/// An event that waits or is in flight, with its receipt.
+pub(crate) struct QueuedEvent {
     pub(crate) receipt: Receipt,
     pub(crate) event: EncodedEvent,
 }
 
-impl Parcel {
+impl QueuedEvent {
     /// What decides the partition.
     pub(crate) fn key(&self) -> &[u8] {
         self.event.key()
@@ -34,19 +34,19 @@ pub(crate) struct Batch {
     pub(crate) failures: u32,
 }
 
-impl Lane {
+impl PartitionQueue {
     /// Takes the next batch of up to `max_bytes`, or one larger event.
     pub(crate) fn next_batch(&mut self, partition: u32, max_bytes: usize) -> Option<Batch> {
         let mut bytes = 0;
-        let fitting = self.waiting.iter().take_while(|parcel| {
-            bytes += parcel.receipt.sizes.batch();
+        let fitting = self.waiting.iter().take_while(|event| {
+            bytes += event.receipt.sizes.batch();
             bytes <= max_bytes
         });
         let count = fitting.count().max(1).min(self.waiting.len());
         let (receipts, events): (Vec<_>, Vec<_>) = self
             .waiting
             .drain(..count)
-            .map(|parcel| (parcel.receipt, parcel.event))
+            .map(|queued| (queued.receipt, queued.event))
             .unzip();
         let events = Arc::new(events);
         (count > 0).then_some(Batch {
@@ -57,10 +57,10 @@ impl Lane {
         })
     }
 
-    /// Puts `parcels` before all others.
-    pub(crate) fn put_back(&mut self, parcels: Vec<Parcel>) {
-        for parcel in parcels.into_iter().rev() {
-            self.waiting.push_front(parcel);
+    /// Puts `events` before all others.
+    pub(crate) fn put_back(&mut self, events: Vec<QueuedEvent>) {
+        for event in events.into_iter().rev() {
+            self.waiting.push_front(event);
         }
     }
 }
@@ -74,8 +74,8 @@ impl Batch {
     }
 
     /// Keeps the first `count` events and returns the others.
-    pub(crate) fn split_off(&mut self, count: usize) -> Vec<Parcel> {
-        // The transport is done with it, so nothing is copied.
+    pub(crate) fn split_off(&mut self, count: usize) -> Vec<QueuedEvent> {
+        // The transport has dropped it, so nothing is copied.
         let mut events = Arc::unwrap_or_clone(std::mem::take(&mut self.events));
         let rest = events.split_off(count);
         self.events = Arc::new(events);
@@ -83,7 +83,7 @@ impl Batch {
         receipts
             .into_iter()
             .zip(rest)
-            .map(|(receipt, event)| Parcel { receipt, event })
+            .map(|(receipt, event)| QueuedEvent { receipt, event })
             .collect()
     }
 }
