@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::classify::{classify, deadline};
 use super::member::Member;
+use super::offsets::{LATEST, TopicOffsets};
 use super::reach::Reach;
 use super::{ConsumeError, GroupProtocol};
 
@@ -15,9 +16,6 @@ use super::{ConsumeError, GroupProtocol};
 /// itself, so this is also how an outage is noticed, and its end.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub(super) const LOOK_EVERY_IN_TROUBLE: Duration = Duration::from_secs(1);
-
-/// The time that stands for a partition's end in a request for offsets.
-pub(super) const LATEST: i64 = -1;
 
 /// The topic as the cluster lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +102,7 @@ impl Member {
     async fn start_anew(&self, partitions: u32) -> Result<(), ConsumeError> {
         for partition in self.assignment().await {
             let is_there = u32::try_from(partition).is_ok_and(|number| number < partitions);
-            let position = self.position(partition).await;
+            let position = self.offsets().position(partition).await;
             if let Some(position) = position.filter(|_| is_there) {
                 self.reset(partition, position).await?;
             }
@@ -133,8 +131,8 @@ impl Member {
             partitions.push(0);
         }
         let mut looked = Ok(());
-        for (partition, end) in self.each_offset(&partitions, LATEST).await? {
-            let position = self.position(partition).await;
+        for (partition, end) in self.offsets().each_at(&partitions, LATEST).await? {
+            let position = self.offsets().position(partition).await;
             let position = position.and_then(|position| u64::try_from(position).ok());
             match (end, position) {
                 (Err(error), _) => looked = Err(error),
@@ -156,65 +154,19 @@ impl Member {
         looked
     }
 
-    /// The offset of the first record of `time` (ms) or later in each partition, -1 where there is
-    /// none; two negative times stand for the ends of the partition.
-    pub(super) async fn offsets(
-        &self,
-        partitions: &[i32],
-        time: i64,
-    ) -> Result<Vec<(i32, i64)>, ConsumeError> {
-        let answers = self.each_offset(partitions, time).await?;
-        answers
-            .into_iter()
-            .map(|(partition, offset)| Ok((partition, offset?)))
-            .collect()
+    pub(super) fn offsets(&self) -> TopicOffsets<'_> {
+        TopicOffsets {
+            consumer: &self.consumer,
+            topic: self.options.topic(),
+            request_timeout: self.request_timeout,
+        }
     }
 
-    async fn each_offset(
-        &self,
-        partitions: &[i32],
-        time: i64,
-    ) -> Result<Vec<(i32, Result<i64, ConsumeError>)>, ConsumeError> {
-        let topic = self.options.topic();
-        let asked: Vec<(&str, i32)> = partitions.iter().map(|number| (topic, *number)).collect();
-        let answers = async { Ok(self.consumer.offsets_for_times(&asked, time).await) };
-        let answers = deadline(self.request_timeout, answers).await?;
-        Ok(answers
-            .into_iter()
-            .map(|((_, partition), offset)| (partition, offset.map_err(classify)))
-            .collect())
-    }
-
-    /// The next offset that is handed out, if it is known; krafka alone would ask the group.
-    async fn position(&self, partition: i32) -> Option<i64> {
-        let topic = self.options.topic();
-        self.consumer.fetch_position(topic, partition).await?;
-        self.consumer.position(topic, partition).await
-    }
-
-    /// After a long outage krafka would look again only within 30 s. Seeking to where a partition
-    /// stands makes it look now.
     pub(super) async fn forget_back_offs(&self) {
-        let topic = self.options.topic();
-        let mut unplaced = Vec::new();
-        for partition in self.assignment().await {
-            match self.position(partition).await {
-                Some(position) => self.seek(partition, position).await,
-                None => unplaced.push((topic.to_owned(), partition)),
-            }
-        }
-        if !unplaced.is_empty()
-            && let Err(error) = self.place(unplaced).await
-        {
+        let partitions = self.assignment().await;
+        let unplaced = self.offsets().forget_back_offs(&partitions).await;
+        if let Err(error) = self.place(&unplaced).await {
             tracing::debug!(%error, "krafka will find the positions itself");
-        }
-    }
-
-    /// A partition that was taken away meanwhile needs no position.
-    pub(super) async fn seek(&self, partition: i32, offset: i64) {
-        let sought = self.consumer.seek(self.options.topic(), partition, offset);
-        if let Err(error) = sought.await {
-            tracing::debug!(%error, partition, "not sought");
         }
     }
 }

@@ -164,7 +164,8 @@ impl Member {
             }
             Err(KrafkaError::Wakeup) => Ok(false),
             Err(KrafkaError::NoOffset { partitions }) => {
-                self.place(partitions).await?;
+                let partitions: Vec<i32> = partitions.into_iter().map(|(_, it)| it).collect();
+                self.place(&partitions).await?;
                 Ok(true)
             }
             Err(error) => Err(classify_poll(error)),

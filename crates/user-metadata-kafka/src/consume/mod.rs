@@ -12,6 +12,7 @@ mod incident;
 mod listener;
 mod login;
 mod member;
+mod offsets;
 mod options;
 mod outlet;
 mod place;

@@ -2,23 +2,21 @@
 
 use std::collections::HashMap;
 
-use super::care::LATEST;
 use super::classify::deadline;
 use super::member::Member;
+use super::offsets::{EARLIEST, LATEST};
 use super::{ConsumeError, ConsumeStart, GroupEvent};
-
-/// The time that stands for a partition's start in a request for offsets.
-pub(super) const EARLIEST: i64 = -2;
 
 impl Member {
     /// Gives each partition a position: the group's commit, else where the options say. One that
     /// has a position had it refused by the broker and goes on at the oldest record.
-    pub(super) async fn place(&self, partitions: Vec<(String, i32)>) -> Result<(), ConsumeError> {
+    pub(super) async fn place(&self, partitions: &[i32]) -> Result<(), ConsumeError> {
+        let topic = self.options.topic();
         let mut unplaced = Vec::new();
-        for (topic, partition) in partitions {
-            match self.consumer.fetch_position(&topic, partition).await {
-                Some(refused) => self.reset(partition, refused).await?,
-                None => unplaced.push(partition),
+        for partition in partitions {
+            match self.consumer.fetch_position(topic, *partition).await {
+                Some(refused) => self.reset(*partition, refused).await?,
+                None => unplaced.push(*partition),
             }
         }
         if unplaced.is_empty() {
@@ -27,7 +25,7 @@ impl Member {
         let committed = self.committed(&unplaced).await?;
         for partition in &unplaced {
             if let Some(offset) = committed.get(partition) {
-                self.seek(*partition, *offset).await;
+                self.offsets().seek_if_assigned(*partition, *offset).await;
             }
         }
         unplaced.retain(|partition| !committed.contains_key(partition));
@@ -36,10 +34,10 @@ impl Member {
 
     /// Goes on at the oldest record, where the offset `refused` is of no use.
     pub(super) async fn reset(&self, partition: i32, refused: i64) -> Result<(), ConsumeError> {
-        let Some((_, oldest)) = self.offsets(&[partition], EARLIEST).await?.pop() else {
+        let Some((_, oldest)) = self.offsets().at(&[partition], EARLIEST).await?.pop() else {
             return Ok(());
         };
-        self.seek(partition, oldest).await;
+        self.offsets().seek_if_assigned(partition, oldest).await;
         tracing::warn!(
             group = self.options.group(),
             partition,
@@ -72,15 +70,15 @@ impl Member {
             let number = u32::try_from(**partition).unwrap_or_default();
             self.first_count.is_none_or(|count| number < count)
         });
-        let mut starts = self.offsets(&new, EARLIEST).await?;
+        let mut starts = self.offsets().at(&new, EARLIEST).await?;
         starts.extend(match self.options.start() {
-            ConsumeStart::Earliest => self.offsets(&old, EARLIEST).await?,
-            ConsumeStart::Latest => self.offsets(&old, LATEST).await?,
+            ConsumeStart::Earliest => self.offsets().at(&old, EARLIEST).await?,
+            ConsumeStart::Latest => self.offsets().at(&old, LATEST).await?,
             ConsumeStart::At(time) => self.offsets_at(&old, time).await?,
         });
         let mut positions = Vec::with_capacity(starts.len());
         for (partition, offset) in starts {
-            self.seek(partition, offset).await;
+            self.offsets().seek_if_assigned(partition, offset).await;
             if let (Ok(partition), Ok(offset)) = (u32::try_from(partition), u64::try_from(offset)) {
                 positions.push((partition, offset));
             }
@@ -95,14 +93,14 @@ impl Member {
         partitions: &[i32],
         time: i64,
     ) -> Result<Vec<(i32, i64)>, ConsumeError> {
-        let found = self.offsets(partitions, time.max(0)).await?;
+        let found = self.offsets().at(partitions, time.max(0)).await?;
         let (mut starts, without): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|(_, offset)| *offset >= 0);
         let without: Vec<i32> = without
             .into_iter()
             .map(|(partition, _)| partition)
             .collect();
-        starts.extend(self.offsets(&without, LATEST).await?);
+        starts.extend(self.offsets().at(&without, LATEST).await?);
         Ok(starts)
     }
 

@@ -13,8 +13,8 @@ use super::classify::{classify, classify_poll, deadline};
 use super::fetch::in_batches_of;
 use super::login::log_in;
 use super::member::to_group_record;
-use super::place::EARLIEST;
-use super::{ConsumeError, GroupRecord, care::LATEST};
+use super::offsets::{EARLIEST, LATEST, TopicOffsets};
+use super::{ConsumeError, GroupRecord};
 use crate::KafkaOptions;
 use crate::topic::checked_topic;
 
@@ -97,8 +97,8 @@ impl TopicReader {
             return Ok(None);
         };
         self.partitions = (0..i32::try_from(count).unwrap_or(i32::MAX)).collect();
-        let starts = self.offsets(EARLIEST).await?;
-        let ends = self.offsets(LATEST).await?;
+        let starts = self.offsets_of(EARLIEST).await?;
+        let ends = self.offsets_of(LATEST).await?;
         let bounds = starts.into_iter().map(|(partition, start)| {
             let end = ends.get(&partition).copied().unwrap_or(start);
             PartitionBounds {
@@ -117,30 +117,24 @@ impl TopicReader {
     ///
     /// [`ConsumeError`], within the request timeout.
     pub async fn offsets_at(&self, time: i64) -> Result<BTreeMap<u32, u64>, ConsumeError> {
-        self.offsets(time.max(0)).await
+        self.offsets_of(time.max(0)).await
     }
 
-    /// Two negative times stand for the ends of a partition.
-    async fn offsets(&self, time: i64) -> Result<BTreeMap<u32, u64>, ConsumeError> {
-        let topic = self.topic.as_str();
-        let asked: Vec<_> = self
-            .partitions
-            .iter()
-            .map(|number| (topic, *number))
-            .collect();
-        let answers = async { Ok(self.consumer.offsets_for_times(&asked, time).await) };
-        let answers = deadline(self.request_timeout, answers).await?;
-        let mut offsets = BTreeMap::new();
-        for ((_, partition), offset) in answers {
-            // -1: no record is that new.
-            if let (Ok(partition), Ok(offset)) = (
-                u32::try_from(partition),
-                u64::try_from(offset.map_err(classify)?),
-            ) {
-                offsets.insert(partition, offset);
-            }
+    /// Per partition that has any such record, see [`TopicOffsets::at`].
+    async fn offsets_of(&self, time: i64) -> Result<BTreeMap<u32, u64>, ConsumeError> {
+        let found = self.offsets().at(&self.partitions, time).await?;
+        let found = found.into_iter().filter_map(|(partition, offset)| {
+            Some((partition.try_into().ok()?, offset.try_into().ok()?))
+        });
+        Ok(found.collect())
+    }
+
+    fn offsets(&self) -> TopicOffsets<'_> {
+        TopicOffsets {
+            consumer: &self.consumer,
+            topic: &self.topic,
+            request_timeout: self.request_timeout,
         }
-        Ok(offsets)
     }
 
     /// Reads these partitions from these offsets on.
@@ -160,8 +154,7 @@ impl TopicReader {
         let assign = self.consumer.assign(&self.topic, self.partitions.clone());
         deadline(self.request_timeout, assign).await?;
         for (partition, offset) in offsets {
-            let sought = self.consumer.seek(&self.topic, partition, offset).await;
-            sought.map_err(classify)?;
+            self.offsets().seek(partition, offset).await?;
         }
         Ok(())
     }
@@ -192,45 +185,29 @@ impl TopicReader {
         if records.is_empty() {
             // krafka keeps failed fetches to itself.
             let limit = LOOK.min(self.request_timeout);
-            let answer = tokio::time::timeout(limit, self.offsets(LATEST)).await;
+            let answer = tokio::time::timeout(limit, self.offsets_of(LATEST)).await;
             let answer = answer.unwrap_or(Err(ConsumeError::Timeout(limit)));
             self.in_trouble.fetch_or(answer.is_err(), Ordering::Relaxed);
             answer?;
             if self.in_trouble.swap(false, Ordering::Relaxed) {
-                self.forget_back_offs().await;
+                drop(self.offsets().forget_back_offs(&self.partitions).await);
             }
         }
         Ok(records.into_iter().filter_map(to_group_record).collect())
     }
 
-    /// After an outage krafka would look again only within 30 s. Seeking to where a partition
-    /// stands makes it look now.
-    async fn forget_back_offs(&self) {
-        for partition in &self.partitions {
-            if let Some(position) = self.position(*partition).await {
-                let sought = self.consumer.seek(&self.topic, *partition, position).await;
-                if let Err(error) = sought {
-                    tracing::debug!(%error, partition, "not sought");
-                }
-            }
-        }
-    }
-
     /// Retention has passed the offset meanwhile.
     async fn start_at_the_oldest(&self, partition: i32) -> Result<(), ConsumeError> {
-        let starts = self.offsets(EARLIEST).await?;
-        let start = u32::try_from(partition).ok().and_then(|it| starts.get(&it));
-        if let Some(offset) = start.and_then(|start| i64::try_from(*start).ok()) {
-            tracing::warn!(
-                topic = self.topic,
-                partition,
-                offset,
-                "older records are not kept any more, reading on at the oldest"
-            );
-            let sought = self.consumer.seek(&self.topic, partition, offset).await;
-            sought.map_err(classify)?;
-        }
-        Ok(())
+        let Some((_, offset)) = self.offsets().at(&[partition], EARLIEST).await?.pop() else {
+            return Ok(());
+        };
+        tracing::warn!(
+            topic = self.topic,
+            partition,
+            offset,
+            "older records are not kept any more, reading on at the oldest"
+        );
+        self.offsets().seek(partition, offset).await
     }
 
     /// Per partition the offset behind what [`next`](Self::next) has returned: beyond the last record
@@ -238,7 +215,7 @@ impl TopicReader {
     pub async fn positions(&self) -> Vec<(u32, u64)> {
         let mut positions = Vec::with_capacity(self.partitions.len());
         for partition in &self.partitions {
-            if let Some(position) = self.position(*partition).await
+            if let Some(position) = self.offsets().position(*partition).await
                 && let (Ok(partition), Ok(position)) =
                     (u32::try_from(*partition), u64::try_from(position))
             {
@@ -246,12 +223,6 @@ impl TopicReader {
             }
         }
         positions
-    }
-
-    /// Not where the next fetch begins, which is behind what waits to be handed out.
-    async fn position(&self, partition: i32) -> Option<i64> {
-        self.consumer.fetch_position(&self.topic, partition).await?;
-        self.consumer.position(&self.topic, partition).await
     }
 
     /// Ends it. One that is dropped instead does the same in the background.
