@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -6,12 +6,12 @@ use tokio::task::JoinSet;
 use user_metadata_kafka::{ConsumeError, GroupRecord, KafkaOptions, TopicReader};
 
 use super::ask::Ask;
-use super::course::Course;
 use super::error::ReplayError;
+use super::inputs::ReplayInputs;
 use super::report::Report;
 use crate::BoxError;
 use crate::kafka::to_fetched;
-use crate::pipeline::{Input, Reach, Source, delay, in_words};
+use crate::pipeline::{Input, Reach, Source, delay};
 
 /// Reads a part of a Kafka topic, without being a member of a group.
 pub(crate) struct KafkaReplay {
@@ -19,16 +19,10 @@ pub(crate) struct KafkaReplay {
     pages: mpsc::Receiver<Page>,
     /// The task that reads, which ends with this.
     reading: JoinSet<()>,
-    course: Course,
     topic: String,
     /// Whose positions are kept.
     group: Option<String>,
-    uncommitted: BTreeMap<u32, u64>,
-    report: Report,
-    told: VecDeque<Input>,
-    /// Kafka has not answered.
-    in_trouble: bool,
-    has_ended: bool,
+    inputs: ReplayInputs,
 }
 
 /// What one look at Kafka has brought.
@@ -56,8 +50,9 @@ impl KafkaReplay {
             (None, Some(time)) => reader.offsets_at(time.as_i64()).await?,
             (None, None) => BTreeMap::new(),
         };
-        let course = ask.course(&bounds, &starts)?;
-        reader.start_at(&course.starts()).await?;
+        let (topic, group) = (ask.topic.clone(), ask.group.clone());
+        let inputs = ReplayInputs::new(ask, "Kafka", bounds, &starts)?;
+        reader.start_at(&inputs.course.starts()).await?;
         let reader = Arc::new(reader);
         let (outlet, pages) = mpsc::channel(1);
         let mut reading = JoinSet::new();
@@ -66,39 +61,10 @@ impl KafkaReplay {
             reader,
             pages,
             reading,
-            told: VecDeque::from([Input::Assigned(bounds.into_keys().collect())]),
-            course,
-            report: Report::new(ask.progress),
-            topic: ask.topic,
-            group: ask.group,
-            uncommitted: BTreeMap::new(),
-            in_trouble: false,
-            has_ended: false,
+            topic,
+            group,
+            inputs,
         })
-    }
-
-    fn take(&mut self, found: Found) {
-        let records = found.records.into_iter().map(to_fetched).collect();
-        let records = self.course.take(records);
-        // There may be no record up to the end, as behind the last transaction.
-        for (partition, position) in found.positions {
-            self.course.passed(partition, position);
-        }
-        if std::mem::take(&mut self.in_trouble) {
-            tracing::info!("reading from Kafka again");
-            self.told.push_back(Input::Recovered);
-        }
-        if !records.is_empty() {
-            self.told.push_back(Input::Records(records));
-        }
-    }
-
-    fn note(&mut self, error: &ConsumeError) {
-        if !std::mem::replace(&mut self.in_trouble, true) {
-            let reason = in_words(error);
-            tracing::warn!(reason, "can't read from Kafka; waiting for it");
-            self.told.push_back(Input::Unavailable { reason });
-        }
     }
 }
 
@@ -127,19 +93,15 @@ impl Source for KafkaReplay {
 
     async fn next(&mut self) -> Result<Input, BoxError> {
         loop {
-            if let Some(input) = self.told.pop_front() {
+            if let Some(input) = self.inputs.next().await {
                 return Ok(input);
             }
-            if self.has_ended {
-                return std::future::pending().await;
-            }
-            if self.course.is_done() {
-                self.has_ended = true;
-                return Ok(Input::End);
-            }
             match self.pages.recv().await {
-                Some(Ok(found)) => self.take(found),
-                Some(Err(error)) if error.is_retriable() => self.note(&error),
+                Some(Ok(Found { records, positions })) => {
+                    let records = records.into_iter().map(to_fetched).collect();
+                    self.inputs.read(records, positions);
+                }
+                Some(Err(error)) if error.is_retriable() => self.inputs.unavailable(&error),
                 Some(Err(error)) => return Err(error.into()),
                 None => return Err("the task that reads has ended".into()),
             }
@@ -147,30 +109,28 @@ impl Source for KafkaReplay {
     }
 
     async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
-        self.uncommitted.extend(positions.iter().copied());
-        let positions: Vec<_> = self.uncommitted.clone().into_iter().collect();
+        let positions = self.inputs.settled(positions);
         if let Some(group) = &self.group
             && !positions.is_empty()
         {
             let admin = self.reader.admin();
             admin.commit(group, &self.topic, &positions).await?;
         }
-        self.uncommitted.clear();
-        self.course.settled(&positions);
+        self.inputs.committed(&positions);
         Ok(())
     }
 
     fn reach(&self) -> Vec<Reach> {
-        self.course.reach()
+        self.inputs.course.reach()
     }
 
     fn dead_letters(&self) -> Report {
-        self.report.clone()
+        self.inputs.report.clone()
     }
 
     async fn close(mut self) {
-        let kept = self.commit(&[]).await;
-        self.course.finish(kept);
+        let committed = self.commit(&[]).await;
+        self.inputs.course.finish(committed);
         self.reading.shutdown().await;
         if let Some(reader) = Arc::into_inner(self.reader) {
             reader.close().await;

@@ -4,6 +4,7 @@ mod ask;
 mod count;
 mod course;
 mod error;
+mod inputs;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "embedded")]

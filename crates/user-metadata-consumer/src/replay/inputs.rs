@@ -1,0 +1,95 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
+use std::ops::Range;
+
+use super::ask::Ask;
+use super::course::Course;
+use super::error::ReplayError;
+use super::report::Report;
+use crate::pipeline::{Fetched, Input, in_words};
+
+/// What a replay hands to its pipeline and what comes back, whatever the topic is read from.
+pub(super) struct ReplayInputs {
+    pub(super) course: Course,
+    pub(super) report: Report,
+    pub(super) ready: VecDeque<Input>,
+    /// What the topic is read from, in words.
+    from: &'static str,
+    uncommitted: BTreeMap<u32, u64>,
+    /// The last attempt to read failed.
+    in_trouble: bool,
+    has_ended: bool,
+}
+
+impl ReplayInputs {
+    /// Given what the partitions hold, and where the group stands or the time begins.
+    pub(super) fn new(
+        ask: Ask,
+        from: &'static str,
+        bounds: BTreeMap<u32, Range<u64>>,
+        starts: &BTreeMap<u32, u64>,
+    ) -> Result<Self, ReplayError> {
+        Ok(Self {
+            course: ask.course(&bounds, starts)?,
+            report: Report::new(ask.progress),
+            ready: VecDeque::from([Input::Assigned(bounds.into_keys().collect())]),
+            from,
+            uncommitted: BTreeMap::new(),
+            in_trouble: false,
+            has_ended: false,
+        })
+    }
+
+    /// The next input; `None` if more has to be read for it. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Input> {
+        if let Some(input) = self.ready.pop_front() {
+            return Some(input);
+        }
+        if self.has_ended {
+            return std::future::pending().await;
+        }
+        self.has_ended = self.course.is_done();
+        self.has_ended.then_some(Input::End)
+    }
+
+    /// Takes what was read, and per partition the offset behind it: there may be no record up to
+    /// the end, as behind the last transaction.
+    pub(super) fn read(
+        &mut self,
+        records: Vec<Fetched>,
+        next_offsets: impl IntoIterator<Item = (u32, u64)>,
+    ) {
+        let records = self.course.take(records);
+        for (partition, next) in next_offsets {
+            self.course.passed(partition, next);
+        }
+        if std::mem::take(&mut self.in_trouble) {
+            tracing::info!("reading from {} again", self.from);
+            self.ready.push_back(Input::Recovered);
+        }
+        if !records.is_empty() {
+            self.ready.push_back(Input::Records(records));
+        }
+    }
+
+    /// Takes that nothing could be read.
+    pub(super) fn unavailable(&mut self, error: &(dyn Error + 'static)) {
+        if !std::mem::replace(&mut self.in_trouble, true) {
+            let reason = in_words(error);
+            tracing::warn!(reason, "can't read from {}; waiting for it", self.from);
+            self.ready.push_back(Input::Unavailable { reason });
+        }
+    }
+
+    /// Takes positions that are settled, and returns all that are not committed yet.
+    pub(super) fn settled(&mut self, positions: &[(u32, u64)]) -> Vec<(u32, u64)> {
+        self.uncommitted.extend(positions.iter().copied());
+        self.uncommitted.clone().into_iter().collect()
+    }
+
+    /// Notes that what [`settled`](Self::settled) has returned is committed.
+    pub(super) fn committed(&mut self, positions: &[(u32, u64)]) {
+        self.uncommitted.clear();
+        self.course.settled(positions);
+    }
+}
