@@ -18,25 +18,3 @@ pub struct KafkaRecord {
     /// Milliseconds since the Unix epoch.
     pub timestamp_ms: i64,
 }
-
-impl KafkaRecord {
-    /// What a record costs in a batch beyond its own bytes: lengths, deltas and its share of the
-    /// batch's frame.
-    const OVERHEAD: usize = 70;
-
-    /// An upper estimate of the bytes that this record takes in a batch before compression, for
-    /// bounding batches: a broker refuses one beyond its `message.max.bytes` (1 MiB by default),
-    /// so stay below 512 KiB.
-    #[must_use]
-    pub fn approximate_size(&self) -> usize {
-        let headers: usize = self
-            .headers
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 4)
-            .sum();
-        Self::OVERHEAD
-            + headers
-            + self.key.as_ref().map_or(0, Bytes::len)
-            + self.value.as_ref().map_or(0, Bytes::len)
-    }
-}
