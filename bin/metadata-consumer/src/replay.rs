@@ -8,7 +8,7 @@ use user_metadata_consumer::{ReplayError, ReplayOf, ReplayProgress, SinkProgress
 
 use crate::LAST_BATCHES;
 use crate::args::ReplayArgs;
-use crate::config::Reading;
+use crate::config::{Reading, refused};
 use crate::count::in_words;
 use crate::from::From;
 use crate::offsets::Offsets;
@@ -115,10 +115,10 @@ fn nothing_or(what: &ReplayOf, error: &ReplayError) -> Result<(), Failure> {
             info!("there are no dead letters");
             Ok(())
         }
-        (
-            _,
-            ReplayError::Build(_) | ReplayError::NoTopic { .. } | ReplayError::NoPartition { .. },
-        ) => Err(Failure::configuration(error)),
+        (_, ReplayError::Build(error)) => Err(refused(error).into()),
+        (_, ReplayError::NoTopic { .. } | ReplayError::NoPartition { .. }) => {
+            Err(Failure::configuration(error))
+        }
         _ => Err(Failure::runtime(error)),
     }
 }

@@ -150,7 +150,7 @@ fn a_flag_comes_before_the_environment_and_that_before_the_file() {
         "ok sink kept: ready",
         "ok folder of-file: not there yet; it can be made",
         "ok topic user-metadata: not there yet; it is waited for",
-        "ok group of-file.kept: new; it starts where --from says",
+        "ok group of-file.kept: new; no position yet",
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }

@@ -46,7 +46,7 @@ impl ConsumerBuilder {
 /// How far a group is.
 fn standing(positions: &BTreeMap<u32, u64>) -> String {
     match positions.len() {
-        0 => "new; it starts where --from says".to_owned(),
+        0 => "new; no position yet".to_owned(),
         partitions => format!("has read on in {partitions} partitions"),
     }
 }

@@ -17,7 +17,7 @@ pub enum BuildError {
         name: String,
     },
     /// Two sinks would read as the same group.
-    #[error("two sinks are named `{name}`; give one of them another name, e.g. `?name={name}-2`")]
+    #[error("two sinks are named `{name}`; give one of them another name")]
     DuplicateSink {
         /// The name.
         name: String,
