@@ -89,6 +89,7 @@ pub enum SinkState {
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Problem {
     /// What, in words, for a person.
     pub what: String,

@@ -274,7 +274,7 @@ async fn a_second_consumer_of_the_group_is_refused_and_told_what_to_do() {
         "{words}"
     );
     assert!(words.contains("use Kafka to scale out"), "{words}");
-    build("another").unwrap();
+    drop(build("another").unwrap());
     drop(first);
     until(|| build("user-metadata").is_ok()).await;
 }

@@ -24,6 +24,7 @@ use crate::pipeline::{End, Monitor, in_words};
 use crate::status::{Shared, lock};
 
 /// Reads a topic into sinks. Each sink has its own task and its own consumer group.
+#[must_use = "nothing happens until it runs"]
 pub struct Consumer {
     pipelines: Vec<(Monitor, Feed, Start)>,
     status: ConsumerStatus,

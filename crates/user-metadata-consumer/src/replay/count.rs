@@ -19,6 +19,7 @@ use crate::pipeline::{Fetched, Input, Source};
 
 /// Counts what a replay would read, and changes nothing anywhere; opened by
 /// [`ConsumerBuilder::open_count`](crate::ConsumerBuilder::open_count).
+#[must_use = "nothing happens until it runs"]
 pub struct ReplayCounter {
     progress: ReplayProgress,
     counting: Counting,

@@ -21,6 +21,7 @@ use super::log::LogReplay;
 ///
 /// The groups that consume the topic notice nothing of it. What a sink rejects stays where it is,
 /// is counted and, for the first hundred, named in the log by its position.
+#[must_use = "nothing happens until it runs"]
 pub struct Replay {
     consumer: Consumer,
     progress: ReplayProgress,

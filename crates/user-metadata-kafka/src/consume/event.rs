@@ -4,6 +4,7 @@ use crate::KafkaRecord;
 
 /// A record and where it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GroupRecord {
     /// The partition.
     pub partition: u32,
@@ -53,6 +54,7 @@ pub enum GroupEvent {
 
 /// How far the group is behind in one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PartitionLag {
     /// The partition.
     pub partition: u32,

@@ -37,6 +37,7 @@ pub struct TopicReader {
 
 /// What a partition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PartitionBounds {
     /// The partition.
     pub partition: u32,
