@@ -15,7 +15,7 @@ pub struct ReplayProgress {
 #[non_exhaustive]
 pub struct SinkProgress {
     /// The sink's name.
-    pub name: Arc<str>,
+    pub name: String,
     /// The records to read, those that the sink does not get among them.
     pub total: u64,
     /// Those that are dealt with: stored, rejected, or left out.
@@ -110,7 +110,7 @@ impl Track {
         let partitions = self.partitions();
         let total = count(&self.begun);
         SinkProgress {
-            name: Arc::clone(&self.name),
+            name: self.name.to_string(),
             total,
             done: total - count(&partitions),
             rejected: self.rejected,
