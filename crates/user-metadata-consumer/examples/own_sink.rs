@@ -43,16 +43,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .create(true)
         .append(true)
         .open("joins.csv")?;
-    let consumer = Consumer::builder()
-        .log("./data")
-        .sink("csv", Csv(file))
-        .build()?;
     let stop = CancellationToken::new();
     let at_ctrl_c = stop.clone();
     tokio::spawn(async move {
         drop(tokio::signal::ctrl_c().await);
         at_ctrl_c.cancel();
     });
-    consumer.run(stop).await?;
+    Consumer::builder()
+        .log("./data")
+        .sink("csv", Csv(file))
+        .run(stop)
+        .await?;
     Ok(())
 }

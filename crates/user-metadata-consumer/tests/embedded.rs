@@ -13,6 +13,7 @@ use support::{
     Answer, Collected, Hang, Running, at, collect, event, header, number, record, until, within,
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use user_metadata_consumer::{
     BuildError, ConsumeError, Consumer, ConsumerBuilder, ConsumerHealth, LogTopicWriter, Rejection,
     Sink, SinkError, SinkState, StartFrom, TopicWriter,
@@ -492,6 +493,24 @@ async fn targets_that_want_no_more_are_no_failure() {
     let consumer = log.run(Answer(|_: &[_]| Err(SinkError::Closed))).await;
     let summary = consumer.ended().await.unwrap();
     assert_eq!(summary.sinks[0].written, 0);
+}
+
+#[tokio::test]
+async fn a_builder_runs_what_it_builds() {
+    let mut log = Log::new();
+    log.append([record(0)]);
+    let (sink, mut collected) = collect();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(log.builder().sink("own", sink).run(stop.clone()));
+    assert_eq!(collected.numbers(1).await, [0]);
+    stop.cancel();
+    let summary = within(running).await.unwrap().unwrap();
+    assert_eq!(summary.sinks[0].written, 1);
+    let error = log.builder().run(stop).await.unwrap_err();
+    assert!(
+        matches!(error, ConsumeError::Build(BuildError::NoSink)),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]

@@ -4,13 +4,14 @@ use std::num::{NonZeroU16, NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use user_metadata_events::{DEFAULT_PARTITIONS, TOPIC, UnixMillis};
 
 #[cfg(feature = "kafka")]
 use super::feed::Membership;
 use super::feed::{Carrier, Feed, Reading, dead_letter_topic};
 use super::start::{Start, start};
-use super::{BuildError, Consumer};
+use super::{BuildError, ConsumeError, Consumer, Summary};
 use crate::pipeline::{BatchLimits, Monitor};
 use crate::replay::{self, Replay, ReplayCounter, ReplayError, ReplayOf};
 use crate::{ConsumerStatus, Sink};
@@ -235,6 +236,31 @@ impl ConsumerBuilder {
             pipelines.push((monitor, feed, start));
         }
         Ok(Consumer::new(pipelines, ConsumerStatus::new(monitors)))
+    }
+
+    /// [Builds](Self::build) the consumer and [runs](Consumer::run) it.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeError`]: it could not be built, or no sink runs any more and one has failed.
+    ///
+    /// ```
+    /// # #[cfg(feature = "embedded")]
+    /// # mod example {
+    /// use tokio_util::sync::CancellationToken;
+    /// use user_metadata_consumer::{ConsumeError, Consumer, Sink};
+    ///
+    /// async fn consume(sink: impl Sink, stop: CancellationToken) -> Result<(), ConsumeError> {
+    ///     let summary = Consumer::builder().log("./data").sink("own", sink).run(stop).await?;
+    ///     println!("{} events", summary.sinks[0].written);
+    ///     Ok(())
+    /// }
+    /// # }
+    /// ```
+    pub async fn run(self, stop: CancellationToken) -> Result<Summary, ConsumeError> {
+        self.build()?.run(stop).await
     }
 }
 

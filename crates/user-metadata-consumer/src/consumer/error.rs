@@ -42,10 +42,13 @@ pub enum BuildError {
     Log(#[from] user_metadata_log::OpenError),
 }
 
-/// A consumer has ended since no sink runs any more.
+/// Why a consumer does not run, or not any more.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConsumeError {
+    /// It could not be built; only from [`ConsumerBuilder::run`](crate::ConsumerBuilder::run).
+    #[error(transparent)]
+    Build(#[from] BuildError),
     /// A sink has failed for good, and every other has ended or failed, too.
     #[error("no sink runs any more; {sink} has failed")]
     SinkFailed {
