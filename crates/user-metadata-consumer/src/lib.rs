@@ -14,23 +14,13 @@ mod deal;
 mod embedded;
 #[cfg(feature = "kafka")]
 mod kafka;
-#[cfg(any(feature = "kafka", feature = "embedded"))]
-mod replay;
-// Kafka, the embedded log and the conformance kit each use their part of the pipeline.
 #[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
-#[cfg_attr(not(all(feature = "kafka", feature = "embedded")), allow(dead_code))]
 mod metrics;
 #[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
-#[cfg_attr(
-    not(all(feature = "kafka", feature = "embedded")),
-    allow(dead_code, unused_imports)
-)]
 mod pipeline;
+#[cfg(any(feature = "kafka", feature = "embedded"))]
+mod replay;
 #[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
-#[cfg_attr(
-    not(all(feature = "kafka", feature = "embedded")),
-    allow(dead_code, unreachable_pub)
-)]
 mod status;
 
 pub use delivery::{Delivery, Position};

@@ -1,3 +1,12 @@
+#![cfg_attr(
+    not(any(feature = "kafka", feature = "embedded")),
+    allow(
+        dead_code,
+        unreachable_pub,
+        reason = "the conformance kit alone uses a part"
+    )
+)]
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

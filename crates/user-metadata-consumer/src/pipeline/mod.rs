@@ -1,4 +1,12 @@
 //! From a source to a sink: batches, retries, dead letters, commits.
+#![cfg_attr(
+    not(any(feature = "kafka", feature = "embedded")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the conformance kit alone uses a part"
+    )
+)]
 
 mod backoff;
 mod batch;

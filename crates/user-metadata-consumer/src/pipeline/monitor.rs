@@ -28,6 +28,10 @@ pub(crate) struct Monitor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
     /// What is to be read can't be reached yet.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        allow(dead_code, reason = "a log is opened at once")
+    )]
     Connection,
     /// Nothing can be read any more; whoever reads has told the log of it.
     Source,

@@ -38,9 +38,17 @@ pub(crate) enum Input {
     /// This member now has exactly these partitions; drop what is in hand of others.
     Assigned(Vec<u32>),
     /// This member has none and is none, until it is `Assigned` some.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        allow(dead_code, reason = "a log has one member")
+    )]
     Left,
     /// Some partitions are about to go to another member: settle what is in hand before asking for
     /// more.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        allow(dead_code, reason = "a log has one member")
+    )]
     Revoking,
     /// Records that this group will never see. Already logged.
     Lost { records: u64, cause: LossCause },
