@@ -73,7 +73,7 @@ impl ReplayInputs {
     }
 
     /// Takes that nothing could be read.
-    pub(super) fn unavailable(&mut self, error: &(dyn Error + 'static)) {
+    pub(super) fn unavailable(&mut self, error: &dyn Error) {
         if !std::mem::replace(&mut self.in_trouble, true) {
             let reason = in_words(error);
             tracing::warn!(reason, "can't read from {}; waiting for it", self.from);
