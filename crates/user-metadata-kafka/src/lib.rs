@@ -31,7 +31,7 @@ pub use consume::{
 };
 #[cfg(feature = "produce")]
 pub use produce::{
-    Compression, ConnectError, ProduceError, Producer, RecordBatch, UnknownCompression,
+    Compression, ConnectError, ParseCompressionError, ProduceError, Producer, RecordBatch,
     ensure_topic,
 };
 

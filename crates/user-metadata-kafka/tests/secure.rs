@@ -31,7 +31,7 @@ fn options(broker: &SecureBroker, listener: Listener) -> KafkaOptions {
 }
 
 fn trusting(authority: &Authority) -> TlsOptions {
-    TlsOptions::trusting(std::fs::read(authority.ca_file()).unwrap()).unwrap()
+    TlsOptions::with_ca(std::fs::read(authority.ca_file()).unwrap()).unwrap()
 }
 
 fn sasl(mechanism: SaslMechanism, password: &str) -> SaslOptions {
@@ -95,7 +95,7 @@ async fn a_broker_that_a_stranger_has_signed_for_is_not_trusted() {
     let broker = require!(shared());
     for tls in [
         trusting(&Authority::new()),
-        TlsOptions::trusting_system().unwrap(),
+        TlsOptions::with_system_roots().unwrap(),
     ] {
         let refusal = refused(&options(broker, Listener::Tls).with_tls(tls)).await;
         assert_eq!(
@@ -243,7 +243,7 @@ fn files_that_are_no_certificates_or_keys_are_refused_at_once() {
     let options = with(&certificate, &key).unwrap();
     assert!(!format!("{options:?}").contains("PRIVATE"), "{options:?}");
     for wrong in ["", "no PEM", &key] {
-        let ca = TlsOptions::trusting(wrong);
+        let ca = TlsOptions::with_ca(wrong);
         assert!(matches!(ca, Err(OptionsError::Ca(_))), "{ca:?}");
         let shown = with(wrong, &key);
         assert!(

@@ -13,13 +13,13 @@ use tokio::task::JoinHandle;
 
 use super::classify::classify;
 use super::commits::Commits;
+use super::end_offsets::EndOffsets;
+use super::event_queue::{EventQueue, Message};
 use super::fetch::in_batches_of;
 use super::listener::Listener;
 use super::login::log_in;
 use super::member::{CLOSE, Member};
-use super::outlet::{Message, Outlet};
 use super::progress::Progress;
-use super::reach::Reaches;
 use super::{ConsumeError, GroupEvent, GroupOptions, GroupProtocol, PartitionLag};
 use crate::KafkaOptions;
 
@@ -49,7 +49,7 @@ pub struct GroupConsumer {
     announcements: u64,
     progress: Progress,
     commits: Commits,
-    reaches: Reaches,
+    end_offsets: EndOffsets,
 }
 
 impl GroupConsumer {
@@ -62,16 +62,16 @@ impl GroupConsumer {
     /// [`ConsumeError`], within the connect timeout.
     pub async fn join(kafka: &KafkaOptions, options: GroupOptions) -> Result<Self, ConsumeError> {
         let options = options.identified();
-        let (outlet, messages) = Outlet::new();
-        let outlet = Arc::new(outlet);
+        let (queue, messages) = EventQueue::new();
+        let queue = Arc::new(queue);
         let commits = Commits::default();
         let listener = Listener::new(
-            Arc::clone(&outlet),
+            Arc::clone(&queue),
             commits.clone(),
             options.handover_timeout(),
         );
         let consumer = connect(kafka, &options, listener).await?;
-        let member = Member::new(kafka, options.clone(), consumer, outlet, commits.clone());
+        let member = Member::new(kafka, options.clone(), consumer, queue, commits.clone());
         Ok(Self {
             options,
             request_timeout: kafka.request_timeout(),
@@ -82,7 +82,7 @@ impl GroupConsumer {
             announcements: 0,
             progress: Progress::default(),
             commits,
-            reaches: member.reaches.clone(),
+            end_offsets: member.end_offsets.clone(),
             member: tokio::spawn(member.run()),
         })
     }
@@ -127,14 +127,14 @@ impl GroupConsumer {
                 self.has_left = false;
                 self.assignment.clone_from(partitions);
                 self.progress.keep(partitions);
-                self.reaches.keep(partitions);
+                self.end_offsets.keep(partitions);
             }
             GroupEvent::Left => {
                 self.announcements += 1;
                 self.has_left = true;
                 self.assignment.clear();
                 self.progress.keep(&[]);
-                self.reaches.keep(&[]);
+                self.end_offsets.keep(&[]);
             }
             GroupEvent::OffsetReset { partition, to, .. } => {
                 self.announcements += 1;
@@ -153,7 +153,7 @@ impl GroupConsumer {
     /// before an [`OffsetReset`](GroupEvent::OffsetReset) that lie beyond what has come since.
     /// [`close`](Self::close) and the end of a [`Revoking`](GroupEvent::Revoking) wait for it.
     pub fn commit(&mut self, positions: &[(u32, u64)]) {
-        let positions = self.progress.dealt_with(positions);
+        let positions = self.progress.processed(positions);
         self.commits.push(&positions, self.announcements);
     }
 
@@ -162,7 +162,7 @@ impl GroupConsumer {
     /// to nothing.
     #[must_use]
     pub fn uncommitted_for(&self) -> Option<Duration> {
-        self.commits.untold_for()
+        self.commits.uncommitted_for()
     }
 
     /// Why the last attempt to tell the group has failed, until one succeeds; a rebalance is no
@@ -186,12 +186,12 @@ impl GroupConsumer {
         self.assignment
             .iter()
             .filter_map(|partition| {
-                let reach = self.reaches.get(*partition)?;
-                let position = self.progress.position(*partition, &reach);
+                let end_offset = self.end_offsets.get(*partition)?;
+                let position = self.progress.position(*partition, &end_offset);
                 Some(PartitionLag {
                     partition: *partition,
                     position,
-                    end: reach.end.max(position),
+                    end: end_offset.end.max(position),
                 })
             })
             .collect()
@@ -239,7 +239,7 @@ pub(super) async fn connect(
             GroupProtocol::Classic => Protocol::Classic,
             GroupProtocol::Consumer => Protocol::Consumer,
         })
-        // A position that is refused and one that was never there are told apart in `place`.
+        // A position that is refused and one that was never there are told apart in `set_positions`.
         .auto_offset_reset(AutoOffsetReset::None)
         .enable_auto_commit(false)
         .session_timeout(options.session_timeout())

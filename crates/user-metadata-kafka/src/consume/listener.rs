@@ -8,11 +8,11 @@ use krafka::consumer::{ConsumerRebalanceListener, TopicPartition};
 
 use super::GroupEvent;
 use super::commits::Commits;
-use super::outlet::{Message, Outlet};
+use super::event_queue::{EventQueue, Message};
 
 #[derive(Debug)]
 pub(super) struct Listener {
-    outlet: Arc<Outlet>,
+    queue: Arc<EventQueue>,
     commits: Commits,
     handover_timeout: Duration,
     /// What was last announced; `None` before the first assignment.
@@ -20,9 +20,13 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(outlet: Arc<Outlet>, commits: Commits, handover_timeout: Duration) -> Self {
+    pub(super) fn new(
+        queue: Arc<EventQueue>,
+        commits: Commits,
+        handover_timeout: Duration,
+    ) -> Self {
         Self {
-            outlet,
+            queue,
             commits,
             handover_timeout,
             announced: Mutex::default(),
@@ -45,7 +49,7 @@ impl Listener {
             self.commits.announce(&partitions);
             let event = GroupEvent::Assigned(partitions.iter().copied().collect());
             *announced = Some(partitions);
-            self.outlet.push(Message::Event(event));
+            self.queue.push(Message::Event(event));
         }
     }
 }
@@ -57,13 +61,13 @@ impl ConsumerRebalanceListener for Listener {
 
     /// Two members write no record twice if the one waits here for the other to commit.
     async fn on_partitions_revoked(&self, revoked: &[TopicPartition]) {
-        if self.outlet.is_closed() {
+        if self.queue.is_closed() {
             return;
         }
         let event = GroupEvent::Revoking(numbers(revoked).collect());
-        self.outlet.push(Message::Event(event));
+        self.queue.push(Message::Event(event));
         let hand_over = async {
-            self.outlet.hand_over().await;
+            self.queue.hand_over().await;
             self.commits.settled().await;
         };
         let handed_over = tokio::time::timeout(self.handover_timeout, hand_over).await;
@@ -81,7 +85,7 @@ impl ConsumerRebalanceListener for Listener {
         let mut announced = self.announced();
         self.commits.announce(&BTreeSet::new());
         *announced = None;
-        self.outlet.push(Message::Event(GroupEvent::Left));
+        self.queue.push(Message::Event(GroupEvent::Left));
     }
 }
 

@@ -19,8 +19,8 @@ use crate::{KafkaOptions, Refusal, SaslMechanism};
 pub(super) async fn log_in(kafka: &KafkaOptions) -> Result<Kafka, ConsumeError> {
     let login = async {
         let gate = kafka.gate();
-        let turn = gate.turn().await.map_err(ConsumeError::Untrusted)?;
-        let client = Kafka::builder(turn.brokers(kafka.brokers()).join(","))
+        let permit = gate.acquire().await.map_err(ConsumeError::Untrusted)?;
+        let client = Kafka::builder(permit.brokers(kafka.brokers()).join(","))
             .client_id(kafka.client_id())
             .security(security(kafka))
             .request_timeout(kafka.request_timeout())
@@ -31,7 +31,7 @@ pub(super) async fn log_in(kafka: &KafkaOptions) -> Result<Kafka, ConsumeError> 
             .await
             .map_err(classify);
         let error = client.as_ref().err();
-        let refusal = turn.end(kafka, error.map(|error| error as &dyn Error));
+        let refusal = permit.finish(kafka, error.map(|error| error as &dyn Error));
         match (client, refusal) {
             (_, Some(refusal)) => Err(ConsumeError::Untrusted(refusal)),
             (Err(ConsumeError::Unavailable(cause)), None) => {
@@ -76,9 +76,9 @@ impl Member {
         self.kafka.gate().refused(&refusal, pause).await;
         let error = ConsumeError::Untrusted(refusal);
         if self.incident.begin_refusal() {
-            self.tell(&error);
+            self.report_outage(&error);
         }
-        self.connect_anew(error).await
+        self.reconnect(error).await
     }
 
     /// Lets go of everything and joins anew, since krafka does not: another member has the instance
@@ -87,17 +87,17 @@ impl Member {
     /// # Errors
     ///
     /// As [`log_in_again`](Self::log_in_again).
-    pub(super) async fn start_over(mut self, error: ConsumeError) -> Result<Self, ConsumeError> {
+    pub(super) async fn reconnect_as_new_member(
+        mut self,
+        error: ConsumeError,
+    ) -> Result<Self, ConsumeError> {
         self.begin_incident(&error);
         self.awaits_group = true;
-        self.connect_anew(error).await
+        self.reconnect(error).await
     }
 
     /// Why it has to is `error`.
-    pub(super) async fn connect_anew(
-        mut self,
-        mut error: ConsumeError,
-    ) -> Result<Self, ConsumeError> {
+    pub(super) async fn reconnect(mut self, mut error: ConsumeError) -> Result<Self, ConsumeError> {
         // The group gives the partitions to others.
         self.commits.announce(&BTreeSet::new());
         self.event(GroupEvent::Left);
@@ -105,11 +105,11 @@ impl Member {
         drop(self.consumer);
         loop {
             let wait = self.incident.failed();
-            if !self.outlet.keep_up_for(wait).await {
+            if !self.queue.keep_up_for(wait).await {
                 return Err(error);
             }
             let listener = Listener::new(
-                Arc::clone(&self.outlet),
+                Arc::clone(&self.queue),
                 self.commits.clone(),
                 self.options.handover_timeout(),
             );
@@ -118,13 +118,13 @@ impl Member {
                     self.consumer = Arc::new(consumer);
                     self.subscribed = None;
                     self.paused = false;
-                    self.look_at = Instant::now();
+                    self.check_at = Instant::now();
                     self.list_at = Instant::now();
                     return Ok(self);
                 }
                 Err(error) if error.is_retriable() => error,
                 Err(error) => {
-                    self.outlet.fail(error).await;
+                    self.queue.fail(error).await;
                     return Err(ConsumeError::Ended);
                 }
             };

@@ -73,13 +73,13 @@ impl TopicOffsets<'_> {
     /// After a long outage krafka would fetch again only within 30 s. Seeking to where a partition
     /// stands makes it fetch now. Returns the partitions that stand nowhere yet.
     pub(super) async fn forget_back_offs(&self, partitions: &[i32]) -> Vec<i32> {
-        let mut unplaced = Vec::new();
+        let mut without = Vec::new();
         for partition in partitions {
             match self.position(*partition).await {
                 Some(position) => self.seek_if_assigned(*partition, position).await,
-                None => unplaced.push(*partition),
+                None => without.push(*partition),
             }
         }
-        unplaced
+        without
     }
 }

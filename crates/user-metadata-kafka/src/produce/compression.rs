@@ -46,17 +46,17 @@ impl fmt::Display for Compression {
 /// The text is none of `none`, `lz4` and `zstd`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a compression; use none, lz4 or zstd")]
-pub struct UnknownCompression;
+pub struct ParseCompressionError;
 
 impl FromStr for Compression {
-    type Err = UnknownCompression;
+    type Err = ParseCompressionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "none" => Ok(Self::None),
             "lz4" => Ok(Self::Lz4),
             "zstd" => Ok(Self::Zstd),
-            _ => Err(UnknownCompression),
+            _ => Err(ParseCompressionError),
         }
     }
 }
@@ -71,7 +71,7 @@ mod tests {
             assert_eq!(compression.to_string().parse(), Ok(compression));
         }
         for text in ["", "gzip", "LZ4", "zstd "] {
-            assert_eq!(text.parse::<Compression>(), Err(UnknownCompression));
+            assert_eq!(text.parse::<Compression>(), Err(ParseCompressionError));
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::security::client_config;
 use crate::{KafkaOptions, Refusal, SaslMechanism, SaslOptions, TopicSpec, TopicState};
 
 /// The brokers learn of a new topic some milliseconds after the controller has made it.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const TOPIC_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The largest answer that is read, in bytes: the list of the topics of a cluster with some 100,000
 /// partitions. rskafka takes this much memory for what claims to be as long or longer, as the words
@@ -159,8 +159,8 @@ impl Session {
 /// Connects to a broker, as the user that the options name.
 async fn log_in(options: &KafkaOptions) -> Result<Client, ConnectError> {
     let gate = options.gate();
-    let turn = gate.turn().await?;
-    let mut builder = ClientBuilder::new(turn.brokers(options.brokers()).to_vec())
+    let permit = gate.acquire().await?;
+    let mut builder = ClientBuilder::new(permit.brokers(options.brokers()).to_vec())
         .client_id(options.client_id())
         .max_message_size(MAX_ANSWER)
         .backoff_config(no_retries());
@@ -173,7 +173,7 @@ async fn log_in(options: &KafkaOptions) -> Result<Client, ConnectError> {
     }
     let built = builder.build().await.map_err(unavailable);
     let error = built.as_ref().err();
-    let refusal = turn.end(options, error.map(|error| error as &dyn Error));
+    let refusal = permit.finish(options, error.map(|error| error as &dyn Error));
     match (built, refusal) {
         (_, Some(refusal)) => Err(refusal.into()),
         (Err(ConnectError::Unavailable(cause)), None) => {
@@ -221,7 +221,7 @@ async fn ensure(
                 created,
             });
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(TOPIC_POLL_INTERVAL).await;
         found = count(client, topic.name()).await.map_err(unavailable)?;
     }
 }

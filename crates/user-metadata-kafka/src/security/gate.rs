@@ -45,25 +45,25 @@ impl Gate {
     /// # Errors
     ///
     /// What was refused not long ago, and would be again.
-    pub(crate) async fn turn(&self) -> Result<Turn<'_>, Refusal> {
+    pub(crate) async fn acquire(&self) -> Result<LoginPermit<'_>, Refusal> {
         let state = self.0.lock().await;
         match &state.refused {
             Some((refusal, until)) if Instant::now() < *until => Err(refusal.clone()),
-            _ => Ok(Turn(state)),
+            _ => Ok(LoginPermit(state)),
         }
     }
 
     /// Notes that a broker has refused what another has let in.
     pub(crate) async fn refused(&self, refusal: &Refusal, pause: Duration) {
-        Turn(self.0.lock().await).refused(refusal, pause);
+        LoginPermit(self.0.lock().await).refused(refusal, pause);
     }
 }
 
 /// The right to try a login.
 #[derive(Debug)]
-pub(crate) struct Turn<'a>(MutexGuard<'a, State>);
+pub(crate) struct LoginPermit<'a>(MutexGuard<'a, State>);
 
-impl Turn<'_> {
+impl LoginPermit<'_> {
     /// Whom to ask: after a refusal, one broker after the other. A client knocks at every broker
     /// that it is given, and each would count.
     pub(crate) fn brokers<'b>(&self, brokers: &'b [String]) -> &'b [String] {
@@ -78,7 +78,7 @@ impl Turn<'_> {
 
     /// Ends it, and returns the refusal that the error of the login speaks of, if it does. Whoever
     /// does not answer does not refuse.
-    pub(crate) fn end(self, kafka: &KafkaOptions, error: Option<&dyn Error>) -> Option<Refusal> {
+    pub(crate) fn finish(self, kafka: &KafkaOptions, error: Option<&dyn Error>) -> Option<Refusal> {
         let Some(error) = error else {
             self.accepted();
             return None;
@@ -116,7 +116,7 @@ mod tests {
     }
 
     async fn refuse(gate: &Gate) {
-        gate.turn().await.unwrap().refused(&refusal(), PAUSE);
+        gate.acquire().await.unwrap().refused(&refusal(), PAUSE);
     }
 
     #[tokio::test(start_paused = true)]
@@ -125,17 +125,17 @@ mod tests {
         refuse(&gate).await;
         let clone = gate.clone();
         for _ in 0..14 {
-            assert_eq!(clone.turn().await.unwrap_err(), refusal());
+            assert_eq!(clone.acquire().await.unwrap_err(), refusal());
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         tokio::time::advance(PAUSE).await;
-        let turn = clone.turn().await.unwrap();
-        let mut other = std::pin::pin!(gate.turn());
+        let permit = clone.acquire().await.unwrap();
+        let mut other = std::pin::pin!(gate.acquire());
         assert!(
             futures_poll(other.as_mut()).await.is_none(),
             "one at a time"
         );
-        turn.refused(&refusal(), PAUSE);
+        permit.refused(&refusal(), PAUSE);
         assert_eq!(other.await.unwrap_err(), refusal());
     }
 
@@ -151,9 +151,9 @@ mod tests {
         let gate = Gate::default();
         let mut attempts = 0;
         for _ in 0..600 {
-            if let Ok(turn) = gate.turn().await {
+            if let Ok(permit) = gate.acquire().await {
                 attempts += 1;
-                turn.refused(&refusal(), PAUSE);
+                permit.refused(&refusal(), PAUSE);
             }
             tokio::time::advance(Duration::from_millis(100)).await;
         }
@@ -164,14 +164,14 @@ mod tests {
     async fn only_the_first_attempt_knocks_at_every_broker() {
         let brokers = ["a:1", "b:2", "c:3"].map(str::to_owned);
         let gate = Gate::default();
-        assert_eq!(gate.turn().await.unwrap().brokers(&brokers), brokers);
+        assert_eq!(gate.acquire().await.unwrap().brokers(&brokers), brokers);
         for broker in ["b:2", "c:3", "a:1"] {
             refuse(&gate).await;
             tokio::time::advance(PAUSE).await;
-            assert_eq!(gate.turn().await.unwrap().brokers(&brokers), [broker]);
+            assert_eq!(gate.acquire().await.unwrap().brokers(&brokers), [broker]);
         }
-        gate.turn().await.unwrap().accepted();
-        assert_eq!(gate.turn().await.unwrap().brokers(&brokers), brokers);
+        gate.acquire().await.unwrap().accepted();
+        assert_eq!(gate.acquire().await.unwrap().brokers(&brokers), brokers);
     }
 
     #[tokio::test]
@@ -179,8 +179,8 @@ mod tests {
         let kafka = KafkaOptions::new(["a:1"]).unwrap();
         let outage = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let gate = Gate::default();
-        let turn = gate.turn().await.unwrap();
-        assert_eq!(turn.end(&kafka, Some(&outage)), None);
-        gate.turn().await.unwrap();
+        let permit = gate.acquire().await.unwrap();
+        assert_eq!(permit.finish(&kafka, Some(&outage)), None);
+        gate.acquire().await.unwrap();
     }
 }

@@ -2,9 +2,9 @@
 
 #[cfg(any(feature = "consume", feature = "produce"))]
 mod gate;
-#[cfg(any(feature = "consume", feature = "produce"))]
-mod reading;
 mod refusal;
+#[cfg(any(feature = "consume", feature = "produce"))]
+mod refusal_text;
 mod sasl;
 mod secret;
 mod tls;

@@ -27,7 +27,7 @@ impl TlsOptions {
     /// # Errors
     ///
     /// [`OptionsError::NoSystemRoots`] where it trusts nobody.
-    pub fn trusting_system() -> Result<Self, OptionsError> {
+    pub fn with_system_roots() -> Result<Self, OptionsError> {
         Self::checked(system_roots()?, None)
     }
 
@@ -36,7 +36,7 @@ impl TlsOptions {
     /// # Errors
     ///
     /// [`OptionsError::Ca`] for what is none.
-    pub fn trusting(ca_pem: impl Into<Vec<u8>>) -> Result<Self, OptionsError> {
+    pub fn with_ca(ca_pem: impl Into<Vec<u8>>) -> Result<Self, OptionsError> {
         Self::checked(ca_pem.into(), None)
     }
 

@@ -7,15 +7,15 @@ use krafka::{CloseOptions, GroupMembershipOperation};
 use tokio::time::Instant;
 
 use super::classify::{classify, deadline};
+use super::end_offsets::EndOffset;
 use super::member::Member;
 use super::offsets::{LATEST, TopicOffsets};
-use super::reach::Reach;
 use super::{ConsumeError, GroupProtocol};
 
 /// How often the brokers are asked how far the partitions go. krafka keeps failed fetches to
 /// itself, so this is also how an outage is noticed, and its end.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-pub(super) const LOOK_EVERY_IN_TROUBLE: Duration = Duration::from_secs(1);
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+pub(super) const CHECK_EVERY_IN_OUTAGE: Duration = Duration::from_secs(1);
 
 /// The topic as the cluster lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,18 +27,18 @@ pub(super) struct Listed {
 
 impl Member {
     /// Does what is due. Returns whether Kafka has answered.
-    pub(super) async fn look_after(&mut self) -> Result<bool, ConsumeError> {
+    pub(super) async fn maintain(&mut self) -> Result<bool, ConsumeError> {
         if self.subscribed.is_none() {
             self.subscribe().await?;
         }
         if self.list_at <= Instant::now() {
-            self.follow_the_topic().await?;
+            self.check_topic().await?;
         }
-        let due = self.look_at <= Instant::now();
+        let due = self.check_at <= Instant::now();
         if due {
-            self.look_at = Instant::now() + LOOK_EVERY_IN_TROUBLE;
-            self.look().await?;
-            self.look_at = Instant::now() + LOOK_EVERY;
+            self.check_at = Instant::now() + CHECK_EVERY_IN_OUTAGE;
+            self.fetch_end_offsets().await?;
+            self.check_at = Instant::now() + CHECK_EVERY;
         }
         Ok(due)
     }
@@ -54,12 +54,12 @@ impl Member {
         Ok(())
     }
 
-    async fn follow_the_topic(&mut self) -> Result<(), ConsumeError> {
+    async fn check_topic(&mut self) -> Result<(), ConsumeError> {
         let listed = self.list().await?;
         if let Some(known) = self.subscribed
             && known.id != listed.id
         {
-            self.start_anew(listed.partitions).await?;
+            self.restart_at_oldest(listed.partitions).await?;
             self.subscribed = Some(Listed {
                 id: listed.id,
                 ..known
@@ -70,7 +70,7 @@ impl Member {
             return Ok(());
         }
         match self.options.protocol() {
-            GroupProtocol::Classic => Err(self.leave_to_join_anew(listed.partitions).await),
+            GroupProtocol::Classic => Err(self.leave_to_rejoin(listed.partitions).await),
             // The broker shares out what comes.
             GroupProtocol::Consumer => {
                 self.subscribed = Some(listed);
@@ -81,7 +81,7 @@ impl Member {
 
     /// The group's leader shares out the partitions that it knows of when somebody joins; nobody
     /// would read those that come later.
-    async fn leave_to_join_anew(&self, partitions: u32) -> ConsumeError {
+    async fn leave_to_rejoin(&self, partitions: u32) -> ConsumeError {
         let (topic, group) = (self.options.topic(), self.options.group());
         tracing::info!(topic, group, partitions, "new partitions: joining anew");
         // Within it, the caller hands over all partitions.
@@ -99,12 +99,12 @@ impl Member {
 
     /// Somebody has deleted the topic and made one of the same name. krafka would go on at the old
     /// offset and skip what the new topic has before it.
-    async fn start_anew(&self, partitions: u32) -> Result<(), ConsumeError> {
+    async fn restart_at_oldest(&self, partitions: u32) -> Result<(), ConsumeError> {
         for partition in self.assignment().await {
             let is_there = u32::try_from(partition).is_ok_and(|number| number < partitions);
             let position = self.offsets().position(partition).await;
             if let Some(position) = position.filter(|_| is_there) {
-                self.reset(partition, position).await?;
+                self.reset_to_oldest(partition, position).await?;
             }
         }
         Ok(())
@@ -124,34 +124,34 @@ impl Member {
     }
 
     /// Asks how far the partitions go, of all of them even if one has no leader.
-    async fn look(&self) -> Result<(), ConsumeError> {
+    async fn fetch_end_offsets(&self) -> Result<(), ConsumeError> {
         let mut partitions = self.assignment().await;
         if partitions.is_empty() {
             // Somebody else's, but its leader can tell whether Kafka is there.
             partitions.push(0);
         }
-        let mut looked = Ok(());
+        let mut checked = Ok(());
         for (partition, end) in self.offsets().each_at(&partitions, LATEST).await? {
             let position = self.offsets().position(partition).await;
             let position = position.and_then(|position| u64::try_from(position).ok());
             match (end, position) {
-                (Err(error), _) => looked = Err(error),
+                (Err(error), _) => checked = Err(error),
                 (Ok(end), Some(position)) => {
                     if let (Ok(partition), Ok(end)) = (u32::try_from(partition), u64::try_from(end))
                     {
-                        let batches = self.outlet.batches();
-                        let reach = Reach {
+                        let batches = self.queue.batches();
+                        let end_offset = EndOffset {
                             position,
                             end,
                             batches,
                         };
-                        self.reaches.set(partition, reach);
+                        self.end_offsets.set(partition, end_offset);
                     }
                 }
                 (Ok(_), None) => {}
             }
         }
-        looked
+        checked
     }
 
     pub(super) fn offsets(&self) -> TopicOffsets<'_> {
@@ -164,8 +164,8 @@ impl Member {
 
     pub(super) async fn forget_back_offs(&self) {
         let partitions = self.assignment().await;
-        let unplaced = self.offsets().forget_back_offs(&partitions).await;
-        if let Err(error) = self.place(&unplaced).await {
+        let without = self.offsets().forget_back_offs(&partitions).await;
+        if let Err(error) = self.set_positions(&without).await {
             tracing::debug!(%error, "krafka will find the positions itself");
         }
     }

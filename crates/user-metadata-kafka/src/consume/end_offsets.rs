@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One partition.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reach {
+pub(super) struct EndOffset {
     /// The next offset that is read.
     pub(super) position: u64,
     /// The offset that the partition's next record will get.
@@ -16,14 +16,14 @@ pub(super) struct Reach {
 
 /// Shared between the task, which looks, and the caller, who asks.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Reaches(Arc<Mutex<HashMap<u32, Reach>>>);
+pub(super) struct EndOffsets(Arc<Mutex<HashMap<u32, EndOffset>>>);
 
-impl Reaches {
-    pub(super) fn set(&self, partition: u32, reach: Reach) {
-        self.lock().insert(partition, reach);
+impl EndOffsets {
+    pub(super) fn set(&self, partition: u32, end_offset: EndOffset) {
+        self.lock().insert(partition, end_offset);
     }
 
-    pub(super) fn get(&self, partition: u32) -> Option<Reach> {
+    pub(super) fn get(&self, partition: u32) -> Option<EndOffset> {
         self.lock().get(&partition).copied()
     }
 
@@ -36,7 +36,7 @@ impl Reaches {
         self.lock().remove(&partition);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Reach>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, EndOffset>> {
         // No code panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -22,7 +22,7 @@ use crate::topic::checked_topic;
 const POLL: Duration = Duration::from_secs(1);
 
 /// How long Kafka may take to tell that it is there, when nothing comes.
-const LOOK: Duration = Duration::from_secs(5);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads a topic from any offset, as a member of no group.
 pub struct TopicReader {
@@ -185,7 +185,7 @@ impl TopicReader {
         };
         if records.is_empty() {
             // krafka keeps failed fetches to itself.
-            let limit = LOOK.min(self.request_timeout);
+            let limit = CHECK_TIMEOUT.min(self.request_timeout);
             let answer = tokio::time::timeout(limit, self.offsets_of(LATEST)).await;
             let answer = answer.unwrap_or(Err(ConsumeError::Timeout(limit)));
             self.in_trouble.fetch_or(answer.is_err(), Ordering::Relaxed);

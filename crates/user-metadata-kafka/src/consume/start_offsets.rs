@@ -10,30 +10,34 @@ use super::{ConsumeError, ConsumeStart, GroupEvent};
 impl Member {
     /// Gives each partition a position: the group's commit, else where the options say. One that
     /// has a position had it refused by the broker and goes on at the oldest record.
-    pub(super) async fn place(&self, partitions: &[i32]) -> Result<(), ConsumeError> {
+    pub(super) async fn set_positions(&self, partitions: &[i32]) -> Result<(), ConsumeError> {
         let topic = self.options.topic();
-        let mut unplaced = Vec::new();
+        let mut without = Vec::new();
         for partition in partitions {
             match self.consumer.fetch_position(topic, *partition).await {
-                Some(refused) => self.reset(*partition, refused).await?,
-                None => unplaced.push(*partition),
+                Some(refused) => self.reset_to_oldest(*partition, refused).await?,
+                None => without.push(*partition),
             }
         }
-        if unplaced.is_empty() {
+        if without.is_empty() {
             return Ok(());
         }
-        let committed = self.committed(&unplaced).await?;
-        for partition in &unplaced {
+        let committed = self.committed(&without).await?;
+        for partition in &without {
             if let Some(offset) = committed.get(partition) {
                 self.offsets().seek_if_assigned(*partition, *offset).await;
             }
         }
-        unplaced.retain(|partition| !committed.contains_key(partition));
-        self.start(&unplaced).await
+        without.retain(|partition| !committed.contains_key(partition));
+        self.set_start_offsets(&without).await
     }
 
     /// Goes on at the oldest record, where the offset `refused` is of no use.
-    pub(super) async fn reset(&self, partition: i32, refused: i64) -> Result<(), ConsumeError> {
+    pub(super) async fn reset_to_oldest(
+        &self,
+        partition: i32,
+        refused: i64,
+    ) -> Result<(), ConsumeError> {
         let Some((_, oldest)) = self.offsets().at(&[partition], EARLIEST).await?.pop() else {
             return Ok(());
         };
@@ -50,7 +54,7 @@ impl Member {
             u64::try_from(refused),
             u64::try_from(oldest),
         ) {
-            self.reaches.forget(partition);
+            self.end_offsets.forget(partition);
             self.commits.restart(partition, to);
             self.event(GroupEvent::OffsetReset {
                 partition,
@@ -63,7 +67,7 @@ impl Member {
 
     /// Starts partitions that the group has never committed, and commits where they start: "latest"
     /// is the end of today, also for tomorrow's restart.
-    async fn start(&self, partitions: &[i32]) -> Result<(), ConsumeError> {
+    async fn set_start_offsets(&self, partitions: &[i32]) -> Result<(), ConsumeError> {
         // A partition that came while this member read has nothing that "latest" could mean to
         // skip.
         let (old, new): (Vec<i32>, Vec<i32>) = partitions.iter().partition(|partition| {

@@ -23,21 +23,21 @@ pub(super) enum Message {
 }
 
 #[derive(Debug)]
-pub(super) struct Outlet {
+pub(super) struct EventQueue {
     sender: mpsc::Sender<Message>,
     waiting: Mutex<VecDeque<Message>>,
     batches: AtomicU64,
 }
 
-impl Outlet {
+impl EventQueue {
     pub(super) fn new() -> (Self, mpsc::Receiver<Message>) {
         let (sender, receiver) = mpsc::channel(1);
-        let outlet = Self {
+        let queue = Self {
             sender,
             waiting: Mutex::default(),
             batches: AtomicU64::new(0),
         };
-        (outlet, receiver)
+        (queue, receiver)
     }
 
     /// How many messages with records were ever queued.
@@ -145,22 +145,22 @@ mod tests {
 
     #[tokio::test]
     async fn messages_come_in_order_and_the_second_waits() {
-        let (outlet, mut receiver) = Outlet::new();
-        outlet.push(Message::Event(assigned(0)));
-        assert!(!outlet.is_full());
-        outlet.push(Message::Event(assigned(1)));
-        assert!(outlet.is_full());
-        let (first, ()) = tokio::join!(take(&mut receiver), outlet.drain());
+        let (queue, mut receiver) = EventQueue::new();
+        queue.push(Message::Event(assigned(0)));
+        assert!(!queue.is_full());
+        queue.push(Message::Event(assigned(1)));
+        assert!(queue.is_full());
+        let (first, ()) = tokio::join!(take(&mut receiver), queue.drain());
         assert_eq!(first, assigned(0));
-        assert!(!outlet.is_full());
+        assert!(!queue.is_full());
         assert_eq!(take(&mut receiver).await, assigned(1));
     }
 
     #[tokio::test]
     async fn handing_over_waits_until_the_caller_comes_back() {
-        let (outlet, mut receiver) = Outlet::new();
-        outlet.push(Message::Event(assigned(0)));
-        let hand_over = outlet.hand_over();
+        let (queue, mut receiver) = EventQueue::new();
+        queue.push(Message::Event(assigned(0)));
+        let hand_over = queue.hand_over();
         tokio::pin!(hand_over);
         tokio::select! {
             () = &mut hand_over => panic!("nobody has come back"),
@@ -172,18 +172,18 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_waits_for_a_caller_that_is_gone() {
-        let (outlet, receiver) = Outlet::new();
-        outlet.push(Message::Event(assigned(0)));
-        outlet.push(Message::Event(assigned(1)));
+        let (queue, receiver) = EventQueue::new();
+        queue.push(Message::Event(assigned(0)));
+        queue.push(Message::Event(assigned(1)));
         drop(receiver);
-        outlet.hand_over().await;
-        outlet.closed().await;
-        assert!(outlet.is_closed());
+        queue.hand_over().await;
+        queue.closed().await;
+        assert!(queue.is_closed());
     }
 
     #[tokio::test]
     async fn an_outage_that_is_over_before_it_is_told_is_not_told() {
-        let (outlet, mut receiver) = Outlet::new();
+        let (queue, mut receiver) = EventQueue::new();
         let reason = String::new();
         for event in [
             assigned(0),
@@ -191,11 +191,11 @@ mod tests {
             GroupEvent::Unavailable { reason },
             GroupEvent::Recovered,
         ] {
-            outlet.push(Message::Event(event));
+            queue.push(Message::Event(event));
         }
         take(&mut receiver).await;
-        outlet.drain().await;
+        queue.drain().await;
         assert_eq!(take(&mut receiver).await, assigned(1));
-        assert!(!outlet.is_full());
+        assert!(!queue.is_full());
     }
 }
