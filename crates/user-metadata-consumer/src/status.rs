@@ -20,7 +20,7 @@ use crate::pipeline::{Lag, Lags, Trouble};
 /// How a consumer is, at any time and from any task.
 #[derive(Debug, Clone)]
 pub struct ConsumerStatus {
-    sinks: Vec<Shared>,
+    sinks: Vec<SharedStatus>,
 }
 
 /// Whether a consumer does its work. The reasons name the sink.
@@ -47,7 +47,7 @@ pub struct SinkStatus {
     /// Whether it runs.
     pub state: SinkState,
     /// What is wrong now, and since when.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<SinkProblem>,
     /// The partitions that it reads here, sorted.
     pub partitions: Vec<u32>,
     /// How far it is behind in each of them.
@@ -99,22 +99,22 @@ pub enum SinkState {
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Problem {
+pub struct SinkProblem {
     /// What, in words, for a person.
     pub what: String,
     /// Since when.
     pub since: UnixMillis,
 }
 
-/// What a pipeline notes and the status reads.
-pub(crate) type Shared = Arc<Mutex<Notes>>;
+/// What a pipeline records and the status shows.
+pub(crate) type SharedStatus = Arc<Mutex<LiveStatus>>;
 
 #[derive(Debug)]
-pub(crate) struct Notes {
+pub(crate) struct LiveStatus {
     pub(crate) name: Arc<str>,
     pub(crate) group: String,
     pub(crate) state: SinkState,
-    pub(crate) troubles: BTreeMap<Trouble, Problem>,
+    pub(crate) troubles: BTreeMap<Trouble, SinkProblem>,
     pub(crate) partitions: Vec<u32>,
     pub(crate) lags: Lags,
     /// Something was read and is not settled.
@@ -126,12 +126,12 @@ pub(crate) struct Notes {
     pub(crate) lost: u64,
 }
 
-pub(crate) fn lock(shared: &Shared) -> MutexGuard<'_, Notes> {
+pub(crate) fn lock(shared: &SharedStatus) -> MutexGuard<'_, LiveStatus> {
     // Nothing panics while it is held.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Notes {
+impl LiveStatus {
     pub(crate) fn new(name: &Arc<str>, group: String) -> Self {
         Self {
             name: Arc::clone(name),
@@ -192,7 +192,7 @@ impl ConsumerStatus {
     /// After how long without progress a sink with something to do counts as stuck.
     pub const STALLED: Duration = Duration::from_secs(60);
 
-    pub(crate) fn new(sinks: Vec<Shared>) -> Self {
+    pub(crate) fn new(sinks: Vec<SharedStatus>) -> Self {
         Self { sinks }
     }
 
@@ -209,18 +209,21 @@ impl ConsumerStatus {
     #[must_use]
     pub fn health(&self) -> ConsumerHealth {
         let sinks = self.sinks();
-        let mut grave: Vec<String> = sinks.iter().filter_map(SinkStatus::grave).collect();
+        let mut reasons: Vec<String> = sinks
+            .iter()
+            .filter_map(SinkStatus::not_ready_reason)
+            .collect();
         if sinks.iter().all(|sink| sink.state != SinkState::Running) {
-            grave.push("no sink is running in its group".to_owned());
+            reasons.push("no sink is running in its group".to_owned());
         }
         let problems = sinks.iter().flat_map(|sink| {
-            let named = |problem: &Problem| format!("{}: {}", sink.name, problem.what);
+            let named = |problem: &SinkProblem| format!("{}: {}", sink.name, problem.what);
             sink.problems.iter().map(named)
         });
         let problems: Vec<String> = problems.collect();
-        if !grave.is_empty() {
-            grave.extend(problems);
-            ConsumerHealth::NotReady(grave)
+        if !reasons.is_empty() {
+            reasons.extend(problems);
+            ConsumerHealth::NotReady(reasons)
         } else if problems.is_empty() {
             ConsumerHealth::Ready
         } else {
@@ -231,7 +234,7 @@ impl ConsumerStatus {
 
 impl SinkStatus {
     /// Why the consumer can't count as ready with this sink.
-    fn grave(&self) -> Option<String> {
+    fn not_ready_reason(&self) -> Option<String> {
         if self.state == SinkState::Failed {
             return Some(format!("{}: stopped for good", self.name));
         }
@@ -264,7 +267,7 @@ impl fmt::Display for SinkStatus {
             SinkState::Failed => "stopped for good",
             SinkState::Ended => "ended",
         })?;
-        for Problem { what, since } in &self.problems {
+        for SinkProblem { what, since } in &self.problems {
             write!(f, "; since {since}: {what}")?;
         }
         if self.state == SinkState::Running && self.partitions.is_empty() {

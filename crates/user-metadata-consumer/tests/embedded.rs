@@ -15,7 +15,7 @@ use support::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use user_metadata_consumer::{
-    BuildError, ConsumeError, Consumer, ConsumerBuilder, ConsumerHealth, LogTopicWriter, Rejection,
+    BuildError, Consumer, ConsumerBuilder, ConsumerHealth, LogTopicWriter, Rejection, RunError,
     Sink, SinkError, SinkState, StartFrom, TopicWriter,
 };
 use user_metadata_events::{Record, partition_for_key};
@@ -456,7 +456,7 @@ async fn a_sink_that_fails_for_good_stops_alone_and_the_end_comes_with_the_last(
     drop(collected);
     log.append([record(2)]);
     let status = consumer.status.clone();
-    let ConsumeError::SinkFailed { sink, source } = consumer.ended().await.unwrap_err() else {
+    let RunError::SinkFailed { sink, source } = consumer.ended().await.unwrap_err() else {
         panic!("another error")
     };
     assert_eq!(
@@ -508,7 +508,7 @@ async fn a_builder_runs_what_it_builds() {
     assert_eq!(summary.sinks[0].written, 1);
     let error = log.builder().run(stop).await.unwrap_err();
     assert!(
-        matches!(error, ConsumeError::Build(BuildError::NoSink)),
+        matches!(error, RunError::Build(BuildError::NoSink)),
         "{error:?}"
     );
 }

@@ -60,8 +60,8 @@ impl Stage {
         let pipeline = Pipeline::new(intake, probe, stop.clone());
         let records: Result<_, _> = sent.iter().map(Sent::to_fetched).collect();
         let partitions = (0..PARTITIONS.get()).collect();
-        topic.tell(Input::Assigned(partitions));
-        topic.tell(Input::Records(records.map_err(Fault::setup)?));
+        topic.send(Input::Assigned(partitions));
+        topic.send(Input::Records(records.map_err(Fault::setup)?));
         let ends = sent.iter().map(|sent| (sent.partition, sent.offset + 1));
         let stage = Self {
             topic,

@@ -9,11 +9,11 @@ use user_metadata_events::{DEFAULT_PARTITIONS, TOPIC, UnixMillis};
 
 #[cfg(feature = "kafka")]
 use super::feed::Membership;
-use super::feed::{Carrier, Feed, Reading, dead_letter_topic};
+use super::feed::{Backend, Feed, Reading, dead_letter_topic};
 use super::start::{Start, start};
-use super::{BuildError, ConsumeError, Consumer, Summary};
+use super::{BuildError, Consumer, RunError, Summary};
 use crate::pipeline::{BatchLimits, Monitor};
-use crate::replay::{self, Replay, ReplayCounter, ReplayError, ReplayOf};
+use crate::replay::{self, Replay, ReplayCounter, ReplayError, ReplayRequest};
 use crate::{ConsumerStatus, Sink};
 
 /// Where a sink starts that its group has no position for.
@@ -34,7 +34,7 @@ const MAX_EVENTS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 /// What a [`Consumer`] reads, and the sinks that it writes to.
 #[must_use]
 pub struct ConsumerBuilder {
-    pub(super) carrier: Option<Carrier>,
+    pub(super) backend: Option<Backend>,
     pub(super) topic: String,
     pub(super) partitions: NonZeroU32,
     pub(super) replication_factor: NonZeroU16,
@@ -49,7 +49,7 @@ pub struct ConsumerBuilder {
 impl Default for ConsumerBuilder {
     fn default() -> Self {
         Self {
-            carrier: None,
+            backend: None,
             topic: TOPIC.to_owned(),
             partitions: DEFAULT_PARTITIONS,
             replication_factor: NonZeroU16::MIN,
@@ -70,7 +70,7 @@ impl ConsumerBuilder {
     /// Reads from Kafka.
     #[cfg(feature = "kafka")]
     pub fn kafka(mut self, options: user_metadata_kafka::KafkaOptions) -> Self {
-        self.carrier = Some(Carrier::Kafka(options));
+        self.backend = Some(Backend::Kafka(options));
         self
     }
 
@@ -79,7 +79,7 @@ impl ConsumerBuilder {
     #[cfg(feature = "embedded")]
     pub fn log(mut self, data_dir: impl Into<std::path::PathBuf>) -> Self {
         let dir = user_metadata_log::DataDir::new(data_dir);
-        self.carrier = Some(Carrier::Log(dir));
+        self.backend = Some(Backend::Log(dir));
         self
     }
 
@@ -169,39 +169,39 @@ impl ConsumerBuilder {
     /// # Errors
     ///
     /// [`ReplayError`] names the remedy; Kafka is not waited for.
-    pub async fn open_replay(self, what: &ReplayOf) -> Result<Replay, ReplayError> {
+    pub async fn replay(self, request: &ReplayRequest) -> Result<Replay, ReplayError> {
         check_names(self.sinks.iter().map(|(name, _)| &**name))?;
-        let (setting, sinks) = self.setting()?;
-        replay::open(&setting, sinks, what).await
+        let (settings, sinks) = self.settings()?;
+        replay::open(&settings, sinks, request).await
     }
 
-    /// Finds out what [`open_replay`](Self::open_replay) would read, to count it. Of the sinks, only
+    /// Finds out what [`replay`](Self::replay) would read, to count it. Of the sinks, only
     /// the names matter.
     ///
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// As [`open_replay`](Self::open_replay).
-    pub async fn open_count(
+    /// As [`replay`](Self::replay).
+    pub async fn count_replay(
         self,
         sinks: &[&str],
-        what: &ReplayOf,
+        request: &ReplayRequest,
     ) -> Result<ReplayCounter, ReplayError> {
-        let (setting, _) = self.setting()?;
-        ReplayCounter::open(&setting, sinks, what).await
+        let (settings, _) = self.settings()?;
+        ReplayCounter::open(&settings, sinks, request).await
     }
 
-    fn setting(self) -> Result<(replay::Setting, Vec<(String, Start)>), BuildError> {
-        let carrier = self.carrier.ok_or(BuildError::NoSource)?;
-        let setting = replay::Setting {
-            carrier,
+    fn settings(self) -> Result<(replay::ReplaySettings, Vec<(String, Start)>), BuildError> {
+        let backend = self.backend.ok_or(BuildError::NoSource)?;
+        let settings = replay::ReplaySettings {
+            backend,
             dead_letters: dead_letter_topic(&self.topic),
             topic: self.topic,
             group: self.group,
             limits: self.limits,
         };
-        Ok((setting, self.sinks))
+        Ok((settings, self.sinks))
     }
 
     /// Checks everything that can be checked without reaching the topic. On the embedded log, each
@@ -211,10 +211,10 @@ impl ConsumerBuilder {
     ///
     /// [`BuildError`] names the remedy.
     pub fn build(self) -> Result<Consumer, BuildError> {
-        let carrier = self.carrier.ok_or(BuildError::NoSource)?;
+        let backend = self.backend.ok_or(BuildError::NoSource)?;
         check_names(self.sinks.iter().map(|(name, _)| &**name))?;
         #[cfg(all(feature = "kafka", feature = "embedded"))]
-        if let (Carrier::Log(_), Some(option)) = (&carrier, self.membership.given()) {
+        if let (Backend::Log(_), Some(option)) = (&backend, self.membership.given()) {
             return Err(BuildError::OnlyKafka { option });
         }
         let reading = Reading {
@@ -230,7 +230,7 @@ impl ConsumerBuilder {
         let mut pipelines = Vec::new();
         for (name, start) in self.sinks {
             let group = format!("{}.{name}", self.group);
-            let feed = Feed::new(&carrier, &reading, &group, &name)?;
+            let feed = Feed::new(&backend, &reading, &group, &name)?;
             let monitor = Monitor::new(&Arc::from(name), group);
             monitors.push(monitor.shared());
             pipelines.push((monitor, feed, start));
@@ -244,22 +244,22 @@ impl ConsumerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConsumeError`]: it could not be built, or no sink runs any more and one has failed.
+    /// [`RunError`]: it could not be built, or no sink runs any more and one has failed.
     ///
     /// ```
     /// # #[cfg(feature = "embedded")]
     /// # mod example {
     /// use tokio_util::sync::CancellationToken;
-    /// use user_metadata_consumer::{ConsumeError, Consumer, Sink};
+    /// use user_metadata_consumer::{Consumer, RunError, Sink};
     ///
-    /// async fn consume(sink: impl Sink, stop: CancellationToken) -> Result<(), ConsumeError> {
+    /// async fn consume(sink: impl Sink, stop: CancellationToken) -> Result<(), RunError> {
     ///     let summary = Consumer::builder().log("./data").sink("own", sink).run(stop).await?;
     ///     println!("{} events", summary.sinks[0].written);
     ///     Ok(())
     /// }
     /// # }
     /// ```
-    pub async fn run(self, stop: CancellationToken) -> Result<Summary, ConsumeError> {
+    pub async fn run(self, stop: CancellationToken) -> Result<Summary, RunError> {
         self.build()?.run(stop).await
     }
 }
@@ -286,7 +286,7 @@ impl fmt::Debug for ConsumerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sinks: Vec<&String> = self.sinks.iter().map(|(name, _)| name).collect();
         f.debug_struct("ConsumerBuilder")
-            .field("carrier", &self.carrier)
+            .field("backend", &self.backend)
             .field("topic", &self.topic)
             .field("group", &self.group)
             .field("start_from", &self.start_from)

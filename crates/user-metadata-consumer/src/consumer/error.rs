@@ -45,7 +45,7 @@ pub enum BuildError {
 /// Why a consumer does not run, or not any more.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ConsumeError {
+pub enum RunError {
     /// It could not be built; only from [`ConsumerBuilder::run`](crate::ConsumerBuilder::run).
     #[error(transparent)]
     Build(#[from] BuildError),

@@ -14,7 +14,7 @@ use crate::replay::LogReplay;
 
 /// What carries the topic.
 #[derive(Debug, Clone)]
-pub(crate) enum Carrier {
+pub(crate) enum Backend {
     #[cfg(feature = "kafka")]
     Kafka(user_metadata_kafka::KafkaOptions),
     #[cfg(feature = "embedded")]
@@ -81,10 +81,10 @@ pub(super) fn dead_letter_topic(topic: &str) -> String {
 pub(crate) struct Feed {
     pub(super) topic: String,
     pub(super) limits: BatchLimits,
-    pub(super) of: FeedOf,
+    pub(super) kind: FeedKind,
 }
 
-pub(super) enum FeedOf {
+pub(super) enum FeedKind {
     #[cfg(feature = "kafka")]
     Kafka(Box<KafkaFeed>),
     #[cfg(feature = "embedded")]
@@ -98,18 +98,26 @@ pub(super) enum FeedOf {
 impl Feed {
     #[cfg(feature = "kafka")]
     pub(crate) fn kafka_replay(topic: String, limits: BatchLimits, replay: KafkaReplay) -> Self {
-        let of = FeedOf::KafkaReplay(Box::new(replay));
-        Self { topic, limits, of }
+        let kind = FeedKind::KafkaReplay(Box::new(replay));
+        Self {
+            topic,
+            limits,
+            kind,
+        }
     }
 
     #[cfg(feature = "embedded")]
     pub(crate) fn log_replay(topic: String, limits: BatchLimits, replay: LogReplay) -> Self {
-        let of = FeedOf::LogReplay(Box::new(replay));
-        Self { topic, limits, of }
+        let kind = FeedKind::LogReplay(Box::new(replay));
+        Self {
+            topic,
+            limits,
+            kind,
+        }
     }
 
     pub(super) fn new(
-        carrier: &Carrier,
+        backend: &Backend,
         reading: &Reading,
         group: &str,
         #[cfg_attr(
@@ -118,18 +126,18 @@ impl Feed {
         )]
         sink: &str,
     ) -> Result<Self, BuildError> {
-        let of = match carrier {
+        let kind = match backend {
             #[cfg(feature = "kafka")]
-            Carrier::Kafka(options) => {
-                FeedOf::Kafka(Box::new(KafkaFeed::new(options, reading, group, sink)?))
+            Backend::Kafka(options) => {
+                FeedKind::Kafka(Box::new(KafkaFeed::new(options, reading, group, sink)?))
             }
             #[cfg(feature = "embedded")]
-            Carrier::Log(dir) => FeedOf::Log(LogSource::open(dir, reading, group)?),
+            Backend::Log(dir) => FeedKind::Log(LogSource::open(dir, reading, group)?),
         };
         Ok(Self {
             topic: reading.topic.clone(),
             limits: reading.limits,
-            of,
+            kind,
         })
     }
 }

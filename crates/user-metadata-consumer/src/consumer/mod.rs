@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 pub use builder::{ConsumerBuilder, StartFrom};
-pub use check::Check;
-pub use error::{BuildError, ConsumeError};
-pub(crate) use feed::{Carrier, Feed, Reading};
+pub use check::ConfigCheck;
+pub use error::{BuildError, RunError};
+pub(crate) use feed::{Backend, Feed, Reading};
 pub(crate) use start::Start;
 
 use crate::ConsumerStatus;
 use crate::pipeline::{End, Monitor, in_words};
-use crate::status::{Shared, lock};
+use crate::status::{SharedStatus, lock};
 
 /// Reads a topic into sinks. Each sink has its own task and its own consumer group.
 #[must_use = "nothing happens until it runs"]
@@ -77,10 +77,10 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`ConsumeError`] when no sink runs any more and one has failed.
-    pub async fn run(self, stop: CancellationToken) -> Result<Summary, ConsumeError> {
+    /// [`RunError`] when no sink runs any more and one has failed.
+    pub async fn run(self, stop: CancellationToken) -> Result<Summary, RunError> {
         let mut tasks = JoinSet::new();
-        let mut running: HashMap<Id, Shared> = HashMap::new();
+        let mut running: HashMap<Id, SharedStatus> = HashMap::new();
         for (monitor, feed, start) in self.pipelines {
             let shared = monitor.shared();
             let task = tasks.spawn(start(monitor, feed, stop.clone()));
@@ -105,7 +105,7 @@ impl Consumer {
 }
 
 /// Notes the end of a sink. Returns the error if it is one.
-fn finish(shared: &Shared, end: End) -> Option<ConsumeError> {
+fn finish(shared: &SharedStatus, end: End) -> Option<RunError> {
     let sink = lock(shared).name.to_string();
     match end {
         End::Stopped => {
@@ -121,7 +121,7 @@ fn finish(shared: &Shared, end: End) -> Option<ConsumeError> {
             let reason = in_words(&*source);
             error!(sink, reason, "the sink stops for good");
             Monitor::finished(shared, Some(&reason));
-            Some(ConsumeError::SinkFailed { sink, source })
+            Some(RunError::SinkFailed { sink, source })
         }
     }
 }

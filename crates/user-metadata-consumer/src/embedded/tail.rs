@@ -6,11 +6,11 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 use user_metadata_log::{GroupPositions, LogReader, OpenError, ReadError, StorageError};
 
-use super::source::{Reaches, lock};
+use super::source::{SharedOffsets, lock};
 use super::topic::Topic;
 use crate::BoxError;
 use crate::consumer::{Reading, StartFrom};
-use crate::pipeline::{Fetched, Input, Reach, in_words};
+use crate::pipeline::{Fetched, Input, PartitionOffsets, in_words};
 
 /// What the thread is asked to do.
 pub(super) enum Command {
@@ -28,8 +28,8 @@ pub(super) struct Tail {
     positions: GroupPositions,
     start_from: StartFrom,
     max_records: usize,
-    outlet: mpsc::UnboundedSender<Result<Input, BoxError>>,
-    reaches: Reaches,
+    sender: mpsc::UnboundedSender<Result<Input, BoxError>>,
+    offsets: SharedOffsets,
     /// Inputs that nobody has taken yet.
     waiting: usize,
     topic: Option<Topic>,
@@ -62,16 +62,16 @@ impl Tail {
         path: PathBuf,
         positions: GroupPositions,
         reading: &Reading,
-        outlet: mpsc::UnboundedSender<Result<Input, BoxError>>,
-        reaches: Reaches,
+        sender: mpsc::UnboundedSender<Result<Input, BoxError>>,
+        offsets: SharedOffsets,
     ) -> Self {
         Self {
             path,
             positions,
             start_from: reading.start_from,
             max_records: reading.limits.max_events.get(),
-            outlet,
-            reaches,
+            sender,
+            offsets,
             waiting: 0,
             topic: None,
             was_missing: false,
@@ -84,10 +84,10 @@ impl Tail {
         let mut quiet = Self::SHORTEST;
         loop {
             let wait = if self.waiting > 0 {
-                self.look_at_ends();
+                self.update_ends();
                 Self::IDLE
             } else {
-                self.look();
+                self.poll();
                 quiet = if self.waiting > 0 {
                     Self::SHORTEST
                 } else {
@@ -108,20 +108,20 @@ impl Tail {
     }
 
     /// Tells what there is to tell.
-    fn look(&mut self) {
+    fn poll(&mut self) {
         match self.read() {
             Ok(found) => {
                 if self.trouble.take().is_some() {
                     info!(path = %self.path.display(), "reading the log again");
-                    self.tell(Ok(Input::Recovered));
+                    self.send(Ok(Input::Recovered));
                 }
                 if !found.is_empty() {
-                    self.tell(Ok(Input::Records(found)));
+                    self.send(Ok(Input::Records(found)));
                 }
             }
             Err(TailError::Open(
                 error @ (OpenError::NewerFormat { .. } | OpenError::Foreign { .. }),
-            )) => self.tell(Err(error.into())),
+            )) => self.send(Err(error.into())),
             Err(error) => self.note(&error),
         }
     }
@@ -137,13 +137,13 @@ impl Tail {
             _ => warn!(reason, "the log can't be read"),
         }
         self.trouble = Some(reason.clone());
-        self.tell(Ok(Input::Unavailable { reason }));
+        self.send(Ok(Input::Unavailable { reason }));
     }
 
-    fn tell(&mut self, input: Result<Input, BoxError>) {
+    fn send(&mut self, input: Result<Input, BoxError>) {
         self.waiting += 1;
         // Nobody is there to take it only after the commands have ended.
-        drop(self.outlet.send(input));
+        drop(self.sender.send(input));
     }
 
     fn read(&mut self) -> Result<Vec<Fetched>, TailError> {
@@ -154,8 +154,8 @@ impl Tail {
         };
         let found = topic.read(max_records)?;
         let losses = topic.take_losses();
-        losses.into_iter().for_each(|lost| self.tell(Ok(lost)));
-        self.look_at_ends();
+        losses.into_iter().for_each(|lost| self.send(Ok(lost)));
+        self.update_ends();
         Ok(found)
     }
 
@@ -179,14 +179,14 @@ impl Tail {
         self.commit(&numbered(&starts).collect::<Vec<_>>())
             .map_err(TailError::Positions)?;
         let partitions = (0..reader.partitions().get()).collect();
-        *lock(&self.reaches) = numbered(&starts)
-            .map(|(partition, position)| Reach {
+        *lock(&self.offsets) = numbered(&starts)
+            .map(|(partition, position)| PartitionOffsets {
                 partition,
                 position,
                 end: position,
             })
             .collect();
-        self.tell(Ok(Input::Assigned(partitions)));
+        self.send(Ok(Input::Assigned(partitions)));
         Ok(self.topic.insert(Topic::new(reader, starts)))
     }
 
@@ -201,22 +201,22 @@ impl Tail {
 
     fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), StorageError> {
         self.positions.commit(positions)?;
-        let mut reaches = lock(&self.reaches);
+        let mut offsets = lock(&self.offsets);
         for (partition, position) in positions {
-            if let Some(reach) = reaches.get_mut(*partition as usize) {
-                reach.position = *position;
-                reach.end = reach.end.max(*position);
+            if let Some(entry) = offsets.get_mut(*partition as usize) {
+                entry.position = *position;
+                entry.end = entry.end.max(*position);
             }
         }
         Ok(())
     }
 
-    fn look_at_ends(&self) {
+    fn update_ends(&self) {
         let Some(topic) = &self.topic else { return };
-        for reach in lock(&self.reaches).iter_mut() {
+        for entry in lock(&self.offsets).iter_mut() {
             // What can't be read is told of when it is to be read.
-            if let Ok(end) = topic.end(reach.partition) {
-                reach.end = end.max(reach.position);
+            if let Ok(end) = topic.end(entry.partition) {
+                entry.end = end.max(entry.position);
             }
         }
     }

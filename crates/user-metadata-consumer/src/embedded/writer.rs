@@ -7,7 +7,7 @@ use user_metadata_log::{
     AppendOnceError, Batch, LogOptions, LogReader, LogRecord, OpenError, append_once,
 };
 
-use crate::deal::deal;
+use crate::partition_batches::partition_batches;
 use crate::{Rejection, SinkError, TopicWriter};
 
 /// Appends to an embedded log that several processes write now and then: it is opened for each
@@ -72,7 +72,7 @@ fn append(
     };
     let mut options = LogOptions::default();
     options.partitions = partitions;
-    let parts = deal(records, partitions, LogTopicWriter::MAX_BYTES, |record| {
+    let parts = partition_batches(records, partitions, LogTopicWriter::MAX_BYTES, |record| {
         (record.key.as_deref(), record.payload_bytes())
     });
     let batches: Vec<_> = parts

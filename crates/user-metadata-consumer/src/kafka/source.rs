@@ -7,7 +7,9 @@ use user_metadata_kafka::{
 
 use super::writer::KafkaTopicWriter;
 use crate::BoxError;
-use crate::pipeline::{Fetched, Input, LossCause, Reach, Source, in_words, to_unix_millis};
+use crate::pipeline::{
+    Fetched, Input, LossCause, PartitionOffsets, Source, in_words, to_unix_millis,
+};
 
 /// Reads a Kafka topic as one member of a group.
 pub(crate) struct KafkaSource {
@@ -70,8 +72,8 @@ impl Source for KafkaSource {
             .into())
     }
 
-    fn reach(&self) -> Vec<Reach> {
-        let lag = self.consumer.lag().into_iter().map(|lag| Reach {
+    fn offsets(&self) -> Vec<PartitionOffsets> {
+        let lag = self.consumer.lag().into_iter().map(|lag| PartitionOffsets {
             partition: lag.partition,
             position: lag.position,
             end: lag.end,

@@ -3,7 +3,7 @@ use user_metadata_kafka::{
     Compression, KafkaOptions, ProduceError, Producer, RecordBatch, TopicSpec,
 };
 
-use crate::deal::deal;
+use crate::partition_batches::partition_batches;
 use crate::pipeline::in_words;
 use crate::{Rejection, SinkError, TopicWriter};
 
@@ -49,7 +49,7 @@ impl TopicWriter for KafkaTopicWriter {
         let mut refused = Vec::new();
         let numbered = records.iter().enumerate();
         let partitions = producer.partitions();
-        let batches = deal(numbered, partitions, Self::BATCH_BYTES, |(_, record)| {
+        let batches = partition_batches(numbered, partitions, Self::BATCH_BYTES, |(_, record)| {
             (record.key.as_deref(), record.size())
         });
         for (partition, batch) in batches {

@@ -47,17 +47,17 @@ pub(crate) struct Intake<K: Source> {
     failure: Option<BoxError>,
     /// Nothing more will come.
     has_ended: bool,
-    look: Interval,
-    looked: bool,
+    lag_timer: Interval,
+    lag_checked: bool,
 }
 
 impl<K: Source> Intake<K> {
-    /// How often the lag is looked at, and a commit that failed is tried again.
-    const LOOK_EVERY: Duration = Duration::from_secs(1);
+    /// How often the lag is checked and a failed commit is tried again.
+    const CHECK_LAG_EVERY: Duration = Duration::from_secs(1);
 
     pub(crate) fn new(source: K, monitor: Monitor, topic: Arc<str>, limits: BatchLimits) -> Self {
-        let mut look = tokio::time::interval(Self::LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut lag_timer = tokio::time::interval(Self::CHECK_LAG_EVERY);
+        lag_timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             source,
             monitor,
@@ -74,8 +74,8 @@ impl<K: Source> Intake<K> {
             revoking: false,
             failure: None,
             has_ended: false,
-            look,
-            looked: false,
+            lag_timer,
+            lag_checked: false,
         }
     }
 
@@ -117,7 +117,7 @@ impl<K: Source> Intake<K> {
                 Ok(input) => self.take(input),
                 Err(error) => self.failure = Some(error),
             },
-            _ = self.look.tick() => self.look(has_room),
+            _ = self.lag_timer.tick() => self.check_lag(has_room),
         }
     }
 
@@ -170,7 +170,7 @@ impl<K: Source> Intake<K> {
         self.next.records() >= self.limits.max_events.get()
     }
 
-    fn look(&mut self, is_asked: bool) {
+    fn check_lag(&mut self, is_asked: bool) {
         let mut held = self.oldest_written.clone();
         let waiting = self.waiting.iter();
         let waiting = waiting.map(|fetched| (fetched.partition, fetched.record.timestamp));
@@ -178,13 +178,14 @@ impl<K: Source> Intake<K> {
             let oldest = held.entry(partition).or_insert(time);
             *oldest = time.min(*oldest);
         }
-        self.monitor.reach(&self.source.reach(), &held, is_asked);
-        self.looked = true;
+        self.monitor
+            .update_lag(&self.source.offsets(), &held, is_asked);
+        self.lag_checked = true;
     }
 
-    /// Whether [`look`](Self::look) was since the last call.
-    pub(crate) fn has_looked(&mut self) -> bool {
-        std::mem::take(&mut self.looked)
+    /// Whether [`check_lag`](Self::check_lag) was since the last call.
+    pub(crate) fn has_checked_lag(&mut self) -> bool {
+        std::mem::take(&mut self.lag_checked)
     }
 
     /// When the next batch is to be written even if it is not full.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 use user_metadata_events::UnixMillis;
 
-use super::source::Reach;
+use super::source::PartitionOffsets;
 
 /// The times of a partition's oldest record in each place that one may be in.
 pub(crate) type Oldest = BTreeMap<u32, UnixMillis>;
@@ -31,12 +31,12 @@ pub(crate) struct Lag {
 impl Lags {
     /// Notes where the partitions stand. `held` has the oldest of what was read and is not stored;
     /// the source `is_asked` for more.
-    pub(crate) fn look(&mut self, reaches: &[Reach], held: &Oldest, is_asked: bool) {
+    pub(crate) fn update(&mut self, offsets: &[PartitionOffsets], held: &Oldest, is_asked: bool) {
         let mut before = std::mem::take(&mut self.0);
-        for reach in reaches {
-            let before = before.remove(&reach.partition);
-            let lag = Lag::after(before, reach, held.get(&reach.partition), is_asked);
-            self.0.insert(reach.partition, lag);
+        for entry in offsets {
+            let before = before.remove(&entry.partition);
+            let lag = Lag::after(before, entry, held.get(&entry.partition), is_asked);
+            self.0.insert(entry.partition, lag);
         }
     }
 
@@ -71,18 +71,18 @@ impl Lags {
 impl Lag {
     fn after(
         before: Option<Self>,
-        reach: &Reach,
+        entry: &PartitionOffsets,
         held: Option<&UnixMillis>,
         is_asked: bool,
     ) -> Self {
-        let records = reach.lag_records();
+        let records = entry.lag_records();
         let (was_old, was_silent) = before.map_or((None, None), |lag| (lag.oldest, lag.silent));
         let is_behind = records > 0 || held.is_some();
         let is_silent = records > 0 && held.is_none() && is_asked;
         let first_seen = || was_old.unwrap_or_else(|| SystemTime::now().into());
         Self {
             records,
-            end: reach.end,
+            end: entry.end,
             oldest: is_behind.then(|| held.copied().unwrap_or_else(first_seen)),
             silent: is_silent.then(|| was_silent.unwrap_or_else(Instant::now)),
         }
@@ -93,8 +93,8 @@ impl Lag {
 mod tests {
     use super::*;
 
-    fn reach(end: u64) -> [Reach; 1] {
-        [Reach {
+    fn offsets(end: u64) -> [PartitionOffsets; 1] {
+        [PartitionOffsets {
             partition: 0,
             position: 0,
             end,
@@ -108,16 +108,16 @@ mod tests {
     #[test]
     fn what_is_held_has_its_own_time_and_what_is_not_read_that_of_the_last_stored() {
         let (mut lags, nothing) = (Lags::default(), Oldest::new());
-        lags.look(&reach(9), &Oldest::from([(0, at(5))]), true);
+        lags.update(&offsets(9), &Oldest::from([(0, at(5))]), true);
         assert_eq!(lags.oldest(), Some(at(5)));
         lags.stored(0, 5, at(8));
-        lags.look(&reach(4), &nothing, true);
+        lags.update(&offsets(4), &nothing, true);
         assert_eq!((lags.records(), lags.oldest()), (4, Some(at(8))));
-        lags.look(&reach(0), &nothing, true);
+        lags.update(&offsets(0), &nothing, true);
         assert_eq!((lags.records(), lags.oldest()), (0, None));
         // After a pause, however long it was, the next record is new.
         let before = UnixMillis::from(SystemTime::now());
-        lags.look(&reach(1), &nothing, true);
+        lags.update(&offsets(1), &nothing, true);
         assert!(lags.oldest() >= Some(before), "{lags:?}");
     }
 
@@ -125,13 +125,13 @@ mod tests {
     async fn a_partition_is_silent_only_while_its_source_is_asked() {
         let mut lags = Lags::default();
         let is_silent = |lags: &Lags| lags.iter().any(|(_, lag)| lag.silent.is_some());
-        lags.look(&reach(9), &Oldest::new(), true);
+        lags.update(&offsets(9), &Oldest::new(), true);
         assert!(is_silent(&lags));
-        lags.look(&reach(9), &Oldest::new(), false);
+        lags.update(&offsets(9), &Oldest::new(), false);
         assert!(!is_silent(&lags), "the sink is busy");
-        lags.look(&reach(9), &Oldest::from([(0, at(5))]), true);
+        lags.update(&offsets(9), &Oldest::from([(0, at(5))]), true);
         assert!(!is_silent(&lags), "it came");
-        lags.look(&reach(0), &Oldest::new(), true);
+        lags.update(&offsets(0), &Oldest::new(), true);
         assert!(!is_silent(&lags), "there is nothing");
     }
 }

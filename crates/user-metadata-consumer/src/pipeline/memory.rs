@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 use user_metadata_events::Record;
 
-use super::source::{Input, Reach, Source};
+use super::source::{Input, PartitionOffsets, Source};
 use crate::{BoxError, Rejection, SinkError, TopicWriter};
 
 /// What the test sees of a [`MemorySource`].
@@ -37,7 +37,7 @@ pub(crate) struct State {
     pub(crate) letters_refused: Vec<usize>,
     /// Why nothing can be committed.
     pub(crate) commits_fail: Option<&'static str>,
-    pub(crate) reaches: Vec<Reach>,
+    pub(crate) offsets: Vec<PartitionOffsets>,
 }
 
 impl MemoryTopic {
@@ -60,7 +60,7 @@ impl MemoryTopic {
     }
 
     /// Lets the source tell `input` next. If the source is gone, nobody wants to know.
-    pub(crate) fn tell(&self, input: Input) {
+    pub(crate) fn send(&self, input: Input) {
         drop(self.inputs.send(Ok(input)));
     }
 
@@ -99,8 +99,8 @@ impl Source for MemorySource {
         Ok(())
     }
 
-    fn reach(&self) -> Vec<Reach> {
-        lock(&self.state).reaches.clone()
+    fn offsets(&self) -> Vec<PartitionOffsets> {
+        lock(&self.state).offsets.clone()
     }
 
     fn dead_letters(&self) -> DeadLetterBox {

@@ -102,7 +102,7 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
             if let Some(failure) = self.intake.failure() {
                 return Err(End::Failed(failure));
             }
-            if self.intake.has_looked() {
+            if self.intake.has_checked_lag() {
                 self.intake.commit(&[]).await;
             }
             let due = self.intake.due();
@@ -119,7 +119,7 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
     async fn settle(&mut self, mut batch: Batch) -> Result<(), End> {
         self.store(&mut batch).await?;
         self.intake.keep_own(&mut batch);
-        self.bury(&mut batch).await?;
+        self.write_dead_letters(&mut batch).await?;
         self.intake.keep_own(&mut batch);
         self.intake.settled(batch).await;
         Ok(())
@@ -151,7 +151,7 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
     }
 
     /// Brings the dead letters to their topic.
-    async fn bury(&mut self, batch: &mut Batch) -> Result<(), End> {
+    async fn write_dead_letters(&mut self, batch: &mut Batch) -> Result<(), End> {
         let mut failures = 0;
         while !batch.letters.is_empty() {
             let now = SystemTime::now().into();

@@ -21,7 +21,7 @@ pub(crate) trait Source: Send + 'static {
     ) -> impl Future<Output = Result<(), BoxError>> + Send;
 
     /// How far each partition of this member goes, and how far it is committed.
-    fn reach(&self) -> Vec<Reach>;
+    fn offsets(&self) -> Vec<PartitionOffsets>;
 
     /// Called once, when the first dead letter comes.
     fn dead_letters(&self) -> Self::DeadLetters;
@@ -82,7 +82,7 @@ pub(crate) struct Fetched {
 
 /// How far a partition goes and how far the group is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reach {
+pub(crate) struct PartitionOffsets {
     pub(crate) partition: u32,
     /// The next offset to read.
     pub(crate) position: u64,
@@ -90,7 +90,7 @@ pub(crate) struct Reach {
     pub(crate) end: u64,
 }
 
-impl Reach {
+impl PartitionOffsets {
     pub(crate) const fn lag_records(&self) -> u64 {
         self.end.saturating_sub(self.position)
     }

@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use user_metadata_events::UnixMillis;
 
-use super::ask::{Ask, letters_group};
 #[cfg(feature = "kafka")]
 use super::kafka::KafkaReplay;
 #[cfg(feature = "embedded")]
 use super::log::LogReplay;
-use super::replayer::Setting;
+use super::plan::{ReplayPlan, letters_group};
+use super::replayer::ReplaySettings;
 #[cfg(feature = "embedded")]
 use super::replayer::log_path;
-use super::{ReplayError, ReplayOf, ReplayProgress};
-use crate::consumer::Carrier;
+use super::{ReplayError, ReplayProgress, ReplayRequest};
+use crate::consumer::Backend;
 use crate::pipeline::{Fetched, Input, Source};
 
 /// Counts what a replay would read, and changes nothing anywhere; opened by
-/// [`ConsumerBuilder::open_count`](crate::ConsumerBuilder::open_count).
+/// [`ConsumerBuilder::count_replay`](crate::ConsumerBuilder::count_replay).
 #[must_use = "nothing happens until it runs"]
 pub struct ReplayCounter {
     progress: ReplayProgress,
@@ -70,36 +70,37 @@ pub struct LetterCount {
 impl ReplayCounter {
     /// Finds out what there is to count.
     pub(crate) async fn open(
-        setting: &Setting,
+        settings: &ReplaySettings,
         sinks: &[&str],
-        what: &ReplayOf,
+        request: &ReplayRequest,
     ) -> Result<Self, ReplayError> {
-        let ask = Ask::counting(setting, what);
-        let progress = ReplayProgress::new(vec![Arc::clone(&ask.progress)]);
-        let mut count = ReplayCount::new(ask.topic.clone(), *what == ReplayOf::DeadLetters);
-        let counting: Counting = match &setting.carrier {
+        let plan = ReplayPlan::counting(settings, request);
+        let progress = ReplayProgress::new(vec![Arc::clone(&plan.progress)]);
+        let mut count =
+            ReplayCount::new(plan.topic.clone(), *request == ReplayRequest::DeadLetters);
+        let counting: Counting = match &settings.backend {
             #[cfg(feature = "kafka")]
-            Carrier::Kafka(options) => {
-                if *what == ReplayOf::DeadLetters {
+            Backend::Kafka(options) => {
+                if *request == ReplayRequest::DeadLetters {
                     let admin = user_metadata_kafka::TopicAdmin::connect(options).await?;
                     for sink in sinks {
-                        let group = letters_group(&setting.group, sink);
-                        count.is_at(sink, admin.committed(&group, &ask.topic).await?);
+                        let group = letters_group(&settings.group, sink);
+                        count.set_positions(sink, admin.committed(&group, &plan.topic).await?);
                     }
                 }
-                Box::pin(count.all_of(KafkaReplay::open(options, ask).await?))
+                Box::pin(count.count_all(KafkaReplay::open(options, plan).await?))
             }
             #[cfg(feature = "embedded")]
-            Carrier::Log(dir) => {
-                if *what == ReplayOf::DeadLetters {
+            Backend::Log(dir) => {
+                if *request == ReplayRequest::DeadLetters {
                     for sink in sinks {
-                        let group = letters_group(&setting.group, sink);
+                        let group = letters_group(&settings.group, sink);
                         let letters = dir.dead_letter_groups();
                         let at = user_metadata_log::GroupPositions::peek(&letters, &group)?;
-                        count.is_at(sink, at);
+                        count.set_positions(sink, at);
                     }
                 }
-                Box::pin(count.all_of(LogReplay::open(dir, &log_path(dir, what), ask)?))
+                Box::pin(count.count_all(LogReplay::open(dir, &log_path(dir, request), plan)?))
             }
         };
         Ok(Self { progress, counting })
@@ -130,7 +131,7 @@ impl fmt::Debug for ReplayCounter {
 }
 
 /// A sink's reasons may differ in every letter.
-const MOST_REASONS: usize = 1_000;
+const MAX_REASONS: usize = 1_000;
 
 impl ReplayCount {
     fn new(topic: String, are_letters: bool) -> Self {
@@ -143,12 +144,12 @@ impl ReplayCount {
     }
 
     /// Notes where the replay of a sink's letters stands.
-    fn is_at(&mut self, sink: &str, positions: BTreeMap<u32, u64>) {
+    fn set_positions(&mut self, sink: &str, positions: BTreeMap<u32, u64>) {
         self.positions.insert(sink.to_owned(), positions);
     }
 
     /// Reads all of it.
-    async fn all_of(mut self, mut source: impl Source) -> Result<Self, ReplayError> {
+    async fn count_all(mut self, mut source: impl Source) -> Result<Self, ReplayError> {
         loop {
             match source.next().await.map_err(ReplayError::Read)? {
                 Input::Assigned(partitions) => {
@@ -193,17 +194,17 @@ impl ReplayCount {
         let Some(letters) = &mut self.letters else {
             return;
         };
-        let told = |name| {
+        let header = |name| {
             let value = letter.record.header(name).unwrap_or_default();
             String::from_utf8_lossy(value).into_owned()
         };
-        let sink = told("dlq_sink");
+        let sink = header("dlq_sink");
         let is_ahead = self.positions.get(&sink).is_some_and(|positions| {
             let position = positions.get(&letter.partition).copied();
             position.unwrap_or_default() <= letter.offset
         });
-        let mut kind = (sink, told("dlq_reason"));
-        if letters.len() >= MOST_REASONS && !letters.contains_key(&kind) {
+        let mut kind = (sink, header("dlq_reason"));
+        if letters.len() >= MAX_REASONS && !letters.contains_key(&kind) {
             kind.1 = "(further reasons)".to_owned();
         }
         let count = letters.entry(kind).or_default();

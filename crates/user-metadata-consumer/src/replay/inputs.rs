@@ -2,15 +2,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::ops::Range;
 
-use super::ask::Ask;
-use super::course::Course;
+use super::cursor::ReplayCursor;
 use super::error::ReplayError;
+use super::plan::ReplayPlan;
 use super::report::Report;
 use crate::pipeline::{Fetched, Input, in_words};
 
 /// What a replay hands to its pipeline and what comes back, whatever the topic is read from.
 pub(super) struct ReplayInputs {
-    pub(super) course: Course,
+    pub(super) cursor: ReplayCursor,
     pub(super) report: Report,
     pub(super) ready: VecDeque<Input>,
     /// What the topic is read from, in words.
@@ -24,14 +24,14 @@ pub(super) struct ReplayInputs {
 impl ReplayInputs {
     /// Given what the partitions hold, and where the group stands or the time begins.
     pub(super) fn new(
-        ask: Ask,
+        plan: ReplayPlan,
         from: &'static str,
         bounds: BTreeMap<u32, Range<u64>>,
         starts: &BTreeMap<u32, u64>,
     ) -> Result<Self, ReplayError> {
         Ok(Self {
-            course: ask.course(&bounds, starts)?,
-            report: Report::new(ask.progress),
+            cursor: plan.cursor(&bounds, starts)?,
+            report: Report::new(plan.progress),
             ready: VecDeque::from([Input::Assigned(bounds.into_keys().collect())]),
             from,
             uncommitted: BTreeMap::new(),
@@ -48,7 +48,7 @@ impl ReplayInputs {
         if self.has_ended {
             return std::future::pending().await;
         }
-        self.has_ended = self.course.is_done();
+        self.has_ended = self.cursor.is_done();
         self.has_ended.then_some(Input::End)
     }
 
@@ -59,9 +59,9 @@ impl ReplayInputs {
         records: Vec<Fetched>,
         next_offsets: impl IntoIterator<Item = (u32, u64)>,
     ) {
-        let records = self.course.take(records);
+        let records = self.cursor.take(records);
         for (partition, next) in next_offsets {
-            self.course.passed(partition, next);
+            self.cursor.skip_to(partition, next);
         }
         if std::mem::take(&mut self.in_trouble) {
             tracing::info!("reading from {} again", self.from);
@@ -90,6 +90,6 @@ impl ReplayInputs {
     /// Notes that what [`settled`](Self::settled) has returned is committed.
     pub(super) fn committed(&mut self, positions: &[(u32, u64)]) {
         self.uncommitted.clear();
-        self.course.settled(positions);
+        self.cursor.settled(positions);
     }
 }

@@ -5,13 +5,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use user_metadata_kafka::{ConsumeError, GroupRecord, KafkaOptions, TopicReader};
 
-use super::ask::Ask;
 use super::error::ReplayError;
 use super::inputs::ReplayInputs;
+use super::plan::ReplayPlan;
 use super::report::Report;
 use crate::BoxError;
 use crate::kafka::to_fetched;
-use crate::pipeline::{Input, Reach, Source, delay};
+use crate::pipeline::{Input, PartitionOffsets, Source, delay};
 
 /// Reads a part of a Kafka topic, without being a member of a group.
 pub(crate) struct KafkaReplay {
@@ -36,27 +36,30 @@ struct Found {
 }
 
 impl KafkaReplay {
-    pub(crate) async fn open(options: &KafkaOptions, ask: Ask) -> Result<Self, ReplayError> {
-        let max_batch = u32::try_from(ask.max_events).unwrap_or(u32::MAX);
-        let mut reader = TopicReader::connect(options, &ask.topic, max_batch).await?;
+    pub(crate) async fn open(
+        options: &KafkaOptions,
+        plan: ReplayPlan,
+    ) -> Result<Self, ReplayError> {
+        let max_batch = u32::try_from(plan.max_events).unwrap_or(u32::MAX);
+        let mut reader = TopicReader::connect(options, &plan.topic, max_batch).await?;
         let Some(bounds) = reader.bounds().await? else {
-            return Err(ReplayError::NoTopic { topic: ask.topic });
+            return Err(ReplayError::NoTopic { topic: plan.topic });
         };
         let bounds = bounds.into_iter();
         let bounds = bounds.map(|found| (found.partition, found.start..found.end));
         let bounds = bounds.collect();
-        let starts = match (&ask.group, ask.time()) {
-            (Some(group), _) => reader.admin().committed(group, &ask.topic).await?,
+        let starts = match (&plan.group, plan.time()) {
+            (Some(group), _) => reader.admin().committed(group, &plan.topic).await?,
             (None, Some(time)) => reader.offsets_at(time.as_i64()).await?,
             (None, None) => BTreeMap::new(),
         };
-        let (topic, group) = (ask.topic.clone(), ask.group.clone());
-        let inputs = ReplayInputs::new(ask, "Kafka", bounds, &starts)?;
-        reader.start_at(&inputs.course.starts()).await?;
+        let (topic, group) = (plan.topic.clone(), plan.group.clone());
+        let inputs = ReplayInputs::new(plan, "Kafka", bounds, &starts)?;
+        reader.start_at(&inputs.cursor.starts()).await?;
         let reader = Arc::new(reader);
-        let (outlet, pages) = mpsc::channel(1);
+        let (sender, pages) = mpsc::channel(1);
         let mut reading = JoinSet::new();
-        reading.spawn(read_on(Arc::clone(&reader), outlet));
+        reading.spawn(read_on(Arc::clone(&reader), sender));
         Ok(Self {
             reader,
             pages,
@@ -70,9 +73,9 @@ impl KafkaReplay {
 
 /// Reads on as long as somebody takes it. A task of its own: whoever waits for a page does other
 /// things every second, and a look at a Kafka that is away takes longer.
-async fn read_on(reader: Arc<TopicReader>, outlet: mpsc::Sender<Page>) {
+async fn read_on(reader: Arc<TopicReader>, sender: mpsc::Sender<Page>) {
     let mut failures = 0;
-    while let Ok(place) = outlet.reserve().await {
+    while let Ok(permit) = sender.reserve().await {
         let page = match reader.next().await {
             Ok(records) => Ok(Found {
                 records,
@@ -81,7 +84,7 @@ async fn read_on(reader: Arc<TopicReader>, outlet: mpsc::Sender<Page>) {
             Err(error) => Err(error),
         };
         failures = if page.is_err() { failures + 1 } else { 0 };
-        place.send(page);
+        permit.send(page);
         if failures > 0 {
             tokio::time::sleep(delay(failures, None)).await;
         }
@@ -120,8 +123,8 @@ impl Source for KafkaReplay {
         Ok(())
     }
 
-    fn reach(&self) -> Vec<Reach> {
-        self.inputs.course.reach()
+    fn offsets(&self) -> Vec<PartitionOffsets> {
+        self.inputs.cursor.offsets()
     }
 
     fn dead_letters(&self) -> Report {
@@ -130,7 +133,7 @@ impl Source for KafkaReplay {
 
     async fn close(mut self) {
         let committed = self.commit(&[]).await;
-        self.inputs.course.finish(committed);
+        self.inputs.cursor.finish(committed);
         self.reading.shutdown().await;
         if let Some(reader) = Arc::into_inner(self.reader) {
             reader.close().await;

@@ -5,13 +5,13 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 use user_metadata_log::{DataDir, GroupPositions, LogReader, OpenError, ReadError};
 
-use super::ask::Ask;
 use super::error::ReplayError;
 use super::inputs::ReplayInputs;
+use super::plan::ReplayPlan;
 use super::report::Report;
 use crate::BoxError;
 use crate::embedded::Topic;
-use crate::pipeline::{Fetched, Input, Reach, Source, delay};
+use crate::pipeline::{Fetched, Input, PartitionOffsets, Source, delay};
 
 /// Reads a part of an embedded log, while its writer and the groups are at work.
 pub(crate) struct LogReplay {
@@ -32,10 +32,10 @@ type Reading = JoinHandle<(Topic, Result<Vec<Fetched>, ReadError>)>;
 
 impl LogReplay {
     /// Blocks for some milliseconds.
-    pub(crate) fn open(dir: &DataDir, path: &Path, ask: Ask) -> Result<Self, ReplayError> {
+    pub(crate) fn open(dir: &DataDir, path: &Path, plan: ReplayPlan) -> Result<Self, ReplayError> {
         let mut reader = match LogReader::open(path) {
             Err(OpenError::Missing { .. }) => {
-                return Err(ReplayError::NoTopic { topic: ask.topic });
+                return Err(ReplayError::NoTopic { topic: plan.topic });
             }
             opened => opened?,
         };
@@ -46,11 +46,11 @@ impl LogReplay {
                 partition,
                 reader.earliest(partition)?..reader.end(partition)?,
             );
-            if let Some(time) = ask.time() {
+            if let Some(time) = plan.time() {
                 starts.insert(partition, reader.offset_at(partition, time.as_i64())?);
             }
         }
-        let group = ask.group.as_deref();
+        let group = plan.group.as_deref();
         let positions = group.map(|group| GroupPositions::open(&dir.dead_letter_groups(), group));
         let positions = positions.transpose()?;
         if let Some(positions) = &positions {
@@ -61,9 +61,9 @@ impl LogReplay {
         }
         // What no sink gets is not read.
         let mut next: Vec<u64> = bounds.values().map(|range| range.end).collect();
-        let max_events = ask.max_events;
-        let inputs = ReplayInputs::new(ask, "the log", bounds, &starts)?;
-        for (partition, start) in inputs.course.starts() {
+        let max_events = plan.max_events;
+        let inputs = ReplayInputs::new(plan, "the log", bounds, &starts)?;
+        for (partition, start) in inputs.cursor.starts() {
             next[partition as usize] = start;
         }
         Ok(Self {
@@ -146,8 +146,8 @@ impl Source for LogReplay {
         Ok(())
     }
 
-    fn reach(&self) -> Vec<Reach> {
-        self.inputs.course.reach()
+    fn offsets(&self) -> Vec<PartitionOffsets> {
+        self.inputs.cursor.offsets()
     }
 
     fn dead_letters(&self) -> Report {
@@ -156,6 +156,6 @@ impl Source for LogReplay {
 
     async fn close(mut self) {
         let committed = self.commit(&[]).await;
-        self.inputs.course.finish(committed);
+        self.inputs.cursor.finish(committed);
     }
 }

@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::pipeline::Reach;
+use crate::pipeline::PartitionOffsets;
 
 /// How far a replay is, at any time and from any task.
 #[derive(Debug, Clone)]
 pub struct ReplayProgress {
-    sinks: Vec<Shared>,
+    sinks: Vec<SharedTrack>,
 }
 
 /// How far one sink is.
@@ -26,7 +26,7 @@ pub struct SinkProgress {
     pub partitions: BTreeMap<u32, Range<u64>>,
 }
 
-pub(super) type Shared = Arc<Mutex<Track>>;
+pub(super) type SharedTrack = Arc<Mutex<Track>>;
 
 /// What a source notes and the progress reads.
 #[derive(Debug)]
@@ -39,13 +39,13 @@ pub(super) struct Track {
     rejected: u64,
 }
 
-pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, Track> {
+pub(super) fn lock(shared: &SharedTrack) -> MutexGuard<'_, Track> {
     // Nothing panics while it is held.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Track {
-    pub(super) fn shared(name: &Arc<str>) -> Shared {
+    pub(super) fn shared(name: &Arc<str>) -> SharedTrack {
         Arc::new(Mutex::new(Self {
             name: Arc::clone(name),
             begun: BTreeMap::new(),
@@ -92,14 +92,14 @@ impl Track {
         ahead.collect()
     }
 
-    pub(super) fn reach(&self) -> Vec<Reach> {
+    pub(super) fn offsets(&self) -> Vec<PartitionOffsets> {
         let ahead = self.partitions().into_iter();
-        let reach = ahead.map(|(partition, range)| Reach {
+        let offsets = ahead.map(|(partition, range)| PartitionOffsets {
             partition,
             position: range.start,
             end: range.end,
         });
-        reach.collect()
+        offsets.collect()
     }
 
     fn progress(&self) -> SinkProgress {
@@ -120,7 +120,7 @@ impl Track {
 }
 
 impl ReplayProgress {
-    pub(super) fn new(sinks: Vec<Shared>) -> Self {
+    pub(super) fn new(sinks: Vec<SharedTrack>) -> Self {
         Self { sinks }
     }
 

@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::ask::Ask;
 use super::error::ReplayError;
+use super::plan::ReplayPlan;
 use super::progress::ReplayProgress;
-use super::what::ReplayOf;
-use crate::consumer::{Carrier, Feed, Start};
+use super::request::ReplayRequest;
+use crate::consumer::{Backend, Feed, Start};
 use crate::pipeline::{BatchLimits, Monitor};
-use crate::{ConsumeError, Consumer, ConsumerStatus, Summary};
+use crate::{Consumer, ConsumerStatus, RunError, Summary};
 
 #[cfg(feature = "kafka")]
 use super::kafka::KafkaReplay;
@@ -17,7 +17,7 @@ use super::kafka::KafkaReplay;
 use super::log::LogReplay;
 
 /// Reads again what is in the topic, into sinks, and ends; opened by
-/// [`ConsumerBuilder::open_replay`](crate::ConsumerBuilder::open_replay).
+/// [`ConsumerBuilder::replay`](crate::ConsumerBuilder::replay).
 ///
 /// The groups that consume the topic notice nothing of it. What a sink rejects stays where it is,
 /// is counted and, for the first hundred, named in the log by its position.
@@ -41,8 +41,8 @@ impl Replay {
     ///
     /// # Errors
     ///
-    /// [`ConsumeError`] when a sink has failed for good; the others have done their part.
-    pub async fn run(self, stop: CancellationToken) -> Result<Summary, ConsumeError> {
+    /// [`RunError`] when a sink has failed for good; the others have done their part.
+    pub async fn run(self, stop: CancellationToken) -> Result<Summary, RunError> {
         self.consumer.run(stop).await
     }
 }
@@ -56,8 +56,8 @@ impl fmt::Debug for Replay {
 }
 
 /// What a consumer would read, and as whom.
-pub(crate) struct Setting {
-    pub(crate) carrier: Carrier,
+pub(crate) struct ReplaySettings {
+    pub(crate) backend: Backend,
     pub(crate) topic: String,
     pub(crate) dead_letters: String,
     pub(crate) group: String,
@@ -66,28 +66,28 @@ pub(crate) struct Setting {
 
 /// Finds out what there is to read, for each sink.
 pub(crate) async fn open(
-    setting: &Setting,
+    settings: &ReplaySettings,
     sinks: Vec<(String, Start)>,
-    what: &ReplayOf,
+    request: &ReplayRequest,
 ) -> Result<Replay, ReplayError> {
     let (mut pipelines, mut monitors, mut tracks) = (Vec::new(), Vec::new(), Vec::new());
     for (name, start) in sinks {
         let name = Arc::from(name);
-        let ask = Ask::new(setting, &name, what);
-        tracks.push(Arc::clone(&ask.progress));
-        let topic = ask.topic.clone();
-        let group = ask.group.clone().unwrap_or_default();
-        let feed = match &setting.carrier {
+        let plan = ReplayPlan::new(settings, &name, request);
+        tracks.push(Arc::clone(&plan.progress));
+        let topic = plan.topic.clone();
+        let group = plan.group.clone().unwrap_or_default();
+        let feed = match &settings.backend {
             #[cfg(feature = "kafka")]
-            Carrier::Kafka(options) => {
-                let replay = KafkaReplay::open(options, ask).await?;
-                Feed::kafka_replay(topic, setting.limits, replay)
+            Backend::Kafka(options) => {
+                let replay = KafkaReplay::open(options, plan).await?;
+                Feed::kafka_replay(topic, settings.limits, replay)
             }
             #[cfg(feature = "embedded")]
-            Carrier::Log(dir) => {
-                let path = log_path(dir, what);
-                let replay = LogReplay::open(dir, &path, ask)?;
-                Feed::log_replay(topic, setting.limits, replay)
+            Backend::Log(dir) => {
+                let path = log_path(dir, request);
+                let replay = LogReplay::open(dir, &path, plan)?;
+                Feed::log_replay(topic, settings.limits, replay)
             }
         };
         let monitor = Monitor::new(&name, group).of_replay();
@@ -101,9 +101,12 @@ pub(crate) async fn open(
 }
 
 #[cfg(feature = "embedded")]
-pub(super) fn log_path(dir: &user_metadata_log::DataDir, what: &ReplayOf) -> std::path::PathBuf {
-    match what {
-        ReplayOf::DeadLetters => dir.dead_letters_path(),
-        ReplayOf::Events { .. } => dir.topic_path(),
+pub(super) fn log_path(
+    dir: &user_metadata_log::DataDir,
+    request: &ReplayRequest,
+) -> std::path::PathBuf {
+    match request {
+        ReplayRequest::DeadLetters => dir.dead_letters_path(),
+        ReplayRequest::Events { .. } => dir.topic_path(),
     }
 }

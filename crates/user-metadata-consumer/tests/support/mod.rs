@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use user_metadata_consumer::{
-    ConsumeError, Consumer, ConsumerStatus, Delivery, Rejection, Sink, SinkError, Summary,
+    Consumer, ConsumerStatus, Delivery, Rejection, RunError, Sink, SinkError, Summary,
 };
 use user_metadata_events::{
     ClientId, ConnectionInfo, EventId, Metadata, Record, UnixMillis, User, UserMetadataEvent,
@@ -102,7 +102,7 @@ impl Sink for Hang {
 pub(crate) struct Running {
     pub(crate) status: ConsumerStatus,
     pub(crate) stop: CancellationToken,
-    task: JoinHandle<Result<Summary, ConsumeError>>,
+    task: JoinHandle<Result<Summary, RunError>>,
 }
 
 impl Running {
@@ -115,7 +115,7 @@ impl Running {
         }
     }
 
-    pub(crate) async fn ended(self) -> Result<Summary, ConsumeError> {
+    pub(crate) async fn ended(self) -> Result<Summary, RunError> {
         within(self.task).await.unwrap()
     }
 

@@ -70,7 +70,7 @@ async fn a_letter_that_dies_again_tells_only_its_last_story() {
         offset: 9,
         record,
     };
-    rig.topic.tell(Input::Records(vec![fetched]));
+    rig.topic.send(Input::Records(vec![fetched]));
     rig.committed(&[(1, 10)]).await;
     let letters = letters(&rig);
     let reasons = letters[0]

@@ -114,7 +114,7 @@ impl Rig {
         };
         let intake = Intake::new(source, monitor, Arc::from(TOPIC), limits);
         let pipeline = Pipeline::new(intake, sink, stop.clone());
-        topic.tell(Input::Assigned(vec![0, 1, 2]));
+        topic.send(Input::Assigned(vec![0, 1, 2]));
         Self {
             topic,
             writes,
@@ -134,12 +134,12 @@ impl Rig {
                 record,
             }
         });
-        self.topic.tell(Input::Records(events.collect()));
+        self.topic.send(Input::Records(events.collect()));
     }
 
     /// Puts a record with this value into partition 0.
     fn send_value(&self, offset: u64, value: Option<&[u8]>) {
-        self.topic.tell(Input::Records(vec![Fetched {
+        self.topic.send(Input::Records(vec![Fetched {
             partition: 0,
             offset,
             record: record(value),

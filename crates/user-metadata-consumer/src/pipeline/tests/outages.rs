@@ -89,10 +89,10 @@ async fn the_status_says_what_is_wrong_with_the_target_while_it_is() {
 async fn a_source_that_is_away_is_told_until_it_is_back() {
     let mut rig = Rig::start(1);
     let reason = "Kafka is unavailable".to_owned();
-    rig.topic.tell(Input::Unavailable { reason });
+    rig.topic.send(Input::Unavailable { reason });
     pass(Duration::from_secs(1)).await;
     assert_eq!(rig.sink().problems[0].what, "Kafka is unavailable");
-    rig.topic.tell(Input::Recovered);
+    rig.topic.send(Input::Recovered);
     rig.send([(0, 0)]);
     rig.write().await.store();
     assert_eq!(rig.sink().problems, []);

@@ -5,7 +5,7 @@ use user_metadata_events::UnixMillis;
 /// What is read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ReplayOf {
+pub enum ReplayRequest {
     /// The dead letters of each sink, by its name, that were not read again before. How far it got
     /// is kept in the group `GROUP.NAME.replay`.
     DeadLetters,
@@ -25,7 +25,7 @@ pub enum ReplayOf {
     },
 }
 
-impl ReplayOf {
+impl ReplayRequest {
     /// Events of the topic from this moment on; `None`: all that are kept.
     #[must_use]
     pub const fn events_from(from: Option<UnixMillis>) -> Self {

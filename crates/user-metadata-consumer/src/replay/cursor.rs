@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use user_metadata_events::{Record, UnixMillis, UserMetadataEvent};
 
-use super::progress::Shared;
+use super::progress::SharedTrack;
 use super::progress::lock;
 use crate::BoxError;
-use crate::pipeline::{Fetched, Reach};
+use crate::pipeline::{Fetched, PartitionOffsets};
 
 /// What one sink is to get of a topic, and how far reading is.
-pub(crate) struct Course {
+pub(crate) struct ReplayCursor {
     /// Per partition what is still to be read.
     ahead: BTreeMap<u32, Range<u64>>,
     wanted: Wanted,
-    progress: Shared,
+    progress: SharedTrack,
 }
 
 /// Which records between two offsets a sink gets.
@@ -31,8 +31,12 @@ pub(crate) enum Wanted {
     All,
 }
 
-impl Course {
-    pub(crate) fn new(ranges: BTreeMap<u32, Range<u64>>, wanted: Wanted, progress: Shared) -> Self {
+impl ReplayCursor {
+    pub(crate) fn new(
+        ranges: BTreeMap<u32, Range<u64>>,
+        wanted: Wanted,
+        progress: SharedTrack,
+    ) -> Self {
         lock(&progress).begin(&ranges);
         Self {
             ahead: ranges,
@@ -77,7 +81,7 @@ impl Course {
     }
 
     /// Notes that nothing lies before `next` that was not taken.
-    pub(crate) fn passed(&mut self, partition: u32, next: u64) {
+    pub(crate) fn skip_to(&mut self, partition: u32, next: u64) {
         if let Some(range) = self.ahead.get_mut(&partition) {
             range.start = range.start.max(next.min(range.end));
         }
@@ -102,8 +106,8 @@ impl Course {
         }
     }
 
-    pub(crate) fn reach(&self) -> Vec<Reach> {
-        lock(&self.progress).reach()
+    pub(crate) fn offsets(&self) -> Vec<PartitionOffsets> {
+        lock(&self.progress).offsets()
     }
 }
 

@@ -4,64 +4,64 @@ use std::sync::Arc;
 
 use user_metadata_events::UnixMillis;
 
-use super::course::{Course, Wanted};
+use super::cursor::{ReplayCursor, Wanted};
 use super::error::ReplayError;
-use super::progress::{Shared, Track};
-use super::replayer::Setting;
-use super::what::ReplayOf;
+use super::progress::{SharedTrack, Track};
+use super::replayer::ReplaySettings;
+use super::request::ReplayRequest;
 
 /// What one sink is to get, before anybody knows where it lies.
-pub(crate) struct Ask {
+pub(crate) struct ReplayPlan {
     pub(super) topic: String,
     /// The group whose positions say where to start, and are kept.
     pub(super) group: Option<String>,
-    pub(super) what: ReplayOf,
+    pub(super) request: ReplayRequest,
     pub(super) wanted: Wanted,
     pub(super) max_events: usize,
-    pub(super) progress: Shared,
+    pub(super) progress: SharedTrack,
 }
 
-impl Ask {
-    pub(super) fn new(setting: &Setting, sink: &Arc<str>, what: &ReplayOf) -> Self {
-        let (topic, group, wanted) = match what {
-            ReplayOf::DeadLetters => (
-                setting.dead_letters.clone(),
-                Some(letters_group(&setting.group, sink)),
+impl ReplayPlan {
+    pub(super) fn new(settings: &ReplaySettings, sink: &Arc<str>, request: &ReplayRequest) -> Self {
+        let (topic, group, wanted) = match request {
+            ReplayRequest::DeadLetters => (
+                settings.dead_letters.clone(),
+                Some(letters_group(&settings.group, sink)),
                 Wanted::LettersOf(Arc::clone(sink)),
             ),
-            ReplayOf::Events { from, until, .. } => {
+            ReplayRequest::Events { from, until, .. } => {
                 let (from, until) = (*from, *until);
-                (setting.topic.clone(), None, Wanted::Events { from, until })
+                (settings.topic.clone(), None, Wanted::Events { from, until })
             }
         };
         Self {
             topic,
             group,
-            what: what.clone(),
+            request: request.clone(),
             wanted,
-            max_events: setting.limits.max_events.get(),
+            max_events: settings.limits.max_events.get(),
             progress: Track::shared(sink),
         }
     }
 
     /// The same without leaving a trace, all of the dead letters for whatever sink.
-    pub(super) fn counting(setting: &Setting, what: &ReplayOf) -> Self {
-        let ask = Self::new(setting, &Arc::from(""), what);
-        match what {
-            ReplayOf::DeadLetters => Self {
+    pub(super) fn counting(settings: &ReplaySettings, request: &ReplayRequest) -> Self {
+        let plan = Self::new(settings, &Arc::from(""), request);
+        match request {
+            ReplayRequest::DeadLetters => Self {
                 group: None,
-                what: ReplayOf::events_from(None),
+                request: ReplayRequest::events_from(None),
                 wanted: Wanted::All,
-                ..ask
+                ..plan
             },
-            ReplayOf::Events { .. } => ask,
+            ReplayRequest::Events { .. } => plan,
         }
     }
 
     /// The time whose first record is to be found, if any.
     pub(super) const fn time(&self) -> Option<UnixMillis> {
-        match &self.what {
-            ReplayOf::Events {
+        match &self.request {
+            ReplayRequest::Events {
                 from,
                 from_offsets: None,
                 ..
@@ -71,21 +71,21 @@ impl Ask {
     }
 
     /// Where to read, given what the partitions hold and where the group stands or the time begins.
-    pub(super) fn course(
+    pub(super) fn cursor(
         &self,
         bounds: &BTreeMap<u32, Range<u64>>,
         starts: &BTreeMap<u32, u64>,
-    ) -> Result<Course, ReplayError> {
+    ) -> Result<ReplayCursor, ReplayError> {
         self.check_partitions(bounds)?;
         let ranges = bounds.iter().filter_map(|(partition, bounds)| {
             let mut end = bounds.end;
-            let start = match &self.what {
+            let start = match &self.request {
                 // A position behind the end is one of a topic that was there before.
-                ReplayOf::DeadLetters => {
+                ReplayRequest::DeadLetters => {
                     let position = starts.get(partition).filter(|start| **start <= end);
                     position.copied().unwrap_or(bounds.start)
                 }
-                ReplayOf::Events {
+                ReplayRequest::Events {
                     from,
                     from_offsets,
                     until_offsets,
@@ -102,7 +102,7 @@ impl Ask {
             Some((*partition, start.max(bounds.start).min(end)..end))
         });
         let ranges = ranges.collect();
-        Ok(Course::new(
+        Ok(ReplayCursor::new(
             ranges,
             self.wanted.clone(),
             Arc::clone(&self.progress),
@@ -110,11 +110,11 @@ impl Ask {
     }
 
     fn check_partitions(&self, bounds: &BTreeMap<u32, Range<u64>>) -> Result<(), ReplayError> {
-        let ReplayOf::Events {
+        let ReplayRequest::Events {
             from_offsets,
             until_offsets,
             ..
-        } = &self.what
+        } = &self.request
         else {
             return Ok(());
         };
@@ -141,11 +141,11 @@ mod tests {
     use super::*;
     use crate::replay::ReplayProgress;
 
-    fn ask(what: ReplayOf) -> Ask {
-        Ask {
+    fn plan(request: ReplayRequest) -> ReplayPlan {
+        ReplayPlan {
             topic: "user-metadata".to_owned(),
             group: None,
-            what,
+            request,
             wanted: Wanted::All,
             max_events: 10,
             progress: Track::shared(&Arc::from("own")),
@@ -153,12 +153,12 @@ mod tests {
     }
 
     /// What of partitions with the offsets 10 to 20 is read.
-    fn ranges(what: ReplayOf, starts: &[(u32, u64)]) -> Vec<(u32, Range<u64>)> {
-        let ask = ask(what);
+    fn ranges(request: ReplayRequest, starts: &[(u32, u64)]) -> Vec<(u32, Range<u64>)> {
+        let plan = plan(request);
         let bounds = BTreeMap::from([(0, 10..20), (1, 10..20), (2, 10..20)]);
         let starts = starts.iter().copied().collect();
-        drop(ask.course(&bounds, &starts).unwrap());
-        let progress = ReplayProgress::new(vec![ask.progress]);
+        drop(plan.cursor(&bounds, &starts).unwrap());
+        let progress = ReplayProgress::new(vec![plan.progress]);
         progress.sinks().remove(0).partitions.into_iter().collect()
     }
 
@@ -166,7 +166,7 @@ mod tests {
     fn letters_go_on_where_the_group_stands_unless_the_topic_is_another_one() {
         let standing = [(0, 15), (1, 3), (2, 21)];
         let expected = [(0, 15..20), (1, 10..20), (2, 10..20)];
-        assert_eq!(ranges(ReplayOf::DeadLetters, &standing), expected);
+        assert_eq!(ranges(ReplayRequest::DeadLetters, &standing), expected);
     }
 
     #[test]
@@ -174,10 +174,10 @@ mod tests {
         let time = UnixMillis::new(1);
         let found = [(0, 12)];
         let expected = [(0, 12..20), (1, 20..20), (2, 20..20)];
-        assert_eq!(ranges(ReplayOf::events_from(time), &found), expected);
+        assert_eq!(ranges(ReplayRequest::events_from(time), &found), expected);
         let all = [(0, 10..20), (1, 10..20), (2, 10..20)];
-        assert_eq!(ranges(ReplayOf::events_from(None), &[]), all);
-        let between = ReplayOf::Events {
+        assert_eq!(ranges(ReplayRequest::events_from(None), &[]), all);
+        let between = ReplayRequest::Events {
             from: time,
             until: None,
             from_offsets: Some(BTreeMap::from([(0, 0), (1, 18), (2, 99)])),
@@ -189,24 +189,27 @@ mod tests {
 
     #[test]
     fn a_partition_that_is_not_there_is_named_with_those_that_are() {
-        let what = ReplayOf::Events {
+        let request = ReplayRequest::Events {
             from: None,
             until: None,
             from_offsets: None,
             until_offsets: BTreeMap::from([(3, 1)]),
         };
         let bounds = BTreeMap::from([(0, 0..1), (1, 0..1)]);
-        let error = ask(what).course(&bounds, &BTreeMap::new()).err().unwrap();
+        let error = plan(request)
+            .cursor(&bounds, &BTreeMap::new())
+            .err()
+            .unwrap();
         let words = "`user-metadata` has no partition 3; it has 0 to 1";
         assert_eq!(error.to_string(), words);
     }
 
     #[test]
     fn what_is_read_and_not_settled_is_still_ahead() {
-        let ask = ask(ReplayOf::events_from(None));
-        let course = ask.course(&BTreeMap::from([(0, 0..5), (1, 0..3)]), &BTreeMap::new());
-        let mut course = course.unwrap();
-        let progress = ReplayProgress::new(vec![Arc::clone(&ask.progress)]);
+        let plan = plan(ReplayRequest::events_from(None));
+        let cursor = plan.cursor(&BTreeMap::from([(0, 0..5), (1, 0..3)]), &BTreeMap::new());
+        let mut cursor = cursor.unwrap();
+        let progress = ReplayProgress::new(vec![Arc::clone(&plan.progress)]);
         let record = |offset| crate::pipeline::Fetched {
             partition: 0,
             offset,
@@ -218,18 +221,18 @@ mod tests {
             },
         };
         // 5 lies beyond the end, 3 and 4 are not there.
-        let taken = course.take(vec![record(0), record(1), record(2), record(5)]);
+        let taken = cursor.take(vec![record(0), record(1), record(2), record(5)]);
         assert_eq!(taken.len(), 3);
-        assert!(!course.is_done());
-        course.passed(1, 3);
-        assert!(course.is_done());
-        course.settled(&[(0, 2)]);
-        course.finish(Ok(()));
+        assert!(!cursor.is_done());
+        cursor.skip_to(1, 3);
+        assert!(cursor.is_done());
+        cursor.settled(&[(0, 2)]);
+        cursor.finish(Ok(()));
         let sink = progress.sinks().remove(0);
         assert_eq!((sink.done, sink.total, sink.is_done()), (5, 8, false));
         assert_eq!(sink.partitions[&0], 2..5);
-        course.settled(&[(0, 3)]);
-        course.finish(Ok(()));
+        cursor.settled(&[(0, 3)]);
+        cursor.finish(Ok(()));
         assert_eq!((progress.done(), progress.total()), (8, 8));
     }
 }
