@@ -1,8 +1,8 @@
-//! The cause that an error of this crate wraps, whichever Kafka client it came from.
+//! The source of this crate's errors, from either Kafka client.
 
 use std::error::Error;
 
-/// The error of the Kafka client underneath.
+/// An error of the underlying Kafka client.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The error and its causes in one line.

@@ -18,9 +18,9 @@ use user_metadata_kafka::{
 use user_metadata_testing::kafka::kcat;
 use user_metadata_testing::{Scratch, require};
 
-/// The shortest that a broker accepts.
+/// The shortest session timeout that a broker accepts.
 const SESSION: Duration = Duration::from_secs(6);
-/// So long that no test waits for its end.
+/// So long that it never expires during a test.
 const LONG_SESSION: Duration = Duration::from_secs(300);
 
 fn group(topic: &TopicSpec) -> GroupOptions {
@@ -32,12 +32,12 @@ async fn join(kafka: &KafkaOptions, options: GroupOptions) -> GroupConsumer {
     GroupConsumer::join(kafka, options).await.unwrap()
 }
 
-/// The next event, which must come soon.
+/// The next event, which must arrive soon.
 async fn next(consumer: &mut GroupConsumer) -> GroupEvent {
     within(LONG, consumer.next()).await.unwrap()
 }
 
-/// Reads on until `count` records are there.
+/// Reads until `count` records have arrived.
 async fn read(consumer: &mut GroupConsumer, count: usize) -> Vec<GroupRecord> {
     let mut records = Vec::new();
     while records.len() < count {
@@ -52,7 +52,7 @@ async fn assigned(consumer: &mut GroupConsumer, partitions: &[u32]) {
     while next(consumer).await != GroupEvent::Assigned(partitions.to_vec()) {}
 }
 
-/// Waits until the group has been told `positions`, as another client sees it.
+/// Waits until the group has committed `positions`, as another client sees it.
 async fn told(kafka: &KafkaOptions, topic: &TopicSpec, positions: &[(u32, u64)]) {
     let positions: BTreeMap<u32, u64> = positions.iter().copied().collect();
     until(async || (admin::committed(kafka, topic).await == positions).then_some(())).await;
@@ -142,10 +142,10 @@ async fn without_a_commit_reading_starts_at_the_time_or_the_end_it_is_told() {
     let mut latest = at("latest", ConsumeStart::Latest).await;
     for consumer in [&mut by_future, &mut latest] {
         assigned(consumer, &[0]).await;
-        // The end of the partition was looked for before this was known.
+        // The end offset was requested before this was known.
         until(async || consumer.lag().pop()).await;
     }
-    // What comes while nobody is there is read all the same.
+    // Records that arrive while the group has no members are read all the same.
     latest.close().await.unwrap();
     produce(&producer, 0, "10").await;
     let mut latest = at("latest", ConsumeStart::Latest).await;
@@ -159,7 +159,7 @@ async fn a_second_member_takes_its_share_after_the_first_has_committed_it_and_al
     let kafka = require!(support::shared());
     let topic = topic("shared", 2);
     let producer = filled(&kafka, &topic, 5).await;
-    // As long as no commit comes, nothing is handed over.
+    // As long as nothing is committed, nothing is handed over.
     let patient = group(&topic).with_handover_timeout(LONG);
     let mut first = join(&kafka, patient).await;
     read(&mut first, 10).await;
@@ -172,14 +172,14 @@ async fn a_second_member_takes_its_share_after_the_first_has_committed_it_and_al
     assert_eq!(given.len(), 1);
     first.commit(&[(0, 5), (1, 5)]);
     assigned(&mut first, &[1 - given[0]]).await;
-    // The share goes to the other with the round that this member's polls start.
+    // The other member gets its share in the rebalance that this member's polls begin.
     assigned(&mut second, &given).await;
     produce(&producer, given[0], "new").await;
     let new = read(&mut second, 1).await;
     let place = (new[0].partition, new[0].offset);
     assert_eq!(place, (given[0], 5), "nothing came twice");
     second.commit(&[(given[0], 6)]);
-    // Another's by now: dropped.
+    // It belongs to another member by now: dropped.
     first.commit(&[(given[0], 1)]);
     first.close().await.unwrap();
     assigned(&mut second, &[0, 1]).await;
@@ -211,7 +211,7 @@ async fn the_lag_of_a_partition_that_comes_back_is_not_the_one_that_it_had() {
     assert!(lag.is_none_or(|lag| lag.position == 6), "{lag:?}");
 }
 
-/// Reads, commits and reports records until told to stop.
+/// Reads, commits and reports records until it is stopped.
 async fn work(
     mut consumer: GroupConsumer,
     mut stop: tokio::sync::oneshot::Receiver<()>,
@@ -253,7 +253,7 @@ async fn members_that_come_and_go_miss_no_record() {
         for partition in 0..4 {
             insist(&producer, partition, &batch).await;
         }
-        // Half is in flight when somebody comes or goes.
+        // Half of the records are in flight when a member joins or leaves.
         while records.len() < round * 200 - 100 {
             records.insert(within(LONG, seen.recv()).await.unwrap());
         }
@@ -279,7 +279,7 @@ async fn members_that_come_and_go_miss_no_record() {
     assert_eq!(records, all.collect());
 }
 
-/// A runtime of its own is what a process is: what ends with it says no goodbye.
+/// A runtime of its own stands for a process: what ends with it does not leave the group.
 fn process() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().unwrap()
@@ -322,7 +322,7 @@ fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
         read(&mut member, 10).await;
         member
     });
-    // Nothing of `suspended` runs until the other has all.
+    // Nothing of `suspended` runs until the other has all partitions.
     let awake = process();
     let mut other = awake.block_on(async {
         let mut other = join(&kafka, group(&topic)).await;
@@ -342,11 +342,11 @@ fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
         });
     });
     suspended.block_on(async {
-        // What it had in hand when it fell asleep.
+        // The records in flight when it was suspended.
         sleeper.commit(&[(0, 2), (1, 2)]);
         while next(&mut sleeper).await != GroupEvent::Left {}
         while sleeper.assignment().len() != 1 {
-            // Committed before it knows what it was given anew.
+            // Committed before it learns of its new assignment.
             sleeper.commit(&[(0, 3), (1, 3)]);
             next(&mut sleeper).await;
         }
@@ -365,7 +365,7 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
     let hasty = group(&topic).with_handover_timeout(Duration::from_millis(500));
     let mut busy = join(&kafka, hasty).await;
     read(&mut busy, 10).await;
-    // `busy` is not asked for events from here on, but its task answers the rebalance.
+    // From here on `busy` is not asked for events, but its task responds to the rebalance.
     let mut other = join(&kafka, group(&topic)).await;
     let share = loop {
         match next(&mut other).await {
@@ -374,7 +374,7 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
         }
     };
     assert_eq!(share.len(), 1);
-    // For longer than the session, the other is given nothing more.
+    // For longer than the session timeout, the other member gets no further partitions.
     let more = tokio::time::timeout(SESSION + SESSION / 2, async {
         loop {
             if let GroupEvent::Assigned(partitions) = next(&mut other).await {
@@ -387,7 +387,7 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
     busy.commit(&[(0, 5), (1, 5)]);
     busy.close().await.unwrap();
     other.close().await.unwrap();
-    // The share was taken away with the records in hand, the rest was committed.
+    // One partition was revoked with its records in flight, the other was committed.
     told(
         &kafka,
         &topic,

@@ -1,4 +1,4 @@
-//! Static members, and groups that the broker shares out (KIP-848), against a real Kafka.
+//! Static members, and groups whose partitions the broker assigns (KIP-848), against a real Kafka.
 #![cfg(all(feature = "consume", feature = "produce"))]
 #![allow(clippy::unwrap_used)] // helpers
 
@@ -57,7 +57,7 @@ async fn next(consumer: &mut GroupConsumer) -> GroupEvent {
     within(LONG, consumer.next()).await.unwrap()
 }
 
-/// Lets both go on until each has a share, and returns that of the first.
+/// Lets both continue until each has a share, and returns that of the first.
 async fn shared(first: &mut GroupConsumer, second: &mut GroupConsumer) -> Vec<u32> {
     within(LONG, async {
         while first.assignment().len() != 1 || second.assignment().len() != 1 {
@@ -71,7 +71,7 @@ async fn shared(first: &mut GroupConsumer, second: &mut GroupConsumer) -> Vec<u3
     first.assignment().to_vec()
 }
 
-/// Goes on until `consumer` has these partitions.
+/// Continues until `consumer` has these partitions.
 async fn owns(consumer: &mut GroupConsumer, partitions: &[u32]) {
     while consumer.assignment() != partitions {
         next(consumer).await;
@@ -84,7 +84,7 @@ async fn owns_one(consumer: &mut GroupConsumer) {
     }
 }
 
-/// Reads on until `count` records are there, and commits them.
+/// Reads until `count` records have arrived, and commits them.
 async fn work(consumer: &mut GroupConsumer, count: usize) -> Vec<GroupRecord> {
     let mut records = Vec::new();
     while records.len() < count {
@@ -120,7 +120,7 @@ async fn changes_during(consumer: &mut GroupConsumer, other: impl Future) -> Vec
     }
 }
 
-/// A runtime of its own is what a process is: what ends with it says no goodbye.
+/// A runtime of its own stands for a process: what ends with it does not leave the group.
 fn process() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().build().unwrap()
@@ -149,7 +149,7 @@ async fn a_static_member_that_comes_back_has_its_partitions_and_nobody_else_noti
         assert_eq!(changes, [], "{protocol:?}");
         assert_eq!(stays.assignment(), of_stays);
         back.unwrap().close().await.unwrap();
-        // Somebody who does not come back within the session loses them all the same.
+        // A member that does not come back within its session loses them all the same.
         within(LONG, owns(&mut stays, &[0, 1])).await;
         stays.close().await.unwrap();
     }
@@ -178,7 +178,7 @@ fn a_static_member_that_was_killed_comes_back_to_its_partitions() {
                 of_goes = receiver => of_goes.unwrap(),
                 () = async { loop { next(&mut stays).await; } } => unreachable!(),
             };
-            // Both may be given their shares in the same moment.
+            // Both may get their shares at the same moment.
             owns_one(&mut stays).await;
             (stays, of_goes)
         });
@@ -194,8 +194,8 @@ fn a_static_member_that_was_killed_comes_back_to_its_partitions() {
                 back.close().await.unwrap();
             };
             let changes = changes_during(&mut stays, within(LONG, comes_back)).await;
-            // With KIP-848 the id is free only when the session of the killed one is over, and by
-            // then its partitions were given away.
+            // With KIP-848 the id becomes free only when the session of the killed member has
+            // expired, and by then its partitions have been assigned to others.
             if protocol == GroupProtocol::Classic {
                 assert_eq!(changes, []);
             }
@@ -295,7 +295,7 @@ async fn with_kip_848_who_comes_later_waits_for_the_id() {
     };
     assert!(reason.contains("the same instance id"), "{reason}");
     assert_eq!(next(&mut second).await, GroupEvent::Left);
-    // Longer than a few attempts, and the session of the first.
+    // Longer than a few attempts, and than the session of the first.
     let while_waiting = tokio::time::timeout(SESSION + SESSION / 3, second.next()).await;
     assert!(while_waiting.is_err(), "{while_waiting:?}");
     assert_eq!(first.assignment(), [0, 1]);

@@ -176,12 +176,13 @@ async fn a_topic_that_somebody_deletes_is_made_again_with_its_partitions() {
     let options = require!(shared());
     let topic = topic("deleted", 3);
     let producer = Producer::connect(&options, &topic).await.unwrap();
-    // The second time to a partition that this producer has never written before.
+    // The second time to a partition that this producer has never written to before.
     for partition in [2, 2, 1, 0] {
         insist(&producer, partition, &[record("user-1", "x")]).await;
         assert_eq!(require!(partitions(&options, &topic)), Some(3));
         support::admin::delete_topic(&options, &topic).await;
-        // Deleting takes its time; one that is still listed would be asked for, and made by the broker.
+        // Deletion takes a while; a topic that is still listed would be asked for, and the broker
+        // would create it again.
         let is_gone = async || partitions(&options, &topic).is_ok_and(|found| found.is_none());
         support::until(async || is_gone().await.then_some(())).await;
     }

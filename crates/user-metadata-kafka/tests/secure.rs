@@ -1,4 +1,4 @@
-//! TLS and SASL against a broker that asks for them.
+//! TLS and SASL against a broker that requires them.
 #![cfg(all(feature = "consume", feature = "produce"))]
 #![allow(clippy::unwrap_used)] // helpers
 
@@ -53,7 +53,7 @@ async fn first_value(consumer: &mut GroupConsumer) -> Vec<u8> {
     .await
 }
 
-/// A record goes to the broker and comes back by way of a group.
+/// A record is produced and comes back through a group.
 async fn goes_and_comes(options: &KafkaOptions, name: &str) {
     let topic = topic(name, 2);
     let producer = Producer::connect(options, &topic).await.unwrap();
@@ -63,7 +63,7 @@ async fn goes_and_comes(options: &KafkaOptions, name: &str) {
     consumer.close().await.unwrap();
 }
 
-/// What both sides say of being refused.
+/// What both sides report when they are refused.
 async fn refused(options: &KafkaOptions) -> Refusal {
     let options = options.clone().with_refusal_pause(Duration::ZERO);
     let topic = topic("refused", 1);
@@ -260,7 +260,8 @@ fn files_that_are_no_certificates_or_keys_are_refused_at_once() {
     }
 }
 
-/// Short, so that the tests see several; the bounds are those of the half that is never left out.
+/// Short, so that the tests see several pauses; the bounds are those of the half that is never left
+/// out.
 const PAUSE: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -315,7 +316,8 @@ async fn a_member_and_a_producer_outlive_a_password_that_was_wrong_for_a_while()
         refused(producer.produce(1, &batch, Compression::None).await)
     };
     until(produce).await;
-    // krafka's own tasks may have knocked until the member was told; then the two share one pause.
+    // krafka's own tasks may have retried until the member was notified; then the two share one
+    // pause.
     let (since, knocks) = (Instant::now(), broker.refused());
     assert!(knocks <= 3, "{knocks}");
     while broker.refused() < knocks + 2 {
@@ -332,7 +334,7 @@ async fn a_member_and_a_producer_outlive_a_password_that_was_wrong_for_a_while()
     consumer.close().await.unwrap();
 }
 
-/// What the outage that is a refusal says; the partitions are lost with it.
+/// The reason in the outage that a refusal causes; the partitions are lost with it.
 async fn told_of_the_refusal(consumer: &mut GroupConsumer) -> String {
     let mut told = String::new();
     loop {

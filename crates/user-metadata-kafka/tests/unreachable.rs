@@ -1,4 +1,4 @@
-//! No Kafka at all: nothing there, or something that never answers.
+//! Without Kafka: nothing listens, or something that never responds.
 #![cfg(any(feature = "consume", feature = "produce"))]
 #![allow(clippy::unwrap_used)] // helpers
 
@@ -8,16 +8,16 @@ use tokio::net::TcpListener;
 use user_metadata_kafka::KafkaOptions;
 
 const LIMIT: Duration = Duration::from_millis(300);
-/// What is too long on the slowest machine, and shorter than any default.
+/// Too long even on the slowest machine, and shorter than any default.
 const TOO_LONG: Duration = Duration::from_secs(8);
 
-/// An address at which nobody listens.
+/// An address at which nothing listens.
 async fn closed() -> KafkaOptions {
     let (_, options) = silent().await;
     options
 }
 
-/// A listener that takes connections and never says a word, like a frozen broker.
+/// A listener that accepts connections and never responds, like a frozen broker.
 async fn silent() -> (TcpListener, KafkaOptions) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -60,7 +60,7 @@ mod produce {
                 .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 .await
                 .unwrap();
-            // It has taken what it takes when it hangs up.
+            // By the time the client hangs up, it has allocated all that it will.
             drop(stream.read_to_end(&mut Vec::new()).await);
         };
         let (connected, ()) = tokio::join!(Producer::connect(&options, &topic), answer);

@@ -1,4 +1,4 @@
-//! What an error of krafka means for the member.
+//! What a krafka error means for the member.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use krafka::error::{ErrorCode, KrafkaError, ProtocolErrorKind};
 
 use super::ConsumeError;
 
-/// Turns an error into ours. Only what surely stays until somebody changes a flag or the cluster
-/// is a refusal: whoever waits for the rest to pass loses nothing.
+/// Maps a krafka error to ours. Only an error that persists until somebody changes the
+/// configuration or the cluster is a refusal; for anything else, waiting loses nothing.
 pub(super) fn classify(error: KrafkaError) -> ConsumeError {
     if matches!(error, KrafkaError::Closed { .. }) {
         ConsumeError::Ended
@@ -24,7 +24,8 @@ pub(super) fn classify(error: KrafkaError) -> ConsumeError {
     }
 }
 
-/// Whoever would join again would fence the other in turn, and so on.
+/// Not retried: rejoining would fence the other process, which would then fence this one, and so
+/// on.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "another process has joined the group under the same instance id; give each process an id of \
@@ -36,7 +37,7 @@ fn is_code(error: &KrafkaError, wanted: ErrorCode) -> bool {
     matches!(error, KrafkaError::Broker { code, .. } if *code == wanted)
 }
 
-/// The same for an error of a poll, which reports a batch that it can't decode again and again.
+/// The same for an error of a poll. krafka reports a batch that it can't decode on every poll.
 pub(super) fn classify_poll(error: KrafkaError) -> ConsumeError {
     match error {
         KrafkaError::Protocol { kind, .. } if kind != ProtocolErrorKind::UnknownApiVersion => {
@@ -71,11 +72,11 @@ fn is_refusal(error: &KrafkaError) -> bool {
     }
 }
 
-/// Whether a commit failed only because the group is being, or was, shared out anew.
+/// Whether a commit failed only because of a rebalance, in progress or just completed.
 pub(super) fn is_rebalance(error: &KrafkaError) -> bool {
     use ErrorCode as E;
     match error {
-        // krafka's word for a member between two generations.
+        // krafka's error for a member between two generations.
         KrafkaError::IllegalState { .. } => true,
         KrafkaError::Broker { code, .. } => matches!(
             code,
@@ -92,7 +93,7 @@ pub(super) fn is_rebalance(error: &KrafkaError) -> bool {
     }
 }
 
-/// Bounds a call that krafka bounds by several of its own time-outs in a row.
+/// Bounds a call for which krafka applies several of its own timeouts in a row.
 pub(super) async fn deadline<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, KrafkaError>>,

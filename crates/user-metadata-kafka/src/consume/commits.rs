@@ -1,4 +1,4 @@
-//! Commits run beside the reading: a broker takes some 6 ms for each, and reading does not wait.
+//! Commits run beside reading: each takes a broker about 6 ms, and reading does not wait for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,11 +12,11 @@ use super::ConsumeError;
 use super::classify::{deadline, is_rebalance};
 use super::incident::Incident;
 
-/// The pause between two commits. One commit of the latest positions says as much as ten, and each
+/// The pause between two commits. One commit of the latest positions is as good as ten, and each
 /// costs the broker more than reading the batch that it is for.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The next offset to be read of each partition.
+/// Per partition, the next offset to read.
 type Positions = BTreeMap<u32, u64>;
 
 /// The positions that are not committed yet, and which of the caller's positions are still valid.
@@ -135,7 +135,7 @@ impl Commits {
     }
 }
 
-/// The task's side.
+/// The side of the task.
 pub(super) struct Committer {
     pub(super) consumer: Arc<Consumer>,
     pub(super) topic: String,
@@ -147,7 +147,7 @@ pub(super) struct Committer {
 
 /// krafka does not notice that another process has taken this instance id.
 fn stranded() -> ConsumeError {
-    ConsumeError::Unavailable("the group takes no commits of this member".into())
+    ConsumeError::Unavailable("the group accepts no commits from this member".into())
 }
 
 impl Committer {

@@ -1,4 +1,4 @@
-//! How far the partitions go, as the member's task last saw it.
+//! The end offsets of the partitions, as last seen by the member's task.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// One partition.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EndOffset {
-    /// The next offset that is read.
+    /// The next offset to read.
     pub(super) position: u64,
     /// The offset that the partition's next record will get.
     pub(super) end: u64,
-    /// How many batches had been handed out by then, to a caller that may not have taken them.
+    /// How many batches had been queued by then; the caller may not have received all of them.
     pub(super) batches: u64,
 }
 
-/// Shared between the task, which looks, and the caller, who asks.
+/// Shared between the task, which updates it, and the caller, who reads it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EndOffsets(Arc<Mutex<HashMap<u32, EndOffset>>>);
 
@@ -27,7 +27,7 @@ impl EndOffsets {
         self.lock().get(&partition).copied()
     }
 
-    /// Forgets all others: they are another member's, or were until now.
+    /// Forgets all other partitions: they belong to another member, or did until now.
     pub(super) fn keep(&self, partitions: &[u32]) {
         self.lock().retain(|own, _| partitions.contains(own));
     }

@@ -1,6 +1,6 @@
-//! The way from the member's task to the caller: one message lies ready, the others wait here, and
-//! the task fetches nothing while any waits. So what waits is a batch per poll that was under way,
-//! and what happens to the group while the caller is busy.
+//! The queue from the member's task to the caller. One message is ready, the others wait here, and
+//! the task fetches nothing while any message waits. So the queue holds at most a batch per poll in
+//! flight, plus the group events that occur while the caller is busy.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,14 +11,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{ConsumeError, GroupEvent};
 
-/// What the caller takes out.
+/// What the caller receives.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// Something for the caller.
+    /// An event for the caller.
     Event(GroupEvent),
     /// The member has ended.
     Failed(ConsumeError),
-    /// Taken out when the caller comes back for more: whatever came before is dealt with.
+    /// Received when the caller comes back for more, so everything before it is processed.
     HandOver(oneshot::Sender<()>),
 }
 
@@ -40,7 +40,7 @@ impl EventQueue {
         (queue, receiver)
     }
 
-    /// How many messages with records were ever queued.
+    /// How many messages with records have ever been queued.
     pub(super) fn batches(&self) -> u64 {
         self.batches.load(Ordering::Relaxed)
     }
@@ -52,7 +52,7 @@ impl EventQueue {
         }
         let mut waiting = self.waiting();
         match (waiting.back(), &message) {
-            // An outage that is over before anybody was told is nobody's business.
+            // Nobody needs to know of an outage that was over before it was reported.
             (
                 Some(Message::Event(GroupEvent::Unavailable { .. })),
                 Message::Event(GroupEvent::Recovered),
@@ -69,16 +69,16 @@ impl EventQueue {
         }
     }
 
-    /// Whether the caller has more to take than one message.
+    /// Whether more than one message waits for the caller.
     pub(super) fn is_full(&self) -> bool {
         !self.waiting().is_empty()
     }
 
-    /// Waits until the caller has made room for all that waits, or is gone. Cancel safe.
+    /// Waits until the caller has room for all queued messages, or is gone. Cancel safe.
     pub(super) async fn drain(&self) {
         while self.is_full() {
             let Ok(permit) = self.sender.reserve().await else {
-                // Nobody will take it, and a hand-over must not wait for anybody to.
+                // Nobody will receive them, and a handover must not wait for that.
                 self.waiting().clear();
                 return;
             };
@@ -88,15 +88,15 @@ impl EventQueue {
         }
     }
 
-    /// Waits until the caller has dealt with everything pushed so far, or is gone.
+    /// Waits until the caller has processed everything pushed so far, or is gone.
     pub(super) async fn hand_over(&self) {
         let (done, dealt_with) = oneshot::channel();
         self.push(Message::HandOver(done));
-        // An error is as good: the caller is gone.
+        // An error means that the caller is gone, which is as good.
         drop(tokio::join!(self.drain(), dealt_with));
     }
 
-    /// Waits, and passes on meanwhile what the caller has room for. Returns whether it is still there.
+    /// Waits, and passes messages on meanwhile. Returns whether the caller is still there.
     pub(super) async fn keep_up_for(&self, wait: Duration) -> bool {
         let keep_up = async {
             self.drain().await;
@@ -105,8 +105,8 @@ impl EventQueue {
         tokio::time::timeout(wait, keep_up).await.is_err()
     }
 
-    /// Tells the caller that there will be nothing more, and waits for it to go: it may still
-    /// commit what it has in hand.
+    /// Notifies the caller that nothing more will come, and waits until it is gone: it may still
+    /// commit its records in flight.
     pub(super) async fn fail(&self, error: ConsumeError) {
         self.push(Message::Failed(error));
         self.drain().await;

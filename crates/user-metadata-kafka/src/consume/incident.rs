@@ -1,11 +1,12 @@
-//! One outage: one warning at its start, one line at its end, and growing waits between.
+//! One outage: one warning at its start, one log line at its end, and growing delays between
+//! attempts.
 
 use std::time::Duration;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// The outage that is going on, if any.
+/// The current outage, if any.
 #[derive(Debug, Default)]
 pub(super) struct Incident {
     is_open: bool,
@@ -14,12 +15,12 @@ pub(super) struct Incident {
 }
 
 impl Incident {
-    /// Notes that an outage is going on. Returns whether that is news.
+    /// Notes an outage. Returns whether it has just begun.
     pub(super) fn begin(&mut self) -> bool {
         !std::mem::replace(&mut self.is_open, true)
     }
 
-    /// Notes that it is one that somebody has to mend. Returns whether that is news.
+    /// Notes an outage that somebody has to fix. Returns whether that is new.
     pub(super) fn begin_refusal(&mut self) -> bool {
         self.is_open = true;
         !std::mem::replace(&mut self.is_refusal, true)

@@ -1,4 +1,4 @@
-//! What krafka calls, inside its poll, when the group shares the partitions out anew.
+//! krafka calls this, inside its poll, when the group rebalances.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ pub(super) struct Listener {
     queue: Arc<EventQueue>,
     commits: Commits,
     handover_timeout: Duration,
-    /// What was last announced; `None` before the first assignment.
+    /// The assignment announced last; `None` before the first.
     announced: Mutex<Option<BTreeSet<u32>>>,
 }
 
@@ -40,7 +40,7 @@ impl Listener {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Announces the assignment after `change`, if it is another.
+    /// Announces the assignment after `change`, if it differs.
     fn announce(&self, change: impl FnOnce(&mut BTreeSet<u32>)) {
         let mut announced = self.announced();
         let mut partitions = announced.clone().unwrap_or_default();
@@ -59,7 +59,8 @@ impl ConsumerRebalanceListener for Listener {
         self.announce(|partitions| partitions.extend(numbers(added)));
     }
 
-    /// Two members write no record twice if the one waits here for the other to commit.
+    /// Waits for the caller to commit, so that the old and the new owner don't both write the same
+    /// records.
     async fn on_partitions_revoked(&self, revoked: &[TopicPartition]) {
         if self.queue.is_closed() {
             return;
@@ -72,7 +73,7 @@ impl ConsumerRebalanceListener for Listener {
         };
         let handed_over = tokio::time::timeout(self.handover_timeout, hand_over).await;
         if handed_over.is_err() {
-            tracing::debug!("partitions are released with records still in hand");
+            tracing::debug!("partitions are released with records still in flight");
         }
         self.announce(|partitions| {
             for partition in numbers(revoked) {

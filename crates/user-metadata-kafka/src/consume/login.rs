@@ -15,7 +15,7 @@ use super::member::Member;
 use super::{ConsumeError, GroupEvent};
 use crate::{KafkaOptions, Refusal, SaslMechanism};
 
-/// Connects to a broker, as the user that the options name.
+/// Connects to a broker as the user that the options name.
 pub(super) async fn log_in(kafka: &KafkaOptions) -> Result<Kafka, ConsumeError> {
     let login = async {
         let gate = kafka.gate();
@@ -24,7 +24,7 @@ pub(super) async fn log_in(kafka: &KafkaOptions) -> Result<Kafka, ConsumeError> 
             .client_id(kafka.client_id())
             .security(security(kafka))
             .request_timeout(kafka.request_timeout())
-            // krafka refuses one that is longer than a request may take.
+            // krafka rejects a connect timeout that is longer than the request timeout.
             .connect_timeout(kafka.connect_timeout().min(kafka.request_timeout()))
             .metadata_max_age(kafka.metadata_max_age())
             .connect()
@@ -66,11 +66,11 @@ fn security(kafka: &KafkaOptions) -> AuthConfig {
 }
 
 impl Member {
-    /// Lets go of everything and joins anew once Kafka and this process trust each other again.
+    /// Drops everything and rejoins once Kafka and this process trust each other again.
     ///
     /// # Errors
     ///
-    /// The caller is gone, or was told that nothing will come any more.
+    /// The caller is gone, or was notified that nothing more will come.
     pub(super) async fn log_in_again(mut self, refusal: Refusal) -> Result<Self, ConsumeError> {
         let pause = self.kafka.refusal_pause();
         self.kafka.gate().refused(&refusal, pause).await;
@@ -81,8 +81,8 @@ impl Member {
         self.reconnect(error).await
     }
 
-    /// Lets go of everything and joins anew, since krafka does not: another member has the instance
-    /// id, or the group takes no commits of this one.
+    /// Drops everything and rejoins with a new krafka consumer, since krafka does not: another
+    /// member uses the instance id, or the group accepts no commits from this one.
     ///
     /// # Errors
     ///
@@ -96,12 +96,12 @@ impl Member {
         self.reconnect(error).await
     }
 
-    /// Why it has to is `error`.
+    /// Connects again after `error`.
     pub(super) async fn reconnect(mut self, mut error: ConsumeError) -> Result<Self, ConsumeError> {
-        // The group gives the partitions to others.
+        // The group assigns the partitions to others.
         self.commits.announce(&BTreeSet::new());
         self.event(GroupEvent::Left);
-        // krafka's own tasks would go on knocking, at the rate of an outage.
+        // krafka's own tasks would keep retrying at the rate of an outage.
         drop(self.consumer);
         loop {
             let wait = self.incident.failed();

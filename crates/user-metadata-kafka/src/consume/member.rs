@@ -31,19 +31,19 @@ pub(super) struct Member {
     pub(super) options: GroupOptions,
     pub(super) commits: Commits,
     pub(super) request_timeout: Duration,
-    /// How often the topic is listed; krafka's list is as old again at most.
+    /// How often the topic is listed. krafka's own list may be as old again.
     pub(super) list_every: Duration,
     pub(super) queue: Arc<EventQueue>,
     pub(super) end_offsets: EndOffsets,
     pub(super) incident: Incident,
-    /// The topic as it is subscribed to; `None` while it is not.
+    /// The topic as of the last subscription; `None` while not subscribed.
     pub(super) subscribed: Option<Listed>,
-    /// The topic's partitions when it was first subscribed to.
+    /// The number of partitions at the first subscription.
     pub(super) first_count: Option<u32>,
     pub(super) check_at: Instant,
     pub(super) list_at: Instant,
     pub(super) paused: bool,
-    /// A broker that answers is not enough: the group has to let this member in.
+    /// A response from a broker is not enough: the group has to accept this member.
     pub(super) awaits_group: bool,
 }
 
@@ -74,7 +74,7 @@ impl Member {
         }
     }
 
-    /// Runs until the caller is gone, tells the group what was committed, and leaves it.
+    /// Runs until the caller is gone, commits what is pending, and leaves the group.
     pub(super) async fn run(mut self) -> Result<(), ConsumeError> {
         let told = loop {
             self = match self.serve().await {
@@ -82,7 +82,7 @@ impl Member {
                 Err(error @ (ConsumeError::InstanceInUse | ConsumeError::Unavailable(_))) => {
                     self.reconnect_as_new_member(error).await?
                 }
-                // It has left, to join anew.
+                // It has left the group in order to rejoin.
                 Err(error @ ConsumeError::Ended) => self.reconnect(error).await?,
                 told => break told,
             };
@@ -94,7 +94,7 @@ impl Member {
         told.and(left.map_err(classify))
     }
 
-    /// Reads and commits until the caller is gone, or everything has to be let go of.
+    /// Reads and commits until the caller is gone, or the consumer has to be replaced.
     async fn serve(&mut self) -> Result<(), ConsumeError> {
         let committer = Committer {
             consumer: Arc::clone(&self.consumer),
@@ -135,7 +135,7 @@ impl Member {
             .map_err(|_| ConsumeError::Timeout(self.request_timeout))
     }
 
-    /// Returns whether all of Kafka that is asked has answered.
+    /// Returns whether all brokers that were asked have responded.
     async fn step(&mut self) -> Result<bool, ConsumeError> {
         let checked = self.maintain().await;
         if self.subscribed.is_none() {
@@ -144,7 +144,7 @@ impl Member {
         self.pause_or_resume().await;
         let has_read = self.poll_records().await?;
         match checked {
-            // One broker of several is away: those that are there must not wait for it.
+            // One of several brokers is down: reading from the others must not wait for it.
             Err(error) if has_read && error.is_retriable() => {
                 self.begin_incident(&error);
                 Ok(false)
@@ -153,7 +153,7 @@ impl Member {
         }
     }
 
-    /// Returns whether there was something to do.
+    /// Returns whether anything happened.
     async fn poll_records(&self) -> Result<bool, ConsumeError> {
         match self.poll().await {
             Ok(records) if records.is_empty() => Ok(false),
@@ -172,8 +172,8 @@ impl Member {
         }
     }
 
-    /// Polls krafka, which also answers rebalances. A poll is woken, never dropped: it may be in
-    /// the middle of one.
+    /// Polls krafka, which also handles rebalances. A poll is woken up, never dropped, because it
+    /// may be in the middle of one.
     async fn poll(&self) -> Result<Vec<ConsumerRecord>, KrafkaError> {
         let poll = self.consumer.poll(POLL);
         tokio::pin!(poll);
@@ -186,7 +186,7 @@ impl Member {
         poll.await
     }
 
-    /// Fetches nothing while the caller has not taken what is there.
+    /// Fetches nothing while messages wait for the caller.
     async fn pause_or_resume(&mut self) {
         let full = self.queue.is_full();
         if !full && !self.paused {
@@ -226,7 +226,7 @@ impl Member {
     }
 
     pub(super) fn begin_incident(&mut self, error: &ConsumeError) {
-        // Its end is seen by looking.
+        // The next check notices its end.
         self.check_at = self.check_at.min(Instant::now() + CHECK_EVERY_IN_OUTAGE);
         if self.incident.begin() {
             self.report_outage(error);
@@ -253,7 +253,7 @@ impl Member {
     }
 }
 
-/// `None` for numbers that no Kafka sends.
+/// `None` for numbers that Kafka never sends.
 pub(super) fn to_group_record(record: ConsumerRecord) -> Option<GroupRecord> {
     Some(GroupRecord {
         partition: u32::try_from(record.partition).ok()?,

@@ -1,4 +1,4 @@
-//! Consuming in a group, on krafka.
+//! Consuming as a member of a group, on krafka.
 
 mod admin;
 mod classify;

@@ -1,4 +1,4 @@
-//! Where the partitions of a topic begin and end, and where krafka stands in them.
+//! Where the partitions of a topic begin and end, and krafka's position in them.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use krafka::consumer::Consumer;
 use super::ConsumeError;
 use super::classify::{classify, deadline};
 
-/// The time that stands for a partition's start in a request for offsets.
+/// The timestamp that stands for the start of a partition in a request for offsets.
 pub(super) const EARLIEST: i64 = -2;
 
-/// The time that stands for a partition's end in a request for offsets.
+/// The timestamp that stands for the end of a partition in a request for offsets.
 pub(super) const LATEST: i64 = -1;
 
 /// The offsets of one topic, as a krafka consumer sees them.
@@ -21,8 +21,8 @@ pub(super) struct TopicOffsets<'a> {
 }
 
 impl TopicOffsets<'_> {
-    /// The offset of the first record of `time` (ms) or later in each partition, -1 where there is
-    /// none; [`EARLIEST`] and [`LATEST`] stand for the ends of the partition.
+    /// Per partition, the offset of the first record at `time` (ms) or later, -1 if there is none;
+    /// [`EARLIEST`] and [`LATEST`] stand for the start and the end of the partition.
     pub(super) async fn at(
         &self,
         partitions: &[i32],
@@ -35,7 +35,7 @@ impl TopicOffsets<'_> {
             .collect()
     }
 
-    /// The same, with an answer for each partition even if others have no leader.
+    /// The same with one result per partition, since some may have no leader.
     pub(super) async fn each_at(
         &self,
         partitions: &[i32],
@@ -51,8 +51,8 @@ impl TopicOffsets<'_> {
             .collect())
     }
 
-    /// The next offset that is handed out, if it is known; krafka alone would ask the group. Not
-    /// where the next fetch begins, which is behind what waits to be handed out.
+    /// The next offset that krafka returns, if it is known; otherwise krafka alone would ask the
+    /// group. This is not where the next fetch begins, which is past the buffered records.
     pub(super) async fn position(&self, partition: i32) -> Option<i64> {
         self.consumer.fetch_position(self.topic, partition).await?;
         self.consumer.position(self.topic, partition).await
@@ -63,15 +63,15 @@ impl TopicOffsets<'_> {
         sought.map_err(classify)
     }
 
-    /// Seeks, unless the partition was taken away meanwhile and needs no position.
+    /// Seeks; a partition that was revoked in the meantime needs no position.
     pub(super) async fn seek_if_assigned(&self, partition: i32, offset: i64) {
         if let Err(error) = self.seek(partition, offset).await {
-            tracing::debug!(%error, partition, "not sought");
+            tracing::debug!(%error, partition, "seek failed");
         }
     }
 
-    /// After a long outage krafka would fetch again only within 30 s. Seeking to where a partition
-    /// stands makes it fetch now. Returns the partitions that stand nowhere yet.
+    /// After a long outage krafka would wait up to 30 s before it fetches again. Seeking to the
+    /// current position makes it fetch now. Returns the partitions that have no position yet.
     pub(super) async fn forget_back_offs(&self, partitions: &[i32]) -> Vec<i32> {
         let mut without = Vec::new();
         for partition in partitions {

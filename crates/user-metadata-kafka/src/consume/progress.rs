@@ -1,14 +1,14 @@
-//! How far the caller is.
+//! How far the caller has got.
 
 use std::collections::BTreeMap;
 
 use super::GroupRecord;
 use super::end_offsets::EndOffset;
 
-/// What was taken, and what of it is dealt with.
+/// What the caller has received, and how much of it is processed.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// How many batches were taken.
+    /// How many batches the caller has received.
     batches: u64,
     partitions: BTreeMap<u32, PartitionProgress>,
 }
@@ -16,9 +16,9 @@ pub(super) struct Progress {
 /// One partition.
 #[derive(Debug, Clone, Copy)]
 struct PartitionProgress {
-    /// The first offset that is not dealt with.
+    /// The first offset that is not processed.
     next: u64,
-    /// The offset after the last record that was taken.
+    /// The offset after the last record received.
     taken: u64,
 }
 
@@ -36,8 +36,8 @@ impl Progress {
         }
     }
 
-    /// Notes these positions, and returns those that can be: what lies beyond all that was taken is
-    /// of another topic, which was there before.
+    /// Notes these positions, and returns the valid ones: a position beyond everything received
+    /// belongs to an earlier topic of the same name.
     pub(super) fn processed(&mut self, positions: &[(u32, u64)]) -> Vec<(u32, u64)> {
         let mut known = positions.to_vec();
         known.retain(
@@ -53,7 +53,7 @@ impl Progress {
         known
     }
 
-    /// Goes on elsewhere.
+    /// Continues at another offset.
     pub(super) fn reset(&mut self, partition: u32, to: u64) {
         let progress = PartitionProgress {
             next: to,
@@ -66,11 +66,11 @@ impl Progress {
         self.partitions.retain(|own, _| partitions.contains(own));
     }
 
-    /// The first offset of a partition that is not dealt with.
+    /// The first offset of a partition that is not processed.
     pub(super) fn position(&self, partition: u32, end_offset: &EndOffset) -> u64 {
         match self.partitions.get(&partition) {
             None => end_offset.position,
-            // What lies behind it is no record: the end of a transaction, or compacted away.
+            // What follows is not a record: the end of a transaction, or it was compacted away.
             Some(PartitionProgress { next, taken })
                 if next == taken && self.batches >= end_offset.batches =>
             {
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(progress.position(0, &end_offset), 2);
         progress.processed(&[(0, 3)]);
         assert_eq!(progress.position(0, &end_offset), 4);
-        // One more lies ready and was not taken.
+        // One more record is queued and not received yet.
         (end_offset.position, end_offset.batches) = (6, 2);
         assert_eq!(progress.position(0, &end_offset), 3);
         progress.took(&[record(4)]);

@@ -1,4 +1,4 @@
-//! Where reading starts in a partition that has no position, or one that is no longer kept.
+//! Where reading starts in a partition whose position is missing or no longer available.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use super::offsets::{EARLIEST, LATEST};
 use super::{ConsumeError, ConsumeStart, GroupEvent};
 
 impl Member {
-    /// Gives each partition a position: the group's commit, else where the options say. One that
-    /// has a position had it refused by the broker and goes on at the oldest record.
+    /// Gives each partition a position: the group's commit, or else what the options say. If it
+    /// already has one, the broker has rejected it, and reading continues at the oldest record.
     pub(super) async fn set_positions(&self, partitions: &[i32]) -> Result<(), ConsumeError> {
         let topic = self.options.topic();
         let mut without = Vec::new();
@@ -32,7 +32,7 @@ impl Member {
         self.set_start_offsets(&without).await
     }
 
-    /// Goes on at the oldest record, where the offset `refused` is of no use.
+    /// Continues at the oldest record, because the offset `refused` is not available.
     pub(super) async fn reset_to_oldest(
         &self,
         partition: i32,
@@ -47,7 +47,7 @@ impl Member {
             partition,
             from = refused,
             to = oldest,
-            "the topic does not keep the group's offset any more, reading on at the oldest record"
+            "the group's offset is no longer available; reading continues at the oldest record"
         );
         if let (Ok(partition), Ok(from), Ok(to)) = (
             u32::try_from(partition),
@@ -65,10 +65,10 @@ impl Member {
         Ok(())
     }
 
-    /// Starts partitions that the group has never committed, and commits where they start: "latest"
-    /// is the end of today, also for tomorrow's restart.
+    /// Sets the start of partitions for which the group has no commit, and commits it: "latest"
+    /// means the end as of now, also after a restart tomorrow.
     async fn set_start_offsets(&self, partitions: &[i32]) -> Result<(), ConsumeError> {
-        // A partition that came while this member read has nothing that "latest" could mean to
+        // In a partition that was added while this member was reading, "latest" has nothing to
         // skip.
         let (old, new): (Vec<i32>, Vec<i32>) = partitions.iter().partition(|partition| {
             let number = u32::try_from(**partition).unwrap_or_default();
@@ -91,7 +91,7 @@ impl Member {
         Ok(())
     }
 
-    /// Where nothing is as young as `time`, the end.
+    /// The end, where no record is at `time` or later.
     async fn offsets_at(
         &self,
         partitions: &[i32],

@@ -1,4 +1,4 @@
-//! Reading a topic without being a member of a group: what was there, not what comes.
+//! Reading the current contents of a topic without being a member of a group.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,27 +21,27 @@ use crate::topic::checked_topic;
 /// How long one poll may wait for records.
 const POLL: Duration = Duration::from_secs(1);
 
-/// How long Kafka may take to tell that it is there, when nothing comes.
+/// How long Kafka may take to respond when no records arrive.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads a topic from any offset, as a member of no group.
+/// Reads a topic from any offset, without a group.
 pub struct TopicReader {
     consumer: Consumer,
     admin: TopicAdmin,
     topic: String,
     request_timeout: Duration,
     partitions: Vec<i32>,
-    /// Kafka has not answered.
+    /// Kafka has not responded.
     in_trouble: AtomicBool,
 }
 
-/// What a partition holds.
+/// What a partition contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartitionBounds {
     /// The partition.
     pub partition: u32,
-    /// The offset of the oldest record that is kept; the end where there is none.
+    /// The offset of the oldest available record; equal to `end` if there is none.
     pub start: u64,
     /// The offset that the next record will get.
     pub end: u64,
@@ -64,7 +64,7 @@ impl TopicReader {
         let topic = topic.map_err(|error| ConsumeError::Refused(error.into()))?;
         let client = log_in(kafka).await?;
         let consumer = in_batches_of(max_batch, client.consumer_without_group())
-            // An offset that is no longer kept is told of in `next`.
+            // `next` handles an offset that is no longer available.
             .auto_offset_reset(AutoOffsetReset::None)
             .idle_poll_backoff(Duration::from_millis(100))
             .metrics_push(false)
@@ -81,18 +81,18 @@ impl TopicReader {
         })
     }
 
-    /// What else there is to know and to set, by the same connections.
+    /// Looks up topics and groups over the same connections.
     #[must_use]
     pub const fn admin(&self) -> &TopicAdmin {
         &self.admin
     }
 
-    /// What each partition holds now, sorted; `None` where there is no such topic, which asking
-    /// does not make.
+    /// What each partition contains now, sorted; `None` if the topic does not exist. Asking does
+    /// not create it.
     ///
     /// # Errors
     ///
-    /// [`ConsumeError`], within two request timeouts for each question.
+    /// [`ConsumeError`], within two request timeouts for each request.
     pub async fn bounds(&mut self) -> Result<Option<Vec<PartitionBounds>>, ConsumeError> {
         let Some(count) = self.admin.partitions(&self.topic).await? else {
             return Ok(None);
@@ -111,8 +111,8 @@ impl TopicReader {
         Ok(Some(bounds.collect()))
     }
 
-    /// The offset of the first record of `time` (ms since the Unix epoch) or later in each
-    /// partition that [`bounds`](Self::bounds) has found; one without any is left out.
+    /// Per partition that [`bounds`](Self::bounds) has found, the offset of the first record of
+    /// `time` (ms since the Unix epoch) or later; partitions without such a record are left out.
     ///
     /// # Errors
     ///
@@ -121,7 +121,7 @@ impl TopicReader {
         self.offsets_of(time.max(0)).await
     }
 
-    /// Per partition that has any such record, see [`TopicOffsets::at`].
+    /// [`TopicOffsets::at`], without the partitions that have no such record.
     async fn offsets_of(&self, time: i64) -> Result<BTreeMap<u32, u64>, ConsumeError> {
         let found = self.offsets().at(&self.partitions, time).await?;
         let found = found.into_iter().filter_map(|(partition, offset)| {
@@ -138,7 +138,7 @@ impl TopicReader {
         }
     }
 
-    /// Reads these partitions from these offsets on.
+    /// Reads these partitions, starting at these offsets.
     ///
     /// # Errors
     ///
@@ -161,17 +161,17 @@ impl TopicReader {
     }
 
     /// Waits up to a second for the next records, in the order of their offsets within a partition.
-    /// None: nothing has come, and Kafka answers.
+    /// Empty if nothing has arrived although Kafka responds.
     ///
     /// # Errors
     ///
-    /// [`ConsumeError`]; after one that [may pass](ConsumeError::is_retriable) call it again.
+    /// [`ConsumeError`]; if it is [retriable](ConsumeError::is_retriable), call `next` again.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: a dropped call loses no record.
     pub async fn next(&self) -> Result<Vec<GroupRecord>, ConsumeError> {
-        // With its broker away, a poll waits for longer than it is told; it may be dropped.
+        // While its broker is down, a poll takes longer than its timeout; it may be dropped.
         let polled = tokio::time::timeout(2 * POLL, self.consumer.poll(POLL)).await;
         let records = match polled.unwrap_or_else(|_| Ok(Vec::new())) {
             Ok(records) => records,
@@ -184,7 +184,7 @@ impl TopicReader {
             Err(error) => return Err(classify_poll(error)),
         };
         if records.is_empty() {
-            // krafka keeps failed fetches to itself.
+            // krafka does not report failed fetches.
             let limit = CHECK_TIMEOUT.min(self.request_timeout);
             let answer = tokio::time::timeout(limit, self.offsets_of(LATEST)).await;
             let answer = answer.unwrap_or(Err(ConsumeError::Timeout(limit)));
@@ -197,7 +197,7 @@ impl TopicReader {
         Ok(records.into_iter().filter_map(to_group_record).collect())
     }
 
-    /// Retention has passed the offset meanwhile.
+    /// Retention has passed the offset in the meantime.
     async fn start_at_the_oldest(&self, partition: i32) -> Result<(), ConsumeError> {
         let Some((_, offset)) = self.offsets().at(&[partition], EARLIEST).await?.pop() else {
             return Ok(());
@@ -206,13 +206,13 @@ impl TopicReader {
             topic = self.topic,
             partition,
             offset,
-            "older records are not kept any more, reading on at the oldest"
+            "the offset is no longer available; reading continues at the oldest record"
         );
         self.offsets().seek(partition, offset).await
     }
 
-    /// Per partition the offset behind what [`next`](Self::next) has returned: beyond the last record
-    /// where what follows is none, as the end of a transaction.
+    /// Per partition, the offset after what [`next`](Self::next) has returned; past anything that
+    /// is not a record, such as the end of a transaction.
     pub async fn positions(&self) -> Vec<(u32, u64)> {
         let mut positions = Vec::with_capacity(self.partitions.len());
         for partition in &self.partitions {
@@ -226,11 +226,11 @@ impl TopicReader {
         positions
     }
 
-    /// Ends it. One that is dropped instead does the same in the background.
+    /// Closes the reader. One that is dropped does the same in the background.
     pub async fn close(self) {
         let closed = tokio::time::timeout(POLL, self.consumer.close()).await;
         if let Ok(Err(error)) = closed {
-            tracing::debug!(%error, "not closed");
+            tracing::debug!(%error, "the reader was not closed");
         }
     }
 }

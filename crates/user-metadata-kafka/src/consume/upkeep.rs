@@ -1,4 +1,4 @@
-//! What krafka leaves to its user: noticing an outage, noticing what becomes of the topic.
+//! What krafka leaves to its user: noticing an outage, and noticing changes of the topic.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use super::member::Member;
 use super::offsets::{LATEST, TopicOffsets};
 use super::{ConsumeError, GroupProtocol};
 
-/// How often the brokers are asked how far the partitions go. krafka keeps failed fetches to
-/// itself, so this is also how an outage is noticed, and its end.
+/// How often the brokers are asked for the end offsets. krafka does not report failed fetches, so
+/// this is also how the start and the end of an outage are noticed.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 pub(super) const CHECK_EVERY_IN_OUTAGE: Duration = Duration::from_secs(1);
 
 /// The topic as the cluster lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Listed {
-    /// Another one after the topic was deleted and made anew.
+    /// Changes when the topic is deleted and recreated.
     id: [u8; 16],
     partitions: u32,
 }
 
 impl Member {
-    /// Does what is due. Returns whether Kafka has answered.
+    /// Does what is due. Returns whether Kafka has responded.
     pub(super) async fn maintain(&mut self) -> Result<bool, ConsumeError> {
         if self.subscribed.is_none() {
             self.subscribe().await?;
@@ -44,7 +44,7 @@ impl Member {
     }
 
     async fn subscribe(&mut self) -> Result<(), ConsumeError> {
-        // A group that is joined before the topic is there has nothing to share out, and stays so.
+        // A group that is joined before the topic exists gets no partitions, and keeps none.
         let listed = self.list().await?;
         let subscribe = self.consumer.subscribe([self.options.topic()]);
         deadline(self.request_timeout, subscribe).await?;
@@ -71,7 +71,7 @@ impl Member {
         }
         match self.options.protocol() {
             GroupProtocol::Classic => Err(self.leave_to_rejoin(listed.partitions).await),
-            // The broker shares out what comes.
+            // The broker assigns new partitions by itself.
             GroupProtocol::Consumer => {
                 self.subscribed = Some(listed);
                 Ok(())
@@ -79,26 +79,26 @@ impl Member {
         }
     }
 
-    /// The group's leader shares out the partitions that it knows of when somebody joins; nobody
-    /// would read those that come later.
+    /// The group's leader assigns the partitions that exist when somebody joins; partitions added
+    /// later would have no reader.
     async fn leave_to_rejoin(&self, partitions: u32) -> ConsumeError {
         let (topic, group) = (self.options.topic(), self.options.group());
-        tracing::info!(topic, group, partitions, "new partitions: joining anew");
-        // Within it, the caller hands over all partitions.
+        tracing::info!(topic, group, partitions, "new partitions: rejoining");
+        // The caller hands over all partitions within it.
         let limit = self.request_timeout + self.options.handover_timeout();
-        // A member that only comes back under its instance id brings no rebalance about.
+        // A member that merely comes back under its instance id triggers no rebalance.
         let leave = CloseOptions::new()
             .timeout(limit)
             .group_membership_operation(GroupMembershipOperation::LeaveGroup);
-        // However it ends, nothing can be done with this one any more.
+        // Whatever the result, this consumer is of no further use.
         if let Err(error) = deadline(limit, self.consumer.close_with(leave)).await {
-            tracing::debug!(%error, "the group will notice by itself");
+            tracing::debug!(%error, "the group will notice after the session timeout");
         }
         ConsumeError::Ended
     }
 
-    /// Somebody has deleted the topic and made one of the same name. krafka would go on at the old
-    /// offset and skip what the new topic has before it.
+    /// Somebody has deleted and recreated the topic. krafka would continue at the old offset and
+    /// skip what the new topic has before it.
     async fn restart_at_oldest(&self, partitions: u32) -> Result<(), ConsumeError> {
         for partition in self.assignment().await {
             let is_there = u32::try_from(partition).is_ok_and(|number| number < partitions);
@@ -123,11 +123,11 @@ impl Member {
             .ok_or_else(|| classify(KrafkaError::unknown_topic(topic)))
     }
 
-    /// Asks how far the partitions go, of all of them even if one has no leader.
+    /// Asks for the end offsets of all partitions, even if one has no leader.
     async fn fetch_end_offsets(&self) -> Result<(), ConsumeError> {
         let mut partitions = self.assignment().await;
         if partitions.is_empty() {
-            // Somebody else's, but its leader can tell whether Kafka is there.
+            // It belongs to another member, but its leader can tell whether Kafka is up.
             partitions.push(0);
         }
         let mut checked = Ok(());

@@ -1,4 +1,5 @@
-//! Between a refused login and the next: whoever guesses on locks the account.
+//! What happens between a refused login and the next attempt: repeated attempts could lock the
+//! account.
 
 use std::error::Error;
 use std::fmt;
@@ -12,8 +13,8 @@ use tokio::time::Instant;
 use super::Refusal;
 use crate::KafkaOptions;
 
-/// All that share these options log in one after the other, and after a refusal nobody tries
-/// again for a while, however many ask.
+/// All that share these options log in one after the other, and after a refusal nobody tries again
+/// for a while, however many ask.
 #[derive(Clone, Default)]
 pub(crate) struct Gate(Arc<Mutex<State>>);
 
@@ -26,11 +27,11 @@ impl fmt::Debug for Gate {
 #[derive(Debug, Default)]
 struct State {
     refused: Option<(Refusal, Instant)>,
-    /// Since the last login.
+    /// Since the last successful login.
     refusals: usize,
 }
 
-/// Two gates are no difference between options.
+/// Gates are state, not options: equal options may have different ones.
 impl PartialEq for Gate {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -40,11 +41,11 @@ impl PartialEq for Gate {
 impl Eq for Gate {}
 
 impl Gate {
-    /// Waits for the login of others to end.
+    /// Waits until no other login is in progress.
     ///
     /// # Errors
     ///
-    /// What was refused not long ago, and would be again.
+    /// A recent refusal, which would be repeated.
     pub(crate) async fn acquire(&self) -> Result<LoginPermit<'_>, Refusal> {
         let state = self.0.lock().await;
         match &state.refused {
@@ -53,19 +54,19 @@ impl Gate {
         }
     }
 
-    /// Notes that a broker has refused what another has let in.
+    /// Notes that a broker has refused a login that another accepted.
     pub(crate) async fn refused(&self, refusal: &Refusal, pause: Duration) {
         LoginPermit(self.0.lock().await).refused(refusal, pause);
     }
 }
 
-/// The right to try a login.
+/// The right to try to log in.
 #[derive(Debug)]
 pub(crate) struct LoginPermit<'a>(MutexGuard<'a, State>);
 
 impl LoginPermit<'_> {
-    /// Whom to ask: after a refusal, one broker after the other. A client knocks at every broker
-    /// that it is given, and each would count.
+    /// The brokers to use: after a refusal, one at a time. A client logs in to every broker that it
+    /// is given, and each attempt would count.
     pub(crate) fn brokers<'b>(&self, brokers: &'b [String]) -> &'b [String] {
         match self.0.refusals {
             0 => brokers,
@@ -76,8 +77,8 @@ impl LoginPermit<'_> {
         }
     }
 
-    /// Ends it, and returns the refusal that the error of the login speaks of, if it does. Whoever
-    /// does not answer does not refuse.
+    /// Ends the attempt, and returns the refusal in its error, if there is one. A broker that does
+    /// not respond does not refuse.
     pub(crate) fn finish(self, kafka: &KafkaOptions, error: Option<&dyn Error>) -> Option<Refusal> {
         let Some(error) = error else {
             self.accepted();
@@ -98,7 +99,7 @@ impl LoginPermit<'_> {
     }
 }
 
-/// `pause`, of which up to a half is left out at random, so that many do not come back at once.
+/// `pause`, less up to half of it at random, so that many processes do not come back at once.
 fn jittered(pause: Duration) -> Duration {
     // The keys of a map's hasher are the standard library's source of random numbers.
     let random = RandomState::new().hash_one(pause);
@@ -139,7 +140,7 @@ mod tests {
         assert_eq!(other.await.unwrap_err(), refusal());
     }
 
-    /// What the future has come to, if anything.
+    /// The result of the future, if it is ready.
     async fn futures_poll<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
         tokio::time::timeout(Duration::from_millis(1), future)
             .await

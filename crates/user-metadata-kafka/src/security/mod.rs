@@ -1,4 +1,4 @@
-//! Who may talk to whom: TLS, SASL, and what happens when one side does not trust the other.
+//! TLS, SASL, and what happens when one side does not trust the other.
 
 #[cfg(any(feature = "consume", feature = "produce"))]
 mod gate;
