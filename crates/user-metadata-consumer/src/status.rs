@@ -253,7 +253,7 @@ impl SinkStatus {
         silent.map(|lag| {
             let (records, seconds) = (count(lag.lag_records, "record"), lag.silent.as_secs());
             let (name, partition) = (&self.name, lag.partition);
-            format!("{name}: nothing has come of partition {partition} for {seconds} s, with {records} to read")
+            format!("{name}: no records from partition {partition} for {seconds} s, with {records} to read")
         })
     }
 }

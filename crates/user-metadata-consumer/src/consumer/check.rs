@@ -50,7 +50,7 @@ impl ConsumerBuilder {
 fn state_in_words(positions: &BTreeMap<u32, u64>) -> String {
     match positions.len() {
         0 => "new; no position yet".to_owned(),
-        partitions => format!("has read on in {partitions} partitions"),
+        partitions => format!("has positions in {partitions} partitions"),
     }
 }
 
@@ -95,8 +95,8 @@ mod kafka {
     ) -> Result<String, BoxError> {
         let spec = TopicSpec::new(topic, builder.partitions, builder.replication_factor)?;
         Ok(match admin.find(&spec).await? {
-            Some(partitions) => format!("there, with {partitions} partitions"),
-            None => "not there yet; it can be made when it is needed".to_owned(),
+            Some(partitions) => format!("exists, with {partitions} partitions"),
+            None => "does not exist yet; it can be created when needed".to_owned(),
         })
     }
 }
@@ -126,8 +126,10 @@ mod log {
             (dead_letter_topic(&builder.topic), dir.dead_letters_path()),
         ] {
             let found = match LogReader::open(&path) {
-                Ok(log) => Ok(format!("there, with {} partitions", log.partitions())),
-                Err(OpenError::Missing { .. }) => Ok("not there yet; it is waited for".to_owned()),
+                Ok(log) => Ok(format!("exists, with {} partitions", log.partitions())),
+                Err(OpenError::Missing { .. }) => {
+                    Ok("does not exist yet; the consumer waits for it".to_owned())
+                }
                 Err(error) => Err(error),
             };
             checks.push(ConfigCheck::new(format!("topic {topic}"), found));
@@ -152,7 +154,7 @@ mod log {
         Ok(if is_there {
             "can be written".to_owned()
         } else {
-            "not there yet; it can be made".to_owned()
+            "does not exist yet; it can be created".to_owned()
         })
     }
 }

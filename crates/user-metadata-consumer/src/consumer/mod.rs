@@ -113,7 +113,7 @@ fn finish(shared: &SharedStatus, end: End) -> Option<RunError> {
             None
         }
         End::Closed => {
-            info!(sink, "the sink's target wants no more; the sink ends");
+            info!(sink, "the sink's target accepts no more; the sink ends");
             Monitor::finished(shared, None);
             None
         }

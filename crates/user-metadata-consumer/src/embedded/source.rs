@@ -148,7 +148,7 @@ impl Source for LogSource {
         if let Err(error) = self.await_commit().await {
             tracing::warn!(
                 error,
-                "the last positions are not committed; they are read again"
+                "the last positions are not committed; their records will be read again"
             );
         }
         drop(self.commands);

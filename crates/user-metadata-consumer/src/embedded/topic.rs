@@ -94,7 +94,7 @@ impl Topic {
                         offset,
                         earliest,
                         end,
-                        "the group's offset is not kept any more, reading on at the oldest record"
+                        "the group's offset is no longer available; reading continues at the oldest record"
                     );
                     self.lose(earliest.saturating_sub(offset), LossCause::Retention);
                     earliest

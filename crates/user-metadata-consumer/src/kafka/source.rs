@@ -66,7 +66,7 @@ impl Source for KafkaSource {
             return Ok(());
         }
         let error = self.consumer.last_commit_error();
-        let shared_out = || "the group is being shared out".to_owned();
+        let shared_out = || "the group is rebalancing".to_owned();
         Err(error
             .map_or_else(shared_out, |error| in_words(&*error))
             .into())
@@ -87,7 +87,7 @@ impl Source for KafkaSource {
 
     async fn close(self) {
         if let Err(error) = self.consumer.close().await {
-            tracing::warn!(error = %error, "the group could not be left; it will notice by itself");
+            tracing::warn!(error = %error, "could not leave the group; it will notice after the session timeout");
         }
     }
 }

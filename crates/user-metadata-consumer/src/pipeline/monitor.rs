@@ -108,7 +108,7 @@ impl Monitor {
         status.state = SinkState::Starting;
         status.partitions.clear();
         status.lags.keep(&[]);
-        info!(sink = &*self.sink, "joining the group anew");
+        info!(sink = &*self.sink, "rejoining the group");
     }
 
     /// Notes how far the sink is behind. `held` has the oldest records in hand; the source

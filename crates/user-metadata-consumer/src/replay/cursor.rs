@@ -98,7 +98,7 @@ impl ReplayCursor {
         if let Err(error) = kept {
             tracing::warn!(
                 error,
-                "the last positions are not kept; they are read again"
+                "the last positions are not committed; their records will be read again"
             );
         }
         if self.is_done() {

@@ -115,7 +115,7 @@ async fn a_partition_of_which_nothing_comes_is_found_while_others_flow() {
     pass(Duration::from_secs(1)).await;
     assert_eq!(
         not_ready(&rig.status.health()),
-        ["memory: nothing has come of partition 0 for 61 s, with 4 records to read"]
+        ["memory: no records from partition 0 for 61 s, with 4 records to read"]
     );
     let sink = rig.sink();
     let silent: Vec<_> = sink.lags.iter().map(|lag| lag.silent.as_secs()).collect();
