@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_held_to_kafkas_rule() {
+    fn names_follow_kafkas_rule() {
         for name in ["user-metadata", "a.b_c-D9", "..a", &"x".repeat(249)] {
             assert_eq!(topic(name).unwrap().name(), name);
         }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_held_to_kafkas_integers() {
+    fn counts_fit_kafkas_integers() {
         let many = TopicSpec::new("t", NonZeroU32::MAX, NonZeroU16::MIN);
         assert_eq!(many, Err(OptionsError::Partitions(u32::MAX)));
         let copies = TopicSpec::new("t", NonZeroU32::MIN, NonZeroU16::MAX);

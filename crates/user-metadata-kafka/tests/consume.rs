@@ -53,7 +53,7 @@ async fn assigned(consumer: &mut GroupConsumer, partitions: &[u32]) {
 }
 
 /// Waits until the group has committed `positions`, as another client sees it.
-async fn told(kafka: &KafkaOptions, topic: &TopicSpec, positions: &[(u32, u64)]) {
+async fn committed(kafka: &KafkaOptions, topic: &TopicSpec, positions: &[(u32, u64)]) {
     let positions: BTreeMap<u32, u64> = positions.iter().copied().collect();
     until(async || (admin::committed(kafka, topic).await == positions).then_some(())).await;
 }
@@ -87,7 +87,7 @@ async fn every_compression_comes_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn what_other_producers_pack_is_unpacked() {
+async fn what_other_producers_compress_is_decompressed() {
     let kafka = require!(support::shared());
     let topic = topic("packed", 1);
     filled(&kafka, &topic, 0).await;
@@ -108,7 +108,7 @@ async fn what_other_producers_pack_is_unpacked() {
 }
 
 #[tokio::test]
-async fn a_group_resumes_behind_its_commit_wherever_it_is_told_to_start() {
+async fn a_group_resumes_after_its_commit_whatever_its_start_option() {
     let kafka = require!(support::shared());
     let topic = topic("resume", 1);
     let producer = filled(&kafka, &topic, 10).await;
@@ -127,7 +127,7 @@ async fn a_group_resumes_behind_its_commit_wherever_it_is_told_to_start() {
 }
 
 #[tokio::test]
-async fn without_a_commit_reading_starts_at_the_time_or_the_end_it_is_told() {
+async fn without_a_commit_reading_starts_at_the_given_time_or_at_the_end() {
     let kafka = require!(support::shared());
     let topic = topic("start", 1);
     let producer = filled(&kafka, &topic, 10).await;
@@ -184,7 +184,7 @@ async fn a_second_member_takes_its_share_after_the_first_has_committed_it_and_al
     first.close().await.unwrap();
     assigned(&mut second, &[0, 1]).await;
     second.close().await.unwrap();
-    told(&kafka, &topic, &[(given[0], 6), (1 - given[0], 5)]).await;
+    committed(&kafka, &topic, &[(given[0], 6), (1 - given[0], 5)]).await;
 }
 
 #[tokio::test]
@@ -286,7 +286,7 @@ fn process() -> tokio::runtime::Runtime {
 }
 
 #[test]
-fn after_a_member_has_died_another_goes_on_behind_its_last_commit() {
+fn after_a_member_has_died_another_continues_after_its_last_commit() {
     let kafka = require!(support::shared());
     let topic = topic("died", 2);
     let dying = process();
@@ -295,7 +295,7 @@ fn after_a_member_has_died_another_goes_on_behind_its_last_commit() {
         let mut member = join(&kafka, group(&topic)).await;
         read(&mut member, 20).await;
         member.commit(&[(0, 4), (1, 9)]);
-        told(&kafka, &topic, &[(0, 4), (1, 9)]).await;
+        committed(&kafka, &topic, &[(0, 4), (1, 9)]).await;
         // Neither dropped nor closed.
         std::mem::forget(member);
     });
@@ -312,7 +312,7 @@ fn after_a_member_has_died_another_goes_on_behind_its_last_commit() {
 }
 
 #[test]
-fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
+fn a_suspended_member_notices_and_does_not_set_the_group_back() {
     let kafka = require!(support::shared());
     let topic = topic("suspended", 2);
     let suspended = process();
@@ -328,7 +328,7 @@ fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
         let mut other = join(&kafka, group(&topic)).await;
         read(&mut other, 10).await;
         other.commit(&[(0, 5), (1, 5)]);
-        told(&kafka, &topic, &[(0, 5), (1, 5)]).await;
+        committed(&kafka, &topic, &[(0, 5), (1, 5)]).await;
         other
     });
     let (done, is_done) = tokio::sync::oneshot::channel();
@@ -354,7 +354,7 @@ fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
     });
     done.send(()).unwrap();
     other.join().unwrap();
-    process().block_on(told(&kafka, &topic, &[(0, 5), (1, 5)]));
+    process().block_on(committed(&kafka, &topic, &[(0, 5), (1, 5)]));
 }
 
 #[tokio::test]
@@ -388,7 +388,7 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
     busy.close().await.unwrap();
     other.close().await.unwrap();
     // One partition was revoked with its records in flight, the other was committed.
-    told(
+    committed(
         &kafka,
         &topic,
         &[
@@ -400,7 +400,7 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
 }
 
 #[tokio::test]
-async fn a_caller_that_takes_nothing_stops_the_reading() {
+async fn a_caller_that_takes_nothing_stops_the_fetching() {
     let kafka = require!(support::shared());
     let topic = topic("slow", 1);
     filled(&kafka, &topic, 20_000).await;
@@ -413,13 +413,13 @@ async fn a_caller_that_takes_nothing_stops_the_reading() {
     let offsets: Vec<u64> = records.iter().map(|record| record.offset).collect();
     assert_eq!(offsets, (0..20_000).collect::<Vec<_>>());
     let lag = consumer.lag()[0];
-    assert_eq!(lag.lag_records(), 20_000, "read, but not dealt with");
+    assert_eq!(lag.lag_records(), 20_000, "read, but not processed");
     consumer.commit(&[(0, 19_999)]);
     assert_eq!(consumer.lag()[0].lag_records(), 1);
 }
 
 #[tokio::test]
-async fn behind_the_last_record_of_a_transaction_there_is_nothing_to_wait_for() {
+async fn after_the_last_record_of_a_transaction_there_is_no_lag() {
     let kafka = require!(support::shared());
     let topic = topic("transaction", 1);
     filled(&kafka, &topic, 0).await;
@@ -432,7 +432,7 @@ async fn behind_the_last_record_of_a_transaction_there_is_nothing_to_wait_for() 
 }
 
 #[tokio::test]
-async fn an_offset_that_is_not_kept_any_more_goes_on_at_the_oldest_record_and_says_so() {
+async fn an_offset_that_is_no_longer_available_is_reset_to_the_oldest_record_and_reported() {
     let kafka = require!(support::shared());
     let topic = topic("expired", 1);
     filled(&kafka, &topic, 10).await;
@@ -454,15 +454,15 @@ async fn an_offset_that_is_not_kept_any_more_goes_on_at_the_oldest_record_and_sa
 }
 
 #[tokio::test]
-async fn a_topic_that_was_deleted_and_made_anew_is_read_from_its_start() {
+async fn a_recreated_topic_is_read_from_its_start() {
     let kafka = require!(support::shared());
-    let topic = topic("made-anew", 1);
+    let topic = topic("recreated", 1);
     let kafka = kafka.with_metadata_max_age(Duration::from_millis(500));
     let producer = filled(&kafka, &topic, 10).await;
     let mut consumer = join(&kafka, group(&topic)).await;
     read(&mut consumer, 10).await;
     consumer.commit(&[(0, 10)]);
-    told(&kafka, &topic, &[(0, 10)]).await;
+    committed(&kafka, &topic, &[(0, 10)]).await;
     admin::delete_topic(&kafka, &topic).await;
     let batch = vec![record("key", "new"); 20];
     until(async || {
@@ -472,11 +472,11 @@ async fn a_topic_that_was_deleted_and_made_anew_is_read_from_its_start() {
     .await;
     while read(&mut consumer, 1).await[0].offset != 0 {}
     consumer.commit(&[(0, 1)]);
-    told(&kafka, &topic, &[(0, 1)]).await;
+    committed(&kafka, &topic, &[(0, 1)]).await;
 }
 
 #[tokio::test]
-async fn what_is_in_hand_of_a_deleted_topic_is_no_position_in_the_new_one() {
+async fn records_in_flight_of_a_deleted_topic_are_not_committed_in_the_new_one() {
     let kafka = require!(support::shared());
     let topic = topic("old-in-hand", 1);
     let kafka = kafka.with_metadata_max_age(Duration::from_millis(500));
@@ -490,17 +490,17 @@ async fn what_is_in_hand_of_a_deleted_topic_is_no_position_in_the_new_one() {
         (produced.ok()? == 0).then_some(())
     })
     .await;
-    told(&kafka, &topic, &[(0, 0)]).await;
+    committed(&kafka, &topic, &[(0, 0)]).await;
     consumer.commit(&[(0, 10)]);
     let is_reset = |event| matches!(event, GroupEvent::OffsetReset { to: 0, .. });
     while !is_reset(next(&mut consumer).await) {}
     consumer.commit(&[(0, 10)]);
     consumer.close().await.unwrap();
-    told(&kafka, &topic, &[(0, 0)]).await;
+    committed(&kafka, &topic, &[(0, 0)]).await;
 }
 
 #[tokio::test]
-async fn partitions_that_come_later_are_written_and_read_from_their_start() {
+async fn partitions_added_later_are_written_and_read_from_their_start() {
     let kafka = require!(support::shared());
     let topic = topic("growing", 1);
     let kafka = kafka.with_metadata_max_age(Duration::from_millis(500));
@@ -524,7 +524,7 @@ async fn partitions_that_come_later_are_written_and_read_from_their_start() {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_not_there_is_waited_for_and_not_made() {
+async fn a_missing_topic_is_waited_for_and_not_created() {
     let kafka = require!(support::shared());
     let topic = topic("missing", 3);
     let mut consumer = join(&kafka, group(&topic)).await;

@@ -46,7 +46,7 @@ async fn fail_while_frozen(producer: &Producer) -> Vec<ProduceError> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn producing_fails_in_time_while_the_broker_is_frozen_or_dead_and_goes_on_afterwards() {
+async fn producing_fails_in_time_while_the_broker_is_frozen_or_dead_and_works_again_afterwards() {
     let mut broker = require!(Broker::start());
     let topic = topic("producing", 1);
     let producer = filled(&options(&broker), &topic, 1).await;
@@ -112,7 +112,7 @@ async fn count_up(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_to_the_broker_records_stand_in_the_order_in_which_they_were_produced() {
+async fn whatever_happens_to_the_broker_records_keep_the_order_in_which_they_were_produced() {
     let mut broker = require!(Broker::start());
     let options = options(&broker);
     let topic = topic("order", 1);
@@ -239,7 +239,7 @@ async fn work_up_to(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_consumer_goes_on_after_its_broker_was_frozen_and_after_it_was_killed() {
+async fn a_consumer_continues_after_its_broker_was_frozen_and_after_it_was_killed() {
     LazyLock::force(&LOGGED);
     let mut broker = require!(Broker::start());
     let options = options(&broker);

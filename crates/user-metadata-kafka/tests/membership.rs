@@ -257,7 +257,7 @@ fn a_member_that_is_killed_and_replaced_at_once_disturbs_the_others_for_one_sess
 }
 
 #[tokio::test]
-async fn a_process_that_takes_the_id_of_another_ends_it_with_a_word() {
+async fn a_process_that_takes_the_id_of_another_ends_it_with_an_error() {
     let kafka = require!(quick());
     let topic = topic("fenced", 2);
     filled(&kafka, &topic, 1).await;
@@ -393,7 +393,7 @@ async fn static_members_and_those_of_kip_848_read_partitions_that_come_later() {
 }
 
 #[test]
-fn an_instance_id_is_held_to_kafkas_rule() {
+fn an_instance_id_follows_kafkas_rule() {
     let options = || GroupOptions::new("topic", "group").unwrap();
     for id in ["one", "consumer-1.sqlite", &"x".repeat(249)] {
         assert!(options().with_instance_id(id).is_ok(), "{id}");

@@ -91,7 +91,7 @@ async fn a_broker_is_trusted_by_its_own_authority() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_a_stranger_has_signed_for_is_not_trusted() {
+async fn a_broker_with_a_certificate_of_an_unknown_authority_is_not_trusted() {
     let broker = require!(shared());
     for tls in [
         trusting(&Authority::new()),
@@ -187,7 +187,7 @@ async fn a_wrong_password_is_refused_with_the_users_name_and_without_the_passwor
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_that_asks_for_something_else_is_told_apart() {
+async fn a_port_that_expects_something_else_is_recognized() {
     let broker = require!(shared());
     let scram = sasl(SaslMechanism::ScramSha256, SecureBroker::PASSWORD);
     let refusal = refused(
@@ -200,7 +200,7 @@ async fn a_port_that_asks_for_something_else_is_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_that_hangs_up_is_asked_about() {
+async fn a_port_that_hangs_up_adds_a_hint() {
     let broker = require!(shared());
     let tls = trusting(broker.authority());
     for (options, question) in [
@@ -229,7 +229,7 @@ async fn a_port_that_hangs_up_is_asked_about() {
 }
 
 #[test]
-fn files_that_are_no_certificates_or_keys_are_refused_at_once() {
+fn files_that_are_not_certificates_or_keys_are_refused_at_once() {
     let authority = Authority::new();
     let tls = trusting(&authority);
     let read = |path: String| std::fs::read_to_string(path).unwrap();
@@ -265,7 +265,7 @@ fn files_that_are_no_certificates_or_keys_are_refused_at_once() {
 const PAUSE: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_password_that_is_made_right_lets_a_producer_in_and_until_then_it_knocks_seldom() {
+async fn a_producer_recovers_once_its_password_is_accepted_and_rarely_tries_before() {
     let broker = require!(SecureBroker::start());
     let options = options(&broker, Listener::Sasl)
         .with_refusal_pause(PAUSE)

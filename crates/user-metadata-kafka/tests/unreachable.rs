@@ -41,7 +41,7 @@ mod produce {
     }
 
     #[tokio::test]
-    async fn a_producer_says_at_once_that_nobody_is_there() {
+    async fn a_producer_fails_at_once_where_nothing_listens() {
         let error = Producer::connect(&closed().await, &topic())
             .await
             .unwrap_err();
@@ -50,7 +50,7 @@ mod produce {
     }
 
     #[tokio::test]
-    async fn a_producer_does_not_take_the_memory_that_a_web_server_seems_to_announce() {
+    async fn a_producer_does_not_allocate_what_a_web_server_seems_to_announce() {
         let (listener, options) = silent().await;
         let (before, topic) = (most_memory(), topic());
         let answer = async {
@@ -92,7 +92,7 @@ mod consume {
     }
 
     #[tokio::test]
-    async fn a_consumer_says_at_once_that_nobody_is_there() {
+    async fn a_consumer_fails_at_once_where_nothing_listens() {
         let error = GroupConsumer::join(&closed().await, group())
             .await
             .unwrap_err();

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_waited_for() {
+    fn transient_errors_are_retriable() {
         for error in [
             broker(ErrorCode::CoordinatorNotAvailable),
             broker(ErrorCode::UnknownServerError),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_has_to_change_ends_the_member() {
+    fn refusals_end_the_member() {
         for error in [
             broker(ErrorCode::GroupAuthorizationFailed),
             broker(ErrorCode::InvalidSessionTimeout),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_id_that_is_lost_is_told_from_one_that_is_not_free_yet() {
+    fn a_fenced_instance_id_is_distinguished_from_one_that_is_not_free_yet() {
         let lost = classify(broker(ErrorCode::FencedInstanceId));
         assert!(!lost.is_retriable(), "{lost:?}");
         let taken = classify(broker(ErrorCode::UnreleasedInstanceId));
@@ -147,20 +147,20 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_was_closed_is_not_waited_for() {
+    fn a_closed_client_is_replaced() {
         let closed = classify_poll(KrafkaError::closed("consumer is closed"));
         assert!(closed.needs_a_new_member(), "{closed:?}");
     }
 
     #[test]
-    fn a_damaged_batch_is_told_from_an_outage() {
+    fn a_damaged_batch_is_distinguished_from_an_outage() {
         let damaged = KrafkaError::protocol_kind(ProtocolErrorKind::CrcMismatch, "at offset 7");
         let error = classify_poll(damaged);
         assert!(matches!(error, ConsumeError::Undecodable(_)), "{error:?}");
     }
 
     #[test]
-    fn a_rebalance_is_told_from_other_reasons_not_to_commit() {
+    fn a_rebalance_is_distinguished_from_other_commit_errors() {
         assert!(is_rebalance(&broker(ErrorCode::IllegalGeneration)));
         assert!(is_rebalance(&broker(ErrorCode::RebalanceInProgress)));
         assert!(is_rebalance(&broker(ErrorCode::UnknownMemberId)));

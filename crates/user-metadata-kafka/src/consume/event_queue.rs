@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_outage_that_is_over_before_it_is_told_is_not_told() {
+    async fn an_outage_that_is_over_before_it_is_reported_is_not_reported() {
         let (queue, mut receiver) = EventQueue::new();
         let reason = String::new();
         for event in [

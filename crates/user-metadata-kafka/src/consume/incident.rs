@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_news_in_an_outage_once() {
+    fn a_refusal_during_an_outage_is_new_once() {
         let mut incident = Incident::default();
         assert!(incident.begin());
         assert!(incident.begin_refusal());
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_to_a_second_and_start_over_after_the_end() {
+    fn delays_grow_to_a_second_and_start_over_after_the_end() {
         let mut incident = Incident::default();
         let waits: Vec<u128> = (0..6).map(|_| incident.failed().as_millis()).collect();
         assert_eq!(waits, [100, 200, 400, 800, 1000, 1000]);

@@ -76,7 +76,7 @@ impl Member {
 
     /// Runs until the caller is gone, commits what is pending, and leaves the group.
     pub(super) async fn run(mut self) -> Result<(), ConsumeError> {
-        let told = loop {
+        let ended = loop {
             self = match self.serve().await {
                 Err(ConsumeError::Untrusted(refusal)) => self.log_in_again(refusal).await?,
                 Err(error @ (ConsumeError::InstanceInUse | ConsumeError::Unavailable(_))) => {
@@ -84,14 +84,14 @@ impl Member {
                 }
                 // It has left the group in order to rejoin.
                 Err(error @ ConsumeError::Ended) => self.reconnect(error).await?,
-                told => break told,
+                ended => break ended,
             };
         };
         let options = CloseOptions::new()
             .timeout(CLOSE)
             .group_membership_operation(self.options.leaving());
         let left = self.consumer.close_with(options).await;
-        told.and(left.map_err(classify))
+        ended.and(left.map_err(classify))
     }
 
     /// Reads and commits until the caller is gone, or the consumer has to be replaced.
@@ -104,7 +104,7 @@ impl Member {
             commits: self.commits.clone(),
         };
         let error = tokio::select! {
-            told = self.read() => return told,
+            ended = self.read() => return ended,
             error = committer.run() => error,
         };
         if let Some(refusal) = self.kafka.refusal(&error) {

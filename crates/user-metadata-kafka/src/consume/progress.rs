@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_counts_as_dealt_with_once_all_before_it_is() {
+    fn what_is_not_a_record_counts_as_processed_once_all_before_it_is() {
         let mut progress = Progress::default();
         let mut end_offset = EndOffset {
             position: 4,

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moved_leader_asks_for_a_new_session_and_a_missing_replica_does_not() {
+    fn a_moved_leader_needs_a_new_session_and_a_missing_replica_does_not() {
         let moved = failure(ProtocolError::NotLeaderOrFollower);
         assert!(matches!(moved, Failure::Session(_)));
         let missing = failure(ProtocolError::NotEnoughReplicas);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_the_batch_is_told_from_what_is_wrong_with_the_cluster() {
+    fn errors_of_the_batch_are_distinguished_from_errors_of_the_cluster() {
         use ProtocolError as P;
         let large = failure(P::MessageTooLarge);
         assert!(matches!(large, Failure::Batch(ProduceError::TooLarge(_))));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_with_too_few_brokers_is_told_from_one_that_starts_up() {
+    fn a_cluster_with_too_few_brokers_is_distinguished_from_one_that_is_starting_up() {
         let refused = |message| {
             is_topic_refusal(&answer(
                 ProtocolError::InvalidReplicationFactor,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_makes_no_sense_asks_for_a_new_session() {
+    fn an_invalid_response_needs_a_new_session() {
         let odd = ClientError::InvalidResponse("no metadata for partition 7".to_owned());
         assert!(matches!(
             Failure::from(odd),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_speaks_of_what_happened_and_not_of_retries() {
+    fn a_cause_says_what_happened_without_the_retries() {
         let source = ClientError::InvalidResponse("odd".to_owned());
         let retried = ClientError::RetryFailed(BackoffError::DeadlineExceded {
             deadline: std::time::Duration::ZERO,

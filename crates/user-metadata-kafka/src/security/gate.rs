@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_refusal_nobody_knocks_for_a_while_and_then_one_does() {
+    async fn after_a_refusal_nobody_tries_for_a_while_and_then_one_does() {
         let gate = Gate::default();
         refuse(&gate).await;
         let clone = gate.clone();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn at_most_four_attempts_a_minute_whoever_asks_how_often() {
+    async fn at_most_four_attempts_a_minute_however_many_ask() {
         let gate = Gate::default();
         let mut attempts = 0;
         for _ in 0..600 {
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_the_first_attempt_knocks_at_every_broker() {
+    async fn only_the_first_attempt_uses_every_broker() {
         let brokers = ["a:1", "b:2", "c:3"].map(str::to_owned);
         let gate = Gate::default();
         assert_eq!(gate.acquire().await.unwrap().brokers(&brokers), brokers);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_outage_is_no_refusal() {
+    async fn an_outage_is_not_a_refusal() {
         let kafka = KafkaOptions::new(["a:1"]).unwrap();
         let outage = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let gate = Gate::default();

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_printed_by_nothing() {
+    fn a_password_is_never_printed() {
         let password = Secret::new("open sesame");
         let sasl = SaslOptions::new(SaslMechanism::Plain, "app", password).unwrap();
         let printed = format!("{sasl:?}");
