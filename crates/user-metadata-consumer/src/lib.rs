@@ -45,7 +45,7 @@ pub use status::{
     ConsumerHealth, ConsumerStatus, PartitionStatus, SinkProblem, SinkState, SinkStatus,
 };
 
-// The types of the neighbours that stand in this crate's signatures, so that one `use` is enough.
+// The types of other crates in this crate's signatures, so that one `use` is enough.
 pub use user_metadata_events::{Record, UnixMillis, UserMetadataEvent};
 #[cfg(feature = "kafka")]
 pub use user_metadata_kafka::{

@@ -3,8 +3,8 @@ use std::num::NonZeroU32;
 
 use user_metadata_events::partition_for_key;
 
-/// Deals records to the partitions of their keys, in batches of at most `max_bytes` unless a single
-/// record is larger.
+/// Groups records into batches by the partition of their key, each of at most `max_bytes` unless a
+/// single record is larger.
 pub(crate) fn partition_batches<T>(
     records: impl IntoIterator<Item = T>,
     partitions: NonZeroU32,

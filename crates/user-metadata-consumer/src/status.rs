@@ -17,26 +17,26 @@ use user_metadata_events::UnixMillis;
 
 use crate::pipeline::{Lag, Lags, Trouble};
 
-/// How a consumer is, at any time and from any task.
+/// The state of a consumer, at any time and from any task.
 #[derive(Debug, Clone)]
 pub struct ConsumerStatus {
     sinks: Vec<SharedStatus>,
 }
 
-/// Whether a consumer does its work. The reasons name the sink.
+/// Whether a consumer works. The reasons name the sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConsumerHealth {
-    /// All of it.
+    /// Everything works.
     Ready,
-    /// It does, or will soon: something is away and has not been for long.
+    /// It works, or will soon: something has been unavailable for a short time.
     Degraded(Vec<String>),
-    /// It does not: no sink is running in its group, a sink has failed for good, or one has made
-    /// no progress for [`ConsumerStatus::STALLED`].
+    /// It does not work: no sink is running in its group, a sink has failed for good, or one has
+    /// made no progress for [`ConsumerStatus::STALLED`].
     NotReady(Vec<String>),
 }
 
-/// How one sink is. Displays in words.
+/// The state of one sink. Displays as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SinkStatus {
@@ -48,7 +48,7 @@ pub struct SinkStatus {
     pub state: SinkState,
     /// What is wrong now, and since when.
     pub problems: Vec<SinkProblem>,
-    /// The partitions that it reads here, sorted.
+    /// The partitions that this process reads, sorted.
     pub partitions: Vec<u32>,
     /// How far it is behind in each of them.
     pub lags: Vec<PartitionStatus>,
@@ -63,7 +63,7 @@ pub struct SinkStatus {
     pub written: u64,
     /// Records sent to the dead-letter topic since the start.
     pub dead_lettered: u64,
-    /// Records that were gone before it read them, since the start.
+    /// Records that were lost before the sink could read them, since the start.
     pub lost: u64,
 }
 
@@ -75,10 +75,10 @@ pub struct PartitionStatus {
     pub partition: u32,
     /// Records that are not committed yet.
     pub lag_records: u64,
-    /// Age of the oldest record that is not stored yet. One that was not read yet counts as old as
-    /// the last that was stored before it, or from when it was first seen to be there.
+    /// Age of the oldest record that is not stored yet. A record that was not read yet counts as
+    /// old as the last one stored before it, or from when it was first seen.
     pub lag: Duration,
-    /// For how long nothing of it has come although there is something and more was asked for.
+    /// For how long no record has arrived although there are some and the source was asked.
     pub silent: Duration,
 }
 
@@ -86,21 +86,21 @@ pub struct PartitionStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SinkState {
-    /// It has no answer yet from what it reads from.
+    /// Its source has not responded yet.
     Starting,
-    /// It runs; without a partition as a stand-by, since other processes of its group have all.
+    /// It runs. Without a partition it is a stand-by: other processes of its group have them all.
     Running,
     /// It has failed for good; the problem says why.
     Failed,
-    /// It has ended: it was stopped, or its target wants no more.
+    /// It has ended: it was stopped, or its target accepts no more.
     Ended,
 }
 
-/// Something that is wrong.
+/// A problem of a sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SinkProblem {
-    /// What, in words, for a person.
+    /// What is wrong, for a person to read.
     pub what: String,
     /// Since when.
     pub since: UnixMillis,
@@ -127,7 +127,7 @@ pub(crate) struct LiveStatus {
 }
 
 pub(crate) fn lock(shared: &SharedStatus) -> MutexGuard<'_, LiveStatus> {
-    // Nothing panics while it is held.
+    // Nothing panics while it is locked.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -171,7 +171,7 @@ impl LiveStatus {
     }
 }
 
-/// How long ago that was, if it was.
+/// How long ago that was; zero for `None`.
 pub(crate) fn age(time: Option<UnixMillis>) -> Duration {
     let now = UnixMillis::from(std::time::SystemTime::now());
     time.map_or(Duration::ZERO, |time| now.since(time))
@@ -196,7 +196,7 @@ impl ConsumerStatus {
         Self { sinks }
     }
 
-    /// Every sink, in the order in which they were given.
+    /// Every sink, in the order in which they were added.
     #[must_use]
     pub fn sinks(&self) -> Vec<SinkStatus> {
         self.sinks
@@ -205,7 +205,7 @@ impl ConsumerStatus {
             .collect()
     }
 
-    /// Whether the consumer does its work.
+    /// Whether the consumer works.
     #[must_use]
     pub fn health(&self) -> ConsumerHealth {
         let sinks = self.sinks();
@@ -233,7 +233,7 @@ impl ConsumerStatus {
 }
 
 impl SinkStatus {
-    /// Why the consumer can't count as ready with this sink.
+    /// Why the consumer is not ready because of this sink.
     fn not_ready_reason(&self) -> Option<String> {
         if self.state == SinkState::Failed {
             return Some(format!("{}: stopped for good", self.name));

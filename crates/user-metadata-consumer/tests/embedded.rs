@@ -23,7 +23,7 @@ use user_metadata_log::{
     Batch, DataDir, GroupPositions, LogOptions, LogReader, LogRecord, LogWriter, OpenError,
 };
 
-/// A data directory, and the server that writes it.
+/// A data directory, and the server that writes to it.
 struct Log {
     dir: tempfile::TempDir,
     writer: Option<LogWriter>,
@@ -76,7 +76,7 @@ impl Log {
             .batch_max_wait(Duration::from_millis(5))
     }
 
-    /// Starts a consumer with this sink alone. The process before it may still be about to end.
+    /// Starts a consumer with only this sink. The previous process may still be about to end.
     async fn run(&self, sink: impl Sink) -> Running {
         within(async {
             loop {
@@ -124,7 +124,7 @@ fn read_all(path: &Path) -> Vec<LogRecord> {
     records
 }
 
-/// Takes `count` events and checks that each user's come in order.
+/// Takes `count` events and checks that those of each user are in order.
 async fn in_order(collected: &mut Collected, count: usize) -> Vec<u64> {
     let mut last: BTreeMap<u32, u64> = BTreeMap::new();
     let mut numbers = Vec::new();
@@ -162,7 +162,7 @@ async fn everything_in_the_log_reaches_the_sink_once_and_in_order_and_is_committ
 }
 
 #[tokio::test]
-async fn a_consumer_goes_on_where_the_last_one_stopped() {
+async fn a_consumer_continues_where_the_last_one_stopped() {
     let mut log = Log::new();
     log.append((0..5).map(record));
     let (sink, mut collected) = collect();
@@ -192,7 +192,7 @@ async fn a_crash_before_the_commit_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_sink_starts_where_it_is_told_to() {
+async fn a_sink_starts_where_the_option_says() {
     for (from, expected) in [
         (StartFrom::Earliest, vec![0, 1, 2, 3, 4]),
         (StartFrom::Latest, vec![4]),
@@ -228,7 +228,7 @@ async fn latest_is_the_end_of_the_first_start_also_after_a_crash() {
     within(batches.recv()).await.unwrap();
     crashing.crashed().await;
     let (sink, mut collected) = collect();
-    // It would start at the oldest event, had it no position.
+    // Without a position it would start at the oldest event.
     let consumer = log.run(sink).await;
     assert_eq!(collected.numbers(1).await, [4]);
     consumer.stopped().await;
@@ -236,7 +236,7 @@ async fn latest_is_the_end_of_the_first_start_also_after_a_crash() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_not_there_yet_is_waited_for_and_all_of_it_is_new() {
+async fn a_missing_log_is_waited_for_and_all_of_it_is_new() {
     let mut log = Log::missing();
     let (sink, mut collected) = collect();
     let builder = log.builder().start_from(StartFrom::Latest);
@@ -281,7 +281,7 @@ async fn a_second_consumer_of_the_group_is_refused_and_told_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_damaged_batch_is_counted_as_lost_and_the_rest_goes_on() {
+async fn a_damaged_batch_is_counted_as_lost_and_the_rest_is_read() {
     let mut log = Log::new();
     let of_one_user = |number| {
         let mut event = event(number);
@@ -298,7 +298,7 @@ async fn a_damaged_batch_is_counted_as_lost_and_the_rest_goes_on() {
             }])
             .unwrap();
     }
-    // With its last connection SQLite brings everything into the one file.
+    // When its last connection is closed, SQLite moves everything into the main file.
     log.writer = None;
     let path = log.data().topic_path();
     let mut bytes = std::fs::read(&path).unwrap();
@@ -346,7 +346,7 @@ async fn what_retention_takes_before_it_is_read_is_counted_as_lost() {
 }
 
 #[tokio::test]
-async fn dead_letters_land_in_their_own_log_with_their_story() {
+async fn dead_letters_are_in_their_own_log_with_their_headers() {
     let mut log = Log::new();
     let mut poison = record(0);
     poison.value = Some("no event".into());
@@ -388,7 +388,8 @@ async fn a_dead_letter_log_with_fewer_partitions_than_the_topic_is_written_all_t
     let mut options = LogOptions::default();
     options.partitions = NonZeroU32::MIN;
     drop(LogWriter::open(&path, options).unwrap());
-    // Twenty users, some of them in partitions of the topic that the letters' log does not have.
+    // Twenty users, some of them in partitions of the topic that the log of dead letters does not
+    // have.
     log.append((0..20).map(|number| Record {
         value: Some("no event".into()),
         ..record(number)
@@ -452,7 +453,7 @@ async fn a_sink_that_fails_for_good_stops_alone_and_the_end_comes_with_the_last(
         panic!("it must not be ready")
     };
     assert_eq!(reasons, ["bad: stopped for good", "bad: no such database"]);
-    // The good one's target wants no more.
+    // The target of the good sink accepts no more.
     drop(collected);
     log.append([record(2)]);
     let status = consumer.status.clone();
@@ -487,7 +488,7 @@ async fn a_sink_that_panics_fails_alone() {
 }
 
 #[tokio::test]
-async fn targets_that_want_no_more_are_no_failure() {
+async fn closed_targets_are_not_a_failure() {
     let mut log = Log::new();
     log.append([record(0)]);
     let consumer = log.run(Answer(|_: &[_]| Err(SinkError::Closed))).await;
@@ -539,7 +540,7 @@ async fn a_consumer_that_can_not_work_is_not_built() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_log_is_refused_before_anything_runs() {
+async fn a_file_that_is_not_a_log_is_refused_before_anything_runs() {
     let log = Log::missing();
     std::fs::write(
         log.data().topic_path(),

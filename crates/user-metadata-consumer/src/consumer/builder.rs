@@ -16,11 +16,11 @@ use crate::pipeline::{BatchLimits, Monitor};
 use crate::replay::{self, Replay, ReplayCounter, ReplayError, ReplayRequest};
 use crate::{ConsumerStatus, Sink};
 
-/// Where a sink starts that its group has no position for.
+/// Where a sink starts if its group has no position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum StartFrom {
-    /// At the oldest event that is kept.
+    /// At the oldest available event.
     #[default]
     Earliest,
     /// After the newest event.
@@ -74,8 +74,8 @@ impl ConsumerBuilder {
         self
     }
 
-    /// Reads the embedded log in this directory. Until a publisher has made it, the consumer
-    /// waits.
+    /// Reads the embedded log in this directory. The consumer waits until a publisher has created
+    /// it.
     #[cfg(feature = "embedded")]
     pub fn log(mut self, data_dir: impl Into<std::path::PathBuf>) -> Self {
         let dir = user_metadata_log::DataDir::new(data_dir);
@@ -83,19 +83,19 @@ impl ConsumerBuilder {
         self
     }
 
-    /// The topic; default [`TOPIC`]. The embedded log has only one, which this names.
+    /// The topic; default [`TOPIC`]. The embedded log has only one, and this is its name.
     pub fn topic(mut self, name: impl Into<String>) -> Self {
         self.topic = name.into();
         self
     }
 
-    /// How many partitions the topic gets if it has to be made; default 3. Only for Kafka.
+    /// How many partitions the topic gets if it is created; default 3. Only for Kafka.
     pub fn partitions(mut self, partitions: NonZeroU32) -> Self {
         self.partitions = partitions;
         self
     }
 
-    /// How many copies the topic gets if it has to be made; default 1. Only for Kafka.
+    /// The replication factor of the topic if it is created; default 1. Only for Kafka.
     pub fn replication_factor(mut self, replication_factor: NonZeroU16) -> Self {
         self.replication_factor = replication_factor;
         self
@@ -108,7 +108,7 @@ impl ConsumerBuilder {
         self
     }
 
-    /// How a group shares out its partitions; default
+    /// How the partitions are assigned to the members of a group; default
     /// [`Classic`](crate::GroupProtocol::Classic). Only for Kafka.
     #[cfg(feature = "kafka")]
     pub fn group_protocol(mut self, protocol: crate::GroupProtocol) -> Self {
@@ -116,26 +116,25 @@ impl ConsumerBuilder {
         self
     }
 
-    /// Makes this process a static member of its groups, under `ID.NAME` for each sink: one that
-    /// comes back within the session timeout gets its partitions back, and the others don't notice.
-    /// In return nobody reads them meanwhile. Each process needs an id of its own. Only for Kafka.
+    /// Makes this process a static member of its groups, under `ID.NAME` for each sink: if it comes
+    /// back within the session timeout, it gets its partitions back without a rebalance. In the
+    /// meantime nobody reads them. Each process needs an id of its own. Only for Kafka.
     #[cfg(feature = "kafka")]
     pub fn group_instance_id(mut self, id: impl Into<String>) -> Self {
         self.membership.instance_id = Some(id.into());
         self
     }
 
-    /// After how long without a sign of life a group takes this process's partitions away; default
-    /// 10 s. With [`GroupProtocol::Consumer`](crate::GroupProtocol::Consumer) the broker alone
-    /// decides. Only for Kafka.
+    /// How long a group waits for a heartbeat before it takes this process's partitions away;
+    /// default 10 s. With [`GroupProtocol::Consumer`](crate::GroupProtocol::Consumer) only the
+    /// broker's setting counts. Only for Kafka.
     #[cfg(feature = "kafka")]
     pub fn session_timeout(mut self, timeout: Duration) -> Self {
         self.membership.session_timeout = Some(timeout);
         self
     }
 
-    /// Where a sink starts that its group has no position for; default
-    /// [`Earliest`](StartFrom::Earliest).
+    /// Where a sink starts if its group has no position; default [`Earliest`](StartFrom::Earliest).
     pub fn start_from(mut self, start_from: StartFrom) -> Self {
         self.start_from = start_from;
         self
@@ -154,29 +153,29 @@ impl ConsumerBuilder {
     }
 
     /// Adds a sink. `name` (lower-case letters, digits, dashes) is part of its group's name, so
-    /// under another name it reads everything anew.
+    /// under another name it starts over.
     pub fn sink(mut self, name: impl Into<String>, sink: impl Sink) -> Self {
         self.sinks.push((name.into(), start(sink)));
         self
     }
 
-    /// Finds out what is to be read again, into the same sinks, and where it ends: at what is there
-    /// now. Nothing is made or changed, but on the embedded log a replay of dead letters takes
-    /// their group `GROUP.NAME.replay`.
+    /// Prepares to read events or dead letters again into the same sinks, up to what the topic
+    /// holds now. Nothing is created or changed, except that on the embedded log a replay of dead
+    /// letters takes their group `GROUP.NAME.replay`.
     ///
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// [`ReplayError`] names the remedy; Kafka is not waited for.
+    /// [`ReplayError`] names the remedy; an outage of Kafka is not waited for.
     pub async fn replay(self, request: &ReplayRequest) -> Result<Replay, ReplayError> {
         check_names(self.sinks.iter().map(|(name, _)| &**name))?;
         let (settings, sinks) = self.settings()?;
         replay::open(&settings, sinks, request).await
     }
 
-    /// Finds out what [`replay`](Self::replay) would read, to count it. Of the sinks, only
-    /// the names matter.
+    /// Prepares to count what [`replay`](Self::replay) would read. Only the names of the sinks
+    /// matter.
     ///
     /// Must be called within a tokio runtime.
     ///
@@ -205,7 +204,7 @@ impl ConsumerBuilder {
     }
 
     /// Checks everything that can be checked without reaching the topic. On the embedded log, each
-    /// sink takes its group, which no other process then can. Blocks for some milliseconds.
+    /// sink locks its group against other processes. Blocks for some milliseconds.
     ///
     /// # Errors
     ///
@@ -244,7 +243,7 @@ impl ConsumerBuilder {
     ///
     /// # Errors
     ///
-    /// [`RunError`]: it could not be built, or no sink runs any more and one has failed.
+    /// [`RunError`]: it could not be built, or no sink is running any more and one has failed.
     ///
     /// ```
     /// # #[cfg(feature = "embedded")]

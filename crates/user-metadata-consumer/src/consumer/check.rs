@@ -1,4 +1,4 @@
-//! Looking at what a consumer would use, without consuming.
+//! Checks what a consumer would use, without consuming.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use super::feed::{Backend, dead_letter_topic};
 use super::{BuildError, ConsumerBuilder};
 use crate::BoxError;
 
-/// One thing that a consumer needs, and how it is.
+/// The state of one thing that a consumer needs.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ConfigCheck {
     /// What it is, e.g. `topic user-metadata`.
     pub what: String,
-    /// How it was found, in words; or what is wrong, with the remedy.
+    /// Its state, or what is wrong with it and the remedy.
     pub found: Result<String, BoxError>,
 }
 
@@ -26,8 +26,8 @@ impl ConfigCheck {
 }
 
 impl ConsumerBuilder {
-    /// Looks at the topic, its dead letters and the positions of these sinks' groups, one after
-    /// the other. Makes and changes nothing.
+    /// Checks the topic, its dead letters and the positions of these sinks' groups, one after the
+    /// other. Creates and changes nothing.
     ///
     /// Must be called within a tokio runtime.
     pub async fn check(&self, sinks: &[&str]) -> Vec<ConfigCheck> {
@@ -46,7 +46,7 @@ impl ConsumerBuilder {
     }
 }
 
-/// How far a group is.
+/// The state of a group.
 fn state_in_words(positions: &BTreeMap<u32, u64>) -> String {
     match positions.len() {
         0 => "new; no position yet".to_owned(),
@@ -142,7 +142,7 @@ mod log {
         checks
     }
 
-    /// Whether a file can be made there; in a folder that is not there yet, whether it can.
+    /// Whether a file can be created there; for a missing folder, whether it can be created.
     fn writable(path: &Path) -> io::Result<String> {
         let is_there = path.is_dir();
         let existing = path.ancestors().find(|path| path.is_dir());

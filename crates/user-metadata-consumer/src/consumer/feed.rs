@@ -12,7 +12,7 @@ use crate::replay::KafkaReplay;
 #[cfg(feature = "embedded")]
 use crate::replay::LogReplay;
 
-/// What carries the topic.
+/// Where the topic is stored.
 #[derive(Debug, Clone)]
 pub(crate) enum Backend {
     #[cfg(feature = "kafka")]
@@ -21,7 +21,7 @@ pub(crate) enum Backend {
     Log(user_metadata_log::DataDir),
 }
 
-/// How every sink reads.
+/// What all sinks read, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
     pub(crate) topic: String,
@@ -41,7 +41,7 @@ pub(crate) struct Reading {
     pub(crate) membership: Membership,
 }
 
-/// What kind of a member each sink is; what is not given is left to the client.
+/// The group membership of the sinks; an option that is not given is left to the client.
 #[cfg(feature = "kafka")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Membership {
@@ -52,7 +52,7 @@ pub(crate) struct Membership {
 
 #[cfg(feature = "kafka")]
 impl Membership {
-    /// The first that was given.
+    /// The first option that was given.
     #[cfg(feature = "embedded")]
     pub(super) fn given(&self) -> Option<&'static str> {
         [
@@ -72,7 +72,7 @@ impl Reading {
     }
 }
 
-/// Where the dead letters of a topic go.
+/// The name of the dead-letter topic.
 pub(super) fn dead_letter_topic(topic: &str) -> String {
     format!("{topic}-dlq")
 }

@@ -34,7 +34,7 @@ pub struct Consumer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Every sink, in the order in which they were given.
+    /// Every sink, in the order in which they were added.
     pub sinks: Vec<SinkSummary>,
 }
 
@@ -51,7 +51,7 @@ pub struct SinkSummary {
 }
 
 impl Consumer {
-    /// Starts to describe a consumer.
+    /// Starts to configure a consumer.
     pub fn builder() -> ConsumerBuilder {
         ConsumerBuilder::default()
     }
@@ -63,21 +63,21 @@ impl Consumer {
         Self { pipelines, status }
     }
 
-    /// A handle that says how the consumer is, also while it runs.
+    /// A handle to the state of the consumer, also while it runs.
     #[must_use]
     pub fn status(&self) -> ConsumerStatus {
         self.status.clone()
     }
 
-    /// Reads until `stop`, or until no sink runs any more. A batch that is being written at `stop`
-    /// is finished and committed first; whoever can't wait for a slow target drops the future:
-    /// what is not committed is read again.
+    /// Reads until `stop`, or until no sink is running any more. A batch that is being written at
+    /// `stop` is finished and committed first. If that takes too long because a target is slow,
+    /// drop the future: what is not committed is read again.
     ///
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// [`RunError`] when no sink runs any more and one has failed.
+    /// [`RunError`] if no sink is running any more and one has failed.
     pub async fn run(self, stop: CancellationToken) -> Result<Summary, RunError> {
         let mut tasks = JoinSet::new();
         let mut running: HashMap<Id, SharedStatus> = HashMap::new();
@@ -104,7 +104,7 @@ impl Consumer {
     }
 }
 
-/// Notes the end of a sink. Returns the error if it is one.
+/// Records the end of a sink. Returns the error if it has failed.
 fn finish(shared: &SharedStatus, end: End) -> Option<RunError> {
     let sink = lock(shared).name.to_string();
     match end {

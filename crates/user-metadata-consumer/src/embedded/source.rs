@@ -13,14 +13,14 @@ use crate::BoxError;
 use crate::consumer::Reading;
 use crate::pipeline::{Input, PartitionOffsets, Source};
 
-/// Reads the embedded log through a thread of its own, which may block. The thread ends when this
-/// is dropped.
+/// Reads the embedded log on a thread of its own, which may block. The thread ends when this is
+/// dropped.
 pub(crate) struct LogSource {
     dir: DataDir,
     commands: Sender<Command>,
     inputs: mpsc::UnboundedReceiver<Result<Input, BoxError>>,
     offsets: SharedOffsets,
-    /// What was not sent yet, or failed.
+    /// Positions that were not sent yet, or whose commit failed.
     uncommitted: BTreeMap<u32, u64>,
     in_flight: Option<InFlight>,
 }
@@ -31,16 +31,16 @@ struct InFlight {
     answered: oneshot::Receiver<Result<(), StorageError>>,
 }
 
-/// How far the partitions go, as the thread last saw it.
+/// The offsets of the partitions, as last seen by the thread.
 pub(super) type SharedOffsets = Arc<Mutex<Vec<PartitionOffsets>>>;
 
 pub(super) fn lock(offsets: &SharedOffsets) -> MutexGuard<'_, Vec<PartitionOffsets>> {
-    // Nothing panics while it is held.
+    // Nothing panics while it is locked.
     offsets.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LogSource {
-    /// Takes the group, and begins to read if the log is there.
+    /// Locks the group, and starts reading once the log exists.
     pub(crate) fn open(dir: &DataDir, reading: &Reading, group: &str) -> Result<Self, OpenError> {
         let positions = GroupPositions::open(dir, group)?;
         let path = dir.topic_path();
@@ -91,7 +91,7 @@ impl LogSource {
         });
     }
 
-    /// Waits for the answer, if the thread was asked.
+    /// Waits for the answer to the commit in flight, if there is one.
     async fn await_commit(&mut self) -> Result<(), BoxError> {
         let Some(InFlight {
             positions,
@@ -115,12 +115,12 @@ impl Source for LogSource {
 
     async fn next(&mut self) -> Result<Input, BoxError> {
         let input = self.inputs.recv().await;
-        // Nothing is awaited from here on, so a dropped call has not taken anything out.
+        // Nothing is awaited from here on, so a dropped call has not taken anything.
         drop(self.commands.send(Command::Taken));
         input.unwrap_or_else(|| Err("the thread that reads the log has ended".into()))
     }
 
-    /// Waits only for the commit before: while this one is made, the next batch is written.
+    /// Waits only for the previous commit: this one runs while the next batch is written.
     async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
         let committed = self.await_commit().await;
         self.uncommitted.extend(positions.iter().copied());
@@ -152,7 +152,7 @@ impl Source for LogSource {
             );
         }
         drop(self.commands);
-        // The end of the thread is the end of its sender.
+        // The thread drops its sender when it ends.
         while self.inputs.recv().await.is_some() {}
     }
 }
@@ -198,8 +198,8 @@ mod tests {
                 panic!("no record")
             };
             assert_eq!((records.len(), records[0].offset), (1, offset));
-            // The answer comes after the thread has seen that the records were taken, and the next
-            // call waits for it.
+            // The answer comes after the thread has noticed that the records were taken, and the
+            // next call waits for it.
             source.commit(&[(0, offset + 1)]).await.unwrap();
             source.commit(&[]).await.unwrap();
             assert!(source.inputs.len() <= 1, "it reads on and on");

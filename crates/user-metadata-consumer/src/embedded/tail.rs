@@ -12,7 +12,7 @@ use crate::BoxError;
 use crate::consumer::{Reading, StartFrom};
 use crate::pipeline::{Fetched, Input, PartitionOffsets, in_words};
 
-/// What the thread is asked to do.
+/// A request to the thread.
 pub(super) enum Command {
     /// One input was taken.
     Taken,
@@ -22,7 +22,7 @@ pub(super) enum Command {
     },
 }
 
-/// The thread that reads a log as one group, and holds the group's positions.
+/// The thread that reads a log as one group, and keeps the group's positions.
 pub(super) struct Tail {
     path: PathBuf,
     positions: GroupPositions,
@@ -33,9 +33,9 @@ pub(super) struct Tail {
     /// Inputs that nobody has taken yet.
     waiting: usize,
     topic: Option<Topic>,
-    /// The log was not there when this began.
+    /// The log did not exist at the start.
     was_missing: bool,
-    /// Why nothing can be read, as it was told.
+    /// Why nothing can be read, as last reported.
     trouble: Option<String>,
 }
 
@@ -51,11 +51,11 @@ enum TailError {
 }
 
 impl Tail {
-    /// How long to wait before looking again: the shortest after something was found, doubled each
-    /// time up to the longest. A look costs microseconds.
+    /// How long to wait between polls: the shortest after records were found, doubled each time up
+    /// to the longest. A poll costs microseconds.
     const SHORTEST: Duration = Duration::from_millis(5);
     const LONGEST: Duration = Duration::from_millis(50);
-    /// How often to look how far the partitions go while nothing is asked for.
+    /// How often to update the end offsets while nothing is taken.
     const IDLE: Duration = Duration::from_secs(1);
 
     pub(super) fn new(
@@ -79,7 +79,7 @@ impl Tail {
         }
     }
 
-    /// Reads on whenever all that was read is taken, until nobody takes anything any more.
+    /// Reads whenever everything read so far has been taken, until the receiver is gone.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         let mut quiet = Self::SHORTEST;
         loop {
@@ -107,7 +107,7 @@ impl Tail {
         }
     }
 
-    /// Tells what there is to tell.
+    /// Reads, and sends what there is to send.
     fn poll(&mut self) {
         match self.read() {
             Ok(found) => {
@@ -126,7 +126,7 @@ impl Tail {
         }
     }
 
-    /// Tells of trouble, once.
+    /// Reports an error, once.
     fn note(&mut self, error: &TailError) {
         let reason = in_words(error);
         if self.trouble.as_ref() == Some(&reason) {
@@ -142,7 +142,7 @@ impl Tail {
 
     fn send(&mut self, input: Result<Input, BoxError>) {
         self.waiting += 1;
-        // Nobody is there to take it only after the commands have ended.
+        // The receiver is dropped only after the commands have ended.
         drop(self.sender.send(input));
     }
 
@@ -175,7 +175,7 @@ impl Tail {
                 None => self.start(&mut reader, partition)?,
             });
         }
-        // "Latest" is the end of today, also for tomorrow's restart.
+        // "Latest" means the end as of now, also after a restart tomorrow.
         self.commit(&numbered(&starts).collect::<Vec<_>>())
             .map_err(TailError::Positions)?;
         let partitions = (0..reader.partitions().get()).collect();
@@ -193,7 +193,7 @@ impl Tail {
     fn start(&self, reader: &mut LogReader, partition: u32) -> Result<u64, ReadError> {
         match self.start_from {
             StartFrom::At(time) => reader.offset_at(partition, time.as_i64()),
-            // All of a log that was not there at the start is newer than "now".
+            // If the log did not exist at the start, all of it is newer than "now".
             StartFrom::Latest if !self.was_missing => reader.end(partition),
             StartFrom::Latest | StartFrom::Earliest => reader.earliest(partition),
         }
@@ -214,7 +214,7 @@ impl Tail {
     fn update_ends(&self) {
         let Some(topic) = &self.topic else { return };
         for entry in lock(&self.offsets).iter_mut() {
-            // What can't be read is told of when it is to be read.
+            // An error is reported when the partition is read.
             if let Ok(end) = topic.end(entry.partition) {
                 entry.end = end.max(entry.position);
             }

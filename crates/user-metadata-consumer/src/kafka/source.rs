@@ -18,7 +18,7 @@ pub(crate) struct KafkaSource {
     dead_letters: TopicSpec,
 }
 
-/// How long a commit may take before somebody hears of it.
+/// How long a commit may take before it is reported.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl KafkaSource {
@@ -60,7 +60,7 @@ impl Source for KafkaSource {
 
     async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
         self.consumer.commit(positions);
-        // The member tries again by itself; a rebalance or a short outage is no news.
+        // The member retries by itself; a rebalance or a short outage is not reported.
         let untold = self.consumer.uncommitted_for();
         if untold.is_none_or(|untold| untold < PATIENCE) {
             return Ok(());

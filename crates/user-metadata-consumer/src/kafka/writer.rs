@@ -7,7 +7,7 @@ use crate::partition_batches::partition_batches;
 use crate::pipeline::in_words;
 use crate::{Rejection, SinkError, TopicWriter};
 
-/// Appends to a Kafka topic, which is made when the first record comes.
+/// Appends to a Kafka topic, which is created with the first record.
 #[derive(Debug)]
 pub struct KafkaTopicWriter {
     options: KafkaOptions,
@@ -19,10 +19,10 @@ pub struct KafkaTopicWriter {
 type Numbered<'a> = (usize, &'a Record);
 
 impl KafkaTopicWriter {
-    /// The largest batch; brokers take 1 MiB by default.
+    /// The largest batch in bytes; brokers take 1 MiB by default.
     const BATCH_BYTES: usize = 512 << 10;
 
-    /// Names the topic, which is made so if it is not there.
+    /// Takes the topic, which is created like this if it does not exist.
     #[must_use]
     pub const fn new(options: KafkaOptions, topic: TopicSpec) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl TopicWriter for KafkaTopicWriter {
     }
 }
 
-/// Appends one batch, by halves if the broker will not take the whole.
+/// Appends one batch, split in halves as long as the broker refuses it.
 async fn append_batch(
     producer: &Producer,
     partition: u32,

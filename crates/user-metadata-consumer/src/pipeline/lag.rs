@@ -8,7 +8,7 @@ use user_metadata_events::UnixMillis;
 
 use super::source::PartitionOffsets;
 
-/// The times of a partition's oldest record in each place that one may be in.
+/// Per partition, the time of the oldest record.
 pub(crate) type Oldest = BTreeMap<u32, UnixMillis>;
 
 /// The partitions of this member.
@@ -20,17 +20,17 @@ pub(crate) struct Lags(BTreeMap<u32, Lag>);
 pub(crate) struct Lag {
     pub(crate) records: u64,
     end: u64,
-    /// The time of the oldest record that is not stored. Of one that was not read yet nobody knows
-    /// it: it is younger than the last that was stored, and older than the moment in which the
-    /// partition was first seen to go on.
+    /// The time of the oldest record that is not stored. The time of a record that was not read yet
+    /// is unknown: it is later than that of the last stored record, and earlier than the moment
+    /// when the partition was first seen to have more.
     pub(crate) oldest: Option<UnixMillis>,
-    /// Since when the source is asked, there is something, and nothing comes.
+    /// Since when nothing has arrived although the source was asked and has more.
     pub(crate) silent: Option<Instant>,
 }
 
 impl Lags {
-    /// Notes where the partitions stand. `held` has the oldest of what was read and is not stored;
-    /// the source `is_asked` for more.
+    /// Updates the lags from the current offsets. `held` has the oldest records that were read and
+    /// are not stored; the source `is_asked` for more.
     pub(crate) fn update(&mut self, offsets: &[PartitionOffsets], held: &Oldest, is_asked: bool) {
         let mut before = std::mem::take(&mut self.0);
         for entry in offsets {
@@ -40,7 +40,8 @@ impl Lags {
         }
     }
 
-    /// Notes that all before an offset of the partition is stored; the last of it is of that `time`.
+    /// Notes that everything before an offset of the partition is stored, up to a record of this
+    /// `time`.
     pub(crate) fn stored(&mut self, partition: u32, next_offset: u64, time: UnixMillis) {
         if let Some(lag) = self.0.get_mut(&partition) {
             lag.records = lag.end.saturating_sub(next_offset);
@@ -49,7 +50,7 @@ impl Lags {
         }
     }
 
-    /// Forgets the partitions that are another member's now.
+    /// Forgets the partitions that belong to another member now.
     pub(crate) fn keep(&mut self, partitions: &[u32]) {
         self.0.retain(|partition, _| partitions.contains(partition));
     }
@@ -62,7 +63,7 @@ impl Lags {
         self.0.values().map(|lag| lag.records).sum()
     }
 
-    /// The time of the oldest record of all partitions that is not stored.
+    /// The time of the oldest record of any partition that is not stored.
     pub(crate) fn oldest(&self) -> Option<UnixMillis> {
         self.0.values().filter_map(|lag| lag.oldest).min()
     }
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_has_its_own_time_and_what_is_not_read_that_of_the_last_stored() {
+    fn a_record_that_was_read_has_its_own_time_and_others_that_of_the_last_stored() {
         let (mut lags, nothing) = (Lags::default(), Oldest::new());
         lags.update(&offsets(9), &Oldest::from([(0, at(5))]), true);
         assert_eq!(lags.oldest(), Some(at(5)));
@@ -115,7 +116,7 @@ mod tests {
         assert_eq!((lags.records(), lags.oldest()), (4, Some(at(8))));
         lags.update(&offsets(0), &nothing, true);
         assert_eq!((lags.records(), lags.oldest()), (0, None));
-        // After a pause, however long it was, the next record is new.
+        // After a pause of any length, the next record is new.
         let before = UnixMillis::from(SystemTime::now());
         lags.update(&offsets(1), &nothing, true);
         assert!(lags.oldest() >= Some(before), "{lags:?}");

@@ -12,41 +12,41 @@ use super::source::{LossCause, PartitionOffsets};
 use crate::metrics::SinkMetrics;
 use crate::status::{LiveStatus, SharedStatus, SinkProblem, SinkState, lock};
 
-/// What a pipeline tells the world: status, metrics and one warning per incident.
+/// What a pipeline reports: status, metrics and one warning per incident.
 pub(crate) struct Monitor {
     sink: Arc<str>,
     shared: SharedStatus,
     metrics: SinkMetrics,
-    /// Dead letters that no line of the log has told of yet.
+    /// Dead letters that were not logged yet.
     unlogged_letters: u64,
     letters_logged_at: Option<Instant>,
-    /// What is rejected becomes no dead letter.
+    /// Whether this is a replay, in which rejected events do not become dead letters.
     is_replay: bool,
 }
 
-/// What can be wrong with a sink that runs, each by itself.
+/// What can be wrong with a running sink. Several can be at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
-    /// What is to be read can't be reached yet.
+    /// The source can't be reached yet.
     #[cfg_attr(
         not(feature = "kafka"),
         allow(dead_code, reason = "a log is opened at once")
     )]
     Connection,
-    /// Nothing can be read any more; whoever reads has told the log of it.
+    /// The source can't be read any more; it has already logged that.
     Source,
-    /// The target does not take the batch.
+    /// The target does not accept the batch.
     Sink,
-    /// The dead-letter topic does not take the letters.
+    /// The dead-letter topic does not accept the dead letters.
     DeadLetters,
     /// Positions can't be committed.
     Commit,
-    /// The end.
+    /// The sink has failed for good.
     Failure,
 }
 
 impl Trouble {
-    /// What a line of the log says when it begins.
+    /// The log line at its start.
     const fn consequence(self) -> &'static str {
         match self {
             Self::Connection => "Kafka can't be reached",
@@ -60,7 +60,7 @@ impl Trouble {
 }
 
 impl Monitor {
-    /// At most one line about dead letters in this time.
+    /// The shortest time between two log lines about dead letters.
     const LETTERS_EVERY: Duration = Duration::from_secs(60);
 
     pub(crate) fn new(sink: &Arc<str>, group: String) -> Self {
@@ -74,7 +74,7 @@ impl Monitor {
         }
     }
 
-    /// Of a replay: whoever takes what is rejected tells the log of it.
+    /// Marks a replay, in which rejected events are logged elsewhere.
     pub(crate) fn of_replay(self) -> Self {
         Self {
             is_replay: true,
@@ -95,14 +95,14 @@ impl Monitor {
         status.state = SinkState::Running;
         status.partitions = partitions.to_vec();
         status.lags.keep(partitions);
-        // A sink that hangs does so however often the group is shared out anew.
+        // A rebalance does not count as progress of a sink that hangs.
         if !status.is_holding {
             status.progress = Instant::now();
         }
         info!(sink = &*self.sink, ?partitions, "reading");
     }
 
-    /// Notes that the group does not know this member any more.
+    /// Notes that this member has lost its membership.
     pub(crate) fn left(&self) {
         let mut status = lock(&self.shared);
         status.state = SinkState::Starting;
@@ -111,7 +111,7 @@ impl Monitor {
         info!(sink = &*self.sink, "rejoining the group");
     }
 
-    /// Notes how far the sink is behind. `held` has the oldest records in hand; the source
+    /// Notes how far the sink is behind. `held` has the oldest records in flight; the source
     /// `is_asked` for more.
     pub(crate) fn update_lag(
         &mut self,
@@ -153,7 +153,7 @@ impl Monitor {
         }
     }
 
-    /// Notes that the letters are in the dead-letter topic.
+    /// Notes that the dead letters are in the dead-letter topic.
     pub(crate) fn dead_lettered(&mut self, letters: &[DeadLetter]) {
         for letter in letters {
             self.metrics.dead_lettered(letter.cause);
@@ -163,12 +163,12 @@ impl Monitor {
         self.log_letters();
     }
 
-    /// A producer gone wrong would fill the log otherwise. The reasons stay in the topic: a sink's
-    /// may quote the event.
+    /// Otherwise a faulty producer would flood the log. The reasons stay in the topic, because a
+    /// sink's reason may quote the event.
     fn log_letters(&mut self) {
         let is_due = self
             .letters_logged_at
-            .is_none_or(|told| told.elapsed() >= Self::LETTERS_EVERY);
+            .is_none_or(|logged| logged.elapsed() >= Self::LETTERS_EVERY);
         if self.unlogged_letters > 0 && is_due && !self.is_replay {
             warn!(
                 sink = &*self.sink,
@@ -188,7 +188,7 @@ impl Monitor {
             status.lags.stored(partition, next_offset, time);
         }
         status.is_holding = false;
-        // What the group does not get to know comes again: that is no progress.
+        // What is not committed is read again, so it does not count as progress.
         if !status.troubles.contains_key(&Trouble::Commit) {
             status.progress = Instant::now();
         }
@@ -199,7 +199,8 @@ impl Monitor {
     /// Notes that something is wrong, with a warning if it was not before.
     pub(crate) fn begin(&self, trouble: Trouble, what: &str) {
         let since = self.note(trouble, what);
-        // What reads has told of it already, and who can't read can't commit either.
+        // The source has already logged it, and if it can't be read, it can't be committed to
+        // either.
         let is_told = trouble == Trouble::Source
             || trouble == Trouble::Commit
                 && lock(&self.shared).troubles.contains_key(&Trouble::Source);
@@ -213,7 +214,7 @@ impl Monitor {
         }
     }
 
-    /// Returns since when it has been wrong, if it was before.
+    /// Returns since when it has been wrong, if it already was.
     fn note(&self, trouble: Trouble, what: &str) -> Option<UnixMillis> {
         let mut status = lock(&self.shared);
         let before = status.troubles.get(&trouble).map(|problem| problem.since);

@@ -17,7 +17,7 @@ use super::{ReplayError, ReplayProgress, ReplayRequest};
 use crate::consumer::Backend;
 use crate::pipeline::{Fetched, Input, Source};
 
-/// Counts what a replay would read, and changes nothing anywhere; opened by
+/// Counts what a replay would read, without changing anything; made by
 /// [`ConsumerBuilder::count_replay`](crate::ConsumerBuilder::count_replay).
 #[must_use = "nothing happens until it runs"]
 pub struct ReplayCounter {
@@ -27,17 +27,17 @@ pub struct ReplayCounter {
 
 type Counting = Pin<Box<dyn Future<Output = Result<ReplayCount, ReplayError>> + Send>>;
 
-/// What a replay would read, as a [`ReplayCounter`] has counted it.
+/// What a replay would read, as counted by a [`ReplayCounter`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplayCount {
-    /// The topic that is read.
+    /// The topic that would be read.
     pub topic: String,
-    /// Per partition, in their order.
+    /// By partition.
     pub partitions: BTreeMap<u32, PartitionCount>,
-    /// Only of dead letters: by sink and by reason, as the letters tell them.
+    /// Only for dead letters: by the sink and the reason in their headers.
     pub letters: Option<BTreeMap<(String, String), LetterCount>>,
-    /// Per sink whose letters are to be read, where its replay stands.
+    /// Per sink whose dead letters are to be read, the positions of its replay.
     positions: BTreeMap<String, BTreeMap<u32, u64>>,
 }
 
@@ -45,15 +45,15 @@ pub struct ReplayCount {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartitionCount {
-    /// The records that a sink gets, or all dead letters.
+    /// The records that a sink would get, or all dead letters.
     pub records: u64,
-    /// The records between these that no sink gets.
+    /// The records among them that no sink would get.
     pub left_out: u64,
-    /// Bytes of key, value and headers of those that a sink gets.
+    /// The bytes of key, value and headers of the records that a sink would get.
     pub bytes: u64,
-    /// The time of the oldest of them.
+    /// The time of the oldest of these.
     pub first: Option<UnixMillis>,
-    /// The time of the newest of them.
+    /// The time of the newest of these.
     pub last: Option<UnixMillis>,
 }
 
@@ -61,14 +61,14 @@ pub struct PartitionCount {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LetterCount {
-    /// All that are kept.
+    /// All that are available.
     pub kept: u64,
-    /// Those that a replay would read: none for a sink that is not given.
+    /// Those that a replay would read: 0 for a sink that is not given.
     pub ahead: u64,
 }
 
 impl ReplayCounter {
-    /// Finds out what there is to count.
+    /// Connects, and determines what to count.
     pub(crate) async fn open(
         settings: &ReplaySettings,
         sinks: &[&str],
@@ -106,17 +106,17 @@ impl ReplayCounter {
         Ok(Self { progress, counting })
     }
 
-    /// A handle that says how far it is, also while it runs.
+    /// A handle to the progress, also while it runs.
     #[must_use]
     pub fn progress(&self) -> ReplayProgress {
         self.progress.clone()
     }
 
-    /// Reads all of it. An outage of Kafka is waited for.
+    /// Reads everything. An outage is waited for.
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Read`] when the topic can't be read on.
+    /// [`ReplayError::Read`] if reading can't continue.
     pub async fn run(self) -> Result<ReplayCount, ReplayError> {
         self.counting.await
     }
@@ -130,7 +130,7 @@ impl fmt::Debug for ReplayCounter {
     }
 }
 
-/// A sink's reasons may differ in every letter.
+/// The reason may differ in every dead letter of a sink.
 const MAX_REASONS: usize = 1_000;
 
 impl ReplayCount {
@@ -143,7 +143,7 @@ impl ReplayCount {
         }
     }
 
-    /// Notes where the replay of a sink's letters stands.
+    /// Sets where the replay of a sink's dead letters stands.
     fn set_positions(&mut self, sink: &str, positions: BTreeMap<u32, u64>) {
         self.positions.insert(sink.to_owned(), positions);
     }

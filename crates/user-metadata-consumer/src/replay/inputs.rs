@@ -8,12 +8,12 @@ use super::plan::ReplayPlan;
 use super::report::Report;
 use crate::pipeline::{Fetched, Input, in_words};
 
-/// What a replay hands to its pipeline and what comes back, whatever the topic is read from.
+/// What a replay sends to its pipeline and takes back, independent of where the topic is stored.
 pub(super) struct ReplayInputs {
     pub(super) cursor: ReplayCursor,
     pub(super) report: Report,
     pub(super) ready: VecDeque<Input>,
-    /// What the topic is read from, in words.
+    /// Where the topic is read from, for the log.
     from: &'static str,
     uncommitted: BTreeMap<u32, u64>,
     /// The last attempt to read failed.
@@ -22,7 +22,7 @@ pub(super) struct ReplayInputs {
 }
 
 impl ReplayInputs {
-    /// Given what the partitions hold, and where the group stands or the time begins.
+    /// Takes the offsets in each partition, and where the group or the period starts in them.
     pub(super) fn new(
         plan: ReplayPlan,
         from: &'static str,
@@ -52,8 +52,8 @@ impl ReplayInputs {
         self.has_ended.then_some(Input::End)
     }
 
-    /// Takes what was read, and per partition the offset behind it: there may be no record up to
-    /// the end, as behind the last transaction.
+    /// Takes records, and the offset after them per partition: the last offsets may have no record,
+    /// as after the last transaction.
     pub(super) fn read(
         &mut self,
         records: Vec<Fetched>,
@@ -72,7 +72,7 @@ impl ReplayInputs {
         }
     }
 
-    /// Takes that nothing could be read.
+    /// Notes that reading failed.
     pub(super) fn unavailable(&mut self, error: &dyn Error) {
         if !std::mem::replace(&mut self.in_trouble, true) {
             let reason = in_words(error);
@@ -81,7 +81,7 @@ impl ReplayInputs {
         }
     }
 
-    /// Takes positions that are settled, and returns all that are not committed yet.
+    /// Takes settled positions, and returns all that are not committed yet.
     pub(super) fn settled(&mut self, positions: &[(u32, u64)]) -> Vec<(u32, u64)> {
         self.uncommitted.extend(positions.iter().copied());
         self.uncommitted.clone().into_iter().collect()

@@ -17,21 +17,21 @@ use crate::pipeline::{Input, PartitionOffsets, Source, delay};
 pub(crate) struct KafkaReplay {
     reader: Arc<TopicReader>,
     pages: mpsc::Receiver<Page>,
-    /// The task that reads, which ends with this.
+    /// The reading task, which ends with this.
     reading: JoinSet<()>,
     topic: String,
-    /// Whose positions are kept.
+    /// The group whose positions are committed.
     group: Option<String>,
     inputs: ReplayInputs,
 }
 
-/// What one look at Kafka has brought.
+/// The result of one read.
 type Page = Result<Found, ConsumeError>;
 
 struct Found {
     records: Vec<GroupRecord>,
-    /// Where the reader stood behind these records. By the time somebody takes them it may be
-    /// further.
+    /// The position of the reader after these records. It may be further by the time they are
+    /// taken.
     positions: Vec<(u32, u64)>,
 }
 
@@ -71,8 +71,8 @@ impl KafkaReplay {
     }
 }
 
-/// Reads on as long as somebody takes it. A task of its own: whoever waits for a page does other
-/// things every second, and a look at a Kafka that is away takes longer.
+/// Reads as long as somebody takes the pages. This is a task of its own because the pipeline drops
+/// the wait for a page every second, and a read takes longer while Kafka is unavailable.
 async fn read_on(reader: Arc<TopicReader>, sender: mpsc::Sender<Page>) {
     let mut failures = 0;
     while let Ok(permit) = sender.reserve().await {

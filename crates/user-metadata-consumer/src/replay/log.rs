@@ -13,18 +13,18 @@ use crate::BoxError;
 use crate::embedded::Topic;
 use crate::pipeline::{Fetched, Input, PartitionOffsets, Source, delay};
 
-/// Reads a part of an embedded log, while its writer and the groups are at work.
+/// Reads a part of an embedded log, while it is being written and consumed.
 pub(crate) struct LogReplay {
-    /// `None` while the log is read.
+    /// `None` while the log is being read.
     topic: Option<Topic>,
     reading: Option<Reading>,
     max_events: usize,
-    /// Those of the group whose positions are kept.
+    /// The positions of the group, if they are committed.
     positions: Option<GroupPositions>,
     inputs: ReplayInputs,
-    /// How often in a row the log could not be read.
+    /// How often in a row reading has failed.
     failures: u32,
-    /// When it is tried again.
+    /// When to try again.
     retry_at: Option<Instant>,
 }
 
@@ -59,7 +59,7 @@ impl LogReplay {
                 starts.extend(position.map(|position| (*partition, position)));
             }
         }
-        // What no sink gets is not read.
+        // Partitions that no sink gets are not read.
         let mut next: Vec<u64> = bounds.values().map(|range| range.end).collect();
         let max_events = plan.max_events;
         let inputs = ReplayInputs::new(plan, "the log", bounds, &starts)?;
@@ -77,7 +77,7 @@ impl LogReplay {
         })
     }
 
-    /// Cancel safe: what is being read is kept.
+    /// Cancel safe: a read in progress is kept.
     async fn read(&mut self) -> Result<(), BoxError> {
         if let Some(mut topic) = self.topic.take() {
             let max = self.max_events;
@@ -118,7 +118,7 @@ impl Source for LogReplay {
             if let Some(input) = self.inputs.next().await {
                 return Ok(input);
             }
-            // Whoever waits here does other things every second, and comes back.
+            // The pipeline drops this wait every second, and comes back.
             if let Some(at) = self.retry_at {
                 tokio::time::sleep_until(at).await;
                 self.retry_at = None;

@@ -1,4 +1,4 @@
-//! Reading again what is there: events from a time or an offset on, or dead letters.
+//! Reading again what the topic holds: events from a time or an offset, or dead letters.
 
 mod count;
 mod cursor;

@@ -10,10 +10,10 @@ use super::progress::{SharedTrack, Track};
 use super::replayer::ReplaySettings;
 use super::request::ReplayRequest;
 
-/// What one sink is to get, before anybody knows where it lies.
+/// What one sink is to get, before the offsets are known.
 pub(crate) struct ReplayPlan {
     pub(super) topic: String,
-    /// The group whose positions say where to start, and are kept.
+    /// The group whose positions are the start, and are committed.
     pub(super) group: Option<String>,
     pub(super) request: ReplayRequest,
     pub(super) wanted: Wanted,
@@ -44,7 +44,7 @@ impl ReplayPlan {
         }
     }
 
-    /// The same without leaving a trace, all of the dead letters for whatever sink.
+    /// The same without committing, and for dead letters of any sink.
     pub(super) fn counting(settings: &ReplaySettings, request: &ReplayRequest) -> Self {
         let plan = Self::new(settings, &Arc::from(""), request);
         match request {
@@ -58,7 +58,7 @@ impl ReplayPlan {
         }
     }
 
-    /// The time whose first record is to be found, if any.
+    /// The time at which to start, if any.
     pub(super) const fn time(&self) -> Option<UnixMillis> {
         match &self.request {
             ReplayRequest::Events {
@@ -70,7 +70,8 @@ impl ReplayPlan {
         }
     }
 
-    /// Where to read, given what the partitions hold and where the group stands or the time begins.
+    /// Determines the offsets to read from what the partitions hold and where the group or the
+    /// period starts.
     pub(super) fn cursor(
         &self,
         bounds: &BTreeMap<u32, Range<u64>>,
@@ -80,7 +81,7 @@ impl ReplayPlan {
         let ranges = bounds.iter().filter_map(|(partition, bounds)| {
             let mut end = bounds.end;
             let start = match &self.request {
-                // A position behind the end is one of a topic that was there before.
+                // A position past the end belongs to an earlier topic of the same name.
                 ReplayRequest::DeadLetters => {
                     let position = starts.get(partition).filter(|start| **start <= end);
                     position.copied().unwrap_or(bounds.start)
@@ -131,7 +132,7 @@ impl ReplayPlan {
     }
 }
 
-/// The group that remembers which dead letters of a sink were read again.
+/// The group that keeps which dead letters of a sink have been replayed.
 pub(super) fn letters_group(group: &str, sink: &str) -> String {
     format!("{group}.{sink}.replay")
 }
@@ -152,7 +153,7 @@ mod tests {
         }
     }
 
-    /// What of partitions with the offsets 10 to 20 is read.
+    /// The offsets that are read of partitions that hold 10 to 20.
     fn ranges(request: ReplayRequest, starts: &[(u32, u64)]) -> Vec<(u32, Range<u64>)> {
         let plan = plan(request);
         let bounds = BTreeMap::from([(0, 10..20), (1, 10..20), (2, 10..20)]);
@@ -163,14 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn letters_go_on_where_the_group_stands_unless_the_topic_is_another_one() {
+    fn letters_continue_at_the_groups_position_unless_the_topic_was_recreated() {
         let standing = [(0, 15), (1, 3), (2, 21)];
         let expected = [(0, 15..20), (1, 10..20), (2, 10..20)];
         assert_eq!(ranges(ReplayRequest::DeadLetters, &standing), expected);
     }
 
     #[test]
-    fn events_begin_at_a_time_or_an_offset_and_never_beyond_what_there_is() {
+    fn events_begin_at_a_time_or_an_offset_and_stay_within_the_topic() {
         let time = UnixMillis::new(1);
         let found = [(0, 12)];
         let expected = [(0, 12..20), (1, 20..20), (2, 20..20)];
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_is_not_there_is_named_with_those_that_are() {
+    fn a_partition_that_does_not_exist_is_named_with_those_that_do() {
         let request = ReplayRequest::Events {
             from: None,
             until: None,
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_and_not_settled_is_still_ahead() {
+    fn records_that_are_read_but_not_settled_are_still_ahead() {
         let plan = plan(ReplayRequest::events_from(None));
         let cursor = plan.cursor(&BTreeMap::from([(0, 0..5), (1, 0..3)]), &BTreeMap::new());
         let mut cursor = cursor.unwrap();
@@ -220,7 +221,7 @@ mod tests {
                 timestamp: UnixMillis::EPOCH,
             },
         };
-        // 5 lies beyond the end, 3 and 4 are not there.
+        // 5 is past the end, and 3 and 4 have no records.
         let taken = cursor.take(vec![record(0), record(1), record(2), record(5)]);
         assert_eq!(taken.len(), 3);
         assert!(!cursor.is_done());

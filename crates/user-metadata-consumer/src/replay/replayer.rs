@@ -16,11 +16,11 @@ use super::kafka::KafkaReplay;
 #[cfg(feature = "embedded")]
 use super::log::LogReplay;
 
-/// Reads again what is in the topic, into sinks, and ends; opened by
+/// Reads events or dead letters again into sinks, and ends; made by
 /// [`ConsumerBuilder::replay`](crate::ConsumerBuilder::replay).
 ///
-/// The groups that consume the topic notice nothing of it. What a sink rejects stays where it is,
-/// is counted and, for the first hundred, named in the log by its position.
+/// It does not affect the groups that consume the topic. What a sink rejects stays in its topic and
+/// is counted, and the positions of the first hundred are logged.
 #[must_use = "nothing happens until it runs"]
 pub struct Replay {
     consumer: Consumer,
@@ -28,20 +28,20 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// A handle that says how far it is, also while it runs.
+    /// A handle to the progress, also while it runs.
     #[must_use]
     pub fn progress(&self) -> ReplayProgress {
         self.progress.clone()
     }
 
-    /// Reads to the end that there was when it was opened, or until `stop`, as
-    /// [`Consumer::run`] does. What is dead-lettered in the summary was rejected.
+    /// Reads up to the end of the topic as of when the replay was made, or until `stop`, like
+    /// [`Consumer::run`]. In the summary, `dead_lettered` counts the rejected events.
     ///
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// [`RunError`] when a sink has failed for good; the others have done their part.
+    /// [`RunError`] if a sink has failed for good; the others have done their part.
     pub async fn run(self, stop: CancellationToken) -> Result<Summary, RunError> {
         self.consumer.run(stop).await
     }
@@ -55,7 +55,7 @@ impl fmt::Debug for Replay {
     }
 }
 
-/// What a consumer would read, and as whom.
+/// What a replay reads, and as which group.
 pub(crate) struct ReplaySettings {
     pub(crate) backend: Backend,
     pub(crate) topic: String,
@@ -64,7 +64,7 @@ pub(crate) struct ReplaySettings {
     pub(crate) limits: BatchLimits,
 }
 
-/// Finds out what there is to read, for each sink.
+/// Determines for each sink what to read.
 pub(crate) async fn open(
     settings: &ReplaySettings,
     sinks: Vec<(String, Start)>,

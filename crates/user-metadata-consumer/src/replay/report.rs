@@ -4,14 +4,15 @@ use user_metadata_events::Record;
 use super::progress::{SharedTrack, lock};
 use crate::{Rejection, SinkError, TopicWriter};
 
-/// Where events go that a sink rejects in a replay: nowhere. They lie in the topic already, or in
-/// that of the dead letters; another copy there would come again with every replay.
+/// Takes the events that a sink rejects in a replay. They are not written anywhere: they are
+/// already in the topic or among its dead letters, and another copy would come again with every
+/// replay.
 #[derive(Clone)]
 pub(crate) struct Report {
     progress: SharedTrack,
 }
 
-/// So many are named in the log; further ones are only counted.
+/// How many are logged; further ones are only counted.
 const NAMED: u64 = 100;
 
 impl Report {

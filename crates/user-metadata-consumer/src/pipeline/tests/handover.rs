@@ -1,7 +1,8 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn partitions_are_handed_over_when_what_is_in_hand_is_settled_without_waiting_to_fill() {
+async fn partitions_are_handed_over_once_their_records_are_settled_without_waiting_for_a_full_batch()
+ {
     let mut rig = Rig::start(2);
     let start = Instant::now();
     rig.send((0..3).map(|offset| (0, offset)));
@@ -35,7 +36,7 @@ async fn a_handover_does_not_wait_for_a_sink_that_is_unavailable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_of_other_partitions_is_dropped() {
+async fn waiting_records_of_other_partitions_are_dropped() {
     let mut rig = Rig::start(2);
     rig.send([(0, 0), (0, 1)]);
     let first = rig.write().await;
@@ -77,14 +78,14 @@ async fn a_partition_that_was_another_members_meanwhile_is_not_committed() {
     pass(Duration::from_secs(1)).await;
     write.store();
     rig.committed(&[(1, 1)]).await;
-    // It is read anew where the other member has left it.
+    // It is read again where the other member has left off.
     rig.send([(0, 7), (0, 8)]);
     rig.write().await.store();
     rig.committed(&[(0, 9), (1, 1)]).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_of_which_nothing_is_left_is_not_written_again() {
+async fn a_batch_that_became_empty_is_not_written_again() {
     let mut rig = Rig::start(1);
     rig.send([(0, 0)]);
     let write = rig.write().await;

@@ -76,7 +76,7 @@ async fn a_sink_with_nothing_to_do_is_never_stalled() {
     let rig = Rig::start(1);
     pass(Duration::from_secs(3_600)).await;
     assert_eq!(rig.status.health(), ConsumerHealth::Ready);
-    // A topic that can't be read may have something to do for it.
+    // A topic that can't be read may have more.
     let reason = "Kafka is unavailable".to_owned();
     rig.topic.send(Input::Unavailable { reason });
     pass(Duration::from_secs(62)).await;
@@ -88,7 +88,7 @@ async fn a_sink_with_nothing_to_do_is_never_stalled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_hangs_is_stalled_however_often_the_group_is_shared_out_anew() {
+async fn a_sink_that_hangs_is_stalled_however_often_the_group_rebalances() {
     let mut rig = Rig::start(1);
     rig.send([(0, 0)]);
     let _hanging = rig.write().await;
@@ -103,7 +103,7 @@ async fn a_sink_that_hangs_is_stalled_however_often_the_group_is_shared_out_anew
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partition_of_which_nothing_comes_is_found_while_others_flow() {
+async fn a_silent_partition_is_found_while_others_are_read() {
     let mut rig = Rig::start(10);
     rig.topic.state().offsets = behind();
     for offset in 0..60 {
@@ -127,7 +127,7 @@ async fn a_partition_of_which_nothing_comes_is_found_while_others_flow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_so_slow_that_nothing_is_asked_for_is_not_called_silent() {
+async fn a_slow_sink_that_asks_for_nothing_is_not_silent() {
     let mut rig = Rig::start(1);
     rig.topic.state().offsets = behind();
     rig.send((0..10).map(|offset| (1, offset)));
@@ -140,7 +140,7 @@ async fn a_sink_so_slow_that_nothing_is_asked_for_is_not_called_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn commits_that_fail_are_no_progress_though_all_is_stored() {
+async fn failed_commits_are_not_progress_even_if_all_is_stored() {
     let mut rig = Rig::start(1);
     rig.topic.state().commits_fail = Some("the disk is full");
     for offset in 0..62 {
@@ -225,7 +225,7 @@ async fn the_status_reads_as_a_sentence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_metric_tells_what_happened() {
+async fn every_metric_counts_what_happened() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     let _installed = ::metrics::set_default_local_recorder(&recorder);
@@ -262,7 +262,7 @@ async fn every_metric_tells_what_happened() {
             "{line} is not in\n{text}"
         );
     }
-    // What is left in partition 0 is as old as what was stored last, which is a year or more.
+    // The rest of partition 0 counts as old as the last stored record, which is a year or more.
     for gauge in [
         "user_metadata_consumer_lag_seconds{sink=\"memory\"} ",
         "user_metadata_consumer_partition_lag_seconds{sink=\"memory\",partition=\"0\"} ",
@@ -271,7 +271,7 @@ async fn every_metric_tells_what_happened() {
         let age: f64 = age.unwrap().parse().unwrap();
         assert!(age > 30_000_000.0, "{gauge}{age}");
     }
-    // A partition that is another member's now has no lag here.
+    // The lag of a partition that belongs to another member now is 0.
     rig.topic.state().offsets.clear();
     pass(Duration::from_secs(1)).await;
     let text = metrics.render();
