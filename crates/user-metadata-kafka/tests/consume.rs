@@ -571,7 +571,11 @@ async fn a_session_that_the_broker_does_not_allow_ends_the_member() {
     let short = group(&topic).with_session_timeout(Duration::from_secs(1));
     let mut consumer = join(&kafka, short).await;
     let error = within(LONG, consumer.next()).await.unwrap_err();
-    assert!(matches!(error, ConsumeError::Refused(_)), "{error:?}");
+    let ConsumeError::Refused(cause) = error else {
+        panic!("{error:?}");
+    };
+    let cause = cause.to_string();
+    assert!(cause.contains("group.min.session.timeout.ms"), "{cause}");
     let error = within(LONG, consumer.next()).await.unwrap_err();
     assert!(matches!(error, ConsumeError::Ended), "{error:?}");
 }

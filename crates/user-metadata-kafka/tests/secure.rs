@@ -202,11 +202,22 @@ async fn a_port_that_expects_something_else_is_recognized() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_that_hangs_up_adds_a_hint() {
     let broker = require!(shared());
-    let tls = trusting(broker.authority());
+    let tls = || trusting(broker.authority());
+    let scram = sasl(SaslMechanism::ScramSha256, SecureBroker::PASSWORD);
     for (options, question) in [
         (
-            options(broker, Listener::Sasl).with_tls(tls),
+            options(broker, Listener::Sasl)
+                .with_tls(tls())
+                .with_sasl(scram),
             "does its port speak TLS?",
+        ),
+        (
+            options(broker, Listener::Sasl).with_tls(tls()),
+            "does its port speak TLS, or want a password?",
+        ),
+        (
+            options(broker, Listener::SaslTls).with_tls(tls()),
+            "does its port speak TLS, or want a password?",
         ),
         (
             options(broker, Listener::Tls),

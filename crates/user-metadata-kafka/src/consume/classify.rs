@@ -17,6 +17,8 @@ pub(super) fn classify(error: KrafkaError) -> ConsumeError {
         || matches!(error, KrafkaError::Fenced { .. })
     {
         ConsumeError::InstanceInUse
+    } else if is_code(&error, ErrorCode::InvalidSessionTimeout) {
+        ConsumeError::Refused(Box::new(SessionTimeoutRefused))
     } else if is_refusal(&error) {
         ConsumeError::Refused(Box::new(error))
     } else {
@@ -32,6 +34,13 @@ pub(super) fn classify(error: KrafkaError) -> ConsumeError {
      its own"
 )]
 struct Fenced;
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the broker does not allow this session timeout; use one between its \
+     group.min.session.timeout.ms (6 s by default) and group.max.session.timeout.ms (30 min)"
+)]
+struct SessionTimeoutRefused;
 
 fn is_code(error: &KrafkaError, wanted: ErrorCode) -> bool {
     matches!(error, KrafkaError::Broker { code, .. } if *code == wanted)
@@ -63,7 +72,6 @@ fn is_refusal(error: &KrafkaError) -> bool {
                 | E::UnsupportedVersion
                 | E::InvalidTopic
                 | E::InvalidGroupId
-                | E::InvalidSessionTimeout
                 | E::InconsistentGroupProtocol
                 | E::GroupMaxSizeReached
                 | E::InvalidRequest

@@ -30,7 +30,8 @@ impl KafkaOptions {
             return error;
         }
         let question = match (self.tls(), self.sasl()) {
-            (Some(_), _) => "does its port speak TLS?",
+            (Some(_), Some(_)) => "does its port speak TLS?",
+            (Some(_), None) => "does its port speak TLS, or want a password?",
             (None, Some(_)) => "does its port want TLS?",
             (None, None) => "does its port want TLS, or a password?",
         };
