@@ -204,8 +204,8 @@ fn a_static_member_that_was_killed_comes_back_to_its_partitions() {
     }
 }
 
-/// The group waits for the killed one until its session is over. Whoever waits with it, longer than
-/// from one heartbeat to the next, must not be the next that is waited for.
+/// The group waits for the killed member until its session expires. The other members wait with it,
+/// longer than a heartbeat interval, and must not be the next that the group waits for.
 #[test]
 fn a_member_that_is_killed_and_replaced_at_once_disturbs_the_others_for_one_session() {
     let kafka = require!(quick());
@@ -234,7 +234,7 @@ fn a_member_that_is_killed_and_replaced_at_once_disturbs_the_others_for_one_sess
         let mut replaces = join(&kafka, options).await;
         let mut left = 0;
         let peace = async {
-            // One that is waited for keeps the group busy for a session.
+            // A member that the group waits for keeps it busy for a session.
             while let Ok(event) = tokio::time::timeout(SESSION * 2, async {
                 tokio::select! {
                     event = stays.next() => event.unwrap(),

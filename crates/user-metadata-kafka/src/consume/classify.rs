@@ -88,8 +88,8 @@ pub(super) fn is_rebalance(error: &KrafkaError) -> bool {
         KrafkaError::IllegalState { .. } => true,
         KrafkaError::Broker { code, .. } => matches!(
             code,
-            // A commit that was under way when this member took its own place under its instance
-            // id; that another one has taken it is the heartbeat's to tell.
+            // A commit that was in flight when this member replaced itself under its instance id.
+            // If another process has taken the id, a heartbeat reports it.
             E::FencedInstanceId
                 | E::IllegalGeneration
                 | E::RebalanceInProgress

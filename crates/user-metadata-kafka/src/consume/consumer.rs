@@ -62,7 +62,7 @@ impl GroupConsumer {
     ///
     /// [`ConsumeError`], within the connect timeout.
     pub async fn join(kafka: &KafkaOptions, options: GroupOptions) -> Result<Self, ConsumeError> {
-        let options = options.identified();
+        let options = options.with_some_id();
         let (queue, messages) = EventQueue::new();
         let queue = Arc::new(queue);
         let commits = Commits::default();

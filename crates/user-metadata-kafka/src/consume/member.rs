@@ -89,7 +89,7 @@ impl Member {
         };
         let options = CloseOptions::new()
             .timeout(CLOSE)
-            .group_membership_operation(self.options.leaving());
+            .group_membership_operation(self.options.end_of_membership());
         let left = self.consumer.close_with(options).await;
         ended.and(left.map_err(classify))
     }

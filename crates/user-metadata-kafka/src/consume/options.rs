@@ -44,8 +44,8 @@ pub struct GroupOptions {
     start: ConsumeStart,
     protocol: GroupProtocol,
     instance_id: Option<String>,
-    /// The instance id is good for this one membership.
-    is_passing: bool,
+    /// Whether the instance id is random, for one membership only.
+    has_random_id: bool,
     session_timeout: Duration,
     handover_timeout: Duration,
     max_batch: u32,
@@ -69,7 +69,7 @@ impl GroupOptions {
             start: ConsumeStart::default(),
             protocol: GroupProtocol::default(),
             instance_id: None,
-            is_passing: false,
+            has_random_id: false,
             session_timeout: Duration::from_secs(10),
             handover_timeout: Duration::from_secs(5),
             max_batch: 1000,
@@ -159,23 +159,24 @@ impl GroupOptions {
         self.instance_id.as_deref()
     }
 
-    /// Gives a member of [`GroupProtocol::Classic`] that has no instance id one of its own. krafka
-    /// sends heartbeats while it waits for a rebalance, which makes it take itself for fenced when
-    /// that is over, and it joins again as another member. Under the same instance id that one takes
-    /// the place of the first; without, the group would wait for the first until its session is
-    /// over, the others would be fenced in turn, and so on for ever.
-    pub(super) fn identified(mut self) -> Self {
+    /// Gives a member of [`GroupProtocol::Classic`] without an instance id a random one. krafka sends
+    /// heartbeats while it waits for a rebalance; when that is over, it considers itself fenced and
+    /// joins again as another member. With an instance id, the new member replaces the first one;
+    /// without, the group would wait for the first one until its session expires, the others would be
+    /// fenced in turn, and so on forever.
+    pub(super) fn with_some_id(mut self) -> Self {
         if self.protocol == GroupProtocol::Classic && self.instance_id.is_none() {
             let random = RandomState::new().hash_one(&self.group);
             self.instance_id = Some(format!("member-{random:016x}"));
-            self.is_passing = true;
+            self.has_random_id = true;
         }
         self
     }
 
-    /// How the member ends: one that may come back under its instance id does not leave.
-    pub(super) fn leaving(&self) -> GroupMembershipOperation {
-        if self.is_passing {
+    /// What happens at the end: a member that may come back under its instance id does not leave the
+    /// group.
+    pub(super) fn end_of_membership(&self) -> GroupMembershipOperation {
+        if self.has_random_id {
             GroupMembershipOperation::LeaveGroup
         } else {
             GroupMembershipOperation::Default
