@@ -153,11 +153,12 @@ impl Reading {
 }
 
 /// Why the consumer can't be built, with the flag that mends it.
-fn refused(error: &BuildError) -> FlagError {
+pub(crate) fn refused(error: &BuildError) -> FlagError {
     let flag = match error {
-        BuildError::NoSink | BuildError::SinkName { .. } | BuildError::DuplicateSink { .. } => {
-            "sink"
+        BuildError::DuplicateSink { name } => {
+            return FlagError::new("sink", format!("{error}, e.g. `?name={name}-2`"));
         }
+        BuildError::NoSink | BuildError::SinkName { .. } => "sink",
         BuildError::Log(log) => log_flag(log),
         #[cfg(feature = "kafka")]
         BuildError::Options(OptionsError::GroupInstanceId(_)) => "group-instance-id",

@@ -4,11 +4,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use user_metadata_cli::{Failure, FlagError, ShutdownSignals};
-use user_metadata_consumer::{ReplayError, ReplayOf, ReplayProgress, SinkProgress, UnixMillis};
+use user_metadata_consumer::{
+    ReplayError, ReplayProgress, ReplayRequest, SinkProgress, UnixMillis,
+};
 
 use crate::LAST_BATCHES;
 use crate::args::ReplayArgs;
-use crate::config::Reading;
+use crate::config::{Reading, refused};
 use crate::count::in_words;
 use crate::from::From;
 use crate::offsets::Offsets;
@@ -19,7 +21,7 @@ use crate::stop_at_signal;
 /// The flags of `replay`, checked.
 pub(crate) struct ReplayConfig {
     reading: Reading,
-    what: ReplayOf,
+    what: ReplayRequest,
     is_dry: bool,
 }
 
@@ -28,14 +30,14 @@ impl TryFrom<ReplayArgs> for ReplayConfig {
 
     fn try_from(args: ReplayArgs) -> Result<Self, FlagError> {
         let what = if args.dead_letters {
-            ReplayOf::DeadLetters
+            ReplayRequest::DeadLetters
         } else {
             if args.from.is_none() && args.from_offset.is_none() {
                 let problem = "say what to replay: --dead-letters, --from WHEN (e.g. --from \
                                earliest) or --from-offset PARTITION:OFFSET,…";
                 return Err(FlagError::new("from", problem));
             }
-            ReplayOf::Events {
+            ReplayRequest::Events {
                 from: moment("from", args.from)?,
                 until: moment("until", args.until)?,
                 from_offsets: args.from_offset.map(|offsets| offsets.0),
@@ -80,7 +82,7 @@ pub(crate) async fn replay(config: ReplayConfig, screen: &Screen) -> Result<(), 
     if is_dry {
         let names: Vec<String> = reading.names();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let counter = match reading.builder.open_count(&names, &what).await {
+        let counter = match reading.builder.count_replay(&names, &what).await {
             Ok(counter) => counter,
             Err(error) => return nothing_or(&what, &error),
         };
@@ -88,7 +90,7 @@ pub(crate) async fn replay(config: ReplayConfig, screen: &Screen) -> Result<(), 
         let count = count.map_err(|error| Failure::runtime(&error))?;
         return print(&in_words(&count, &names));
     }
-    let replay = match reading.open()?.open_replay(&what).await {
+    let replay = match reading.open()?.replay(&what).await {
         Ok(replay) => replay,
         Err(error) => return nothing_or(&what, &error),
     };
@@ -109,22 +111,22 @@ pub(crate) async fn replay(config: ReplayConfig, screen: &Screen) -> Result<(), 
 }
 
 /// A topic of dead letters that nobody has made holds none.
-fn nothing_or(what: &ReplayOf, error: &ReplayError) -> Result<(), Failure> {
+fn nothing_or(what: &ReplayRequest, error: &ReplayError) -> Result<(), Failure> {
     match (what, error) {
-        (ReplayOf::DeadLetters, ReplayError::NoTopic { .. }) => {
+        (ReplayRequest::DeadLetters, ReplayError::NoTopic { .. }) => {
             info!("there are no dead letters");
             Ok(())
         }
-        (
-            _,
-            ReplayError::Build(_) | ReplayError::NoTopic { .. } | ReplayError::NoPartition { .. },
-        ) => Err(Failure::configuration(error)),
+        (_, ReplayError::Build(error)) => Err(refused(error).into()),
+        (_, ReplayError::NoTopic { .. } | ReplayError::NoPartition { .. }) => {
+            Err(Failure::configuration(error))
+        }
         _ => Err(Failure::runtime(error)),
     }
 }
 
 /// Says what was done, and what was not.
-fn settle(progress: &ReplayProgress, what: &ReplayOf) -> Result<(), Failure> {
+fn settle(progress: &ReplayProgress, what: &ReplayRequest) -> Result<(), Failure> {
     let sinks = progress.sinks();
     for sink in &sinks {
         let (name, done, rejected) = (&*sink.name, sink.done, sink.rejected);
@@ -148,9 +150,9 @@ fn settle(progress: &ReplayProgress, what: &ReplayOf) -> Result<(), Failure> {
     Ok(())
 }
 
-fn how_to_go_on(sink: &SinkProgress, what: &ReplayOf) -> String {
+fn how_to_go_on(sink: &SinkProgress, what: &ReplayRequest) -> String {
     match what {
-        ReplayOf::DeadLetters => {
+        ReplayRequest::DeadLetters => {
             "not all letters are replayed; the same command goes on".to_owned()
         }
         _ => {

@@ -148,9 +148,9 @@ fn a_flag_comes_before_the_environment_and_that_before_the_file() {
     let told = checked(&[], &[]);
     for line in [
         "ok sink kept: ready",
-        "ok folder of-file: not there yet; it can be made",
-        "ok topic user-metadata: not there yet; it is waited for",
-        "ok group of-file.kept: new; it starts where --from says",
+        "ok folder of-file: does not exist yet; it can be created",
+        "ok topic user-metadata: does not exist yet; the consumer waits for it",
+        "ok group of-file.kept: new; no position yet",
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
@@ -236,7 +236,10 @@ async fn kafka_is_asked_for_topics_and_groups_and_nothing_is_made() {
     let ended = check(&[]);
     let told = ended.stdout.join("\n");
     assert_eq!(ended.code, Some(0), "{told}");
-    let line = format!("ok topic {}: not there yet; it can be made", topic.name);
+    let line = format!(
+        "ok topic {}: does not exist yet; it can be created",
+        topic.name
+    );
     assert!(told.contains(&line), "{told}");
     assert_eq!(require!(kafka::partitions(&brokers, &topic.name)), None);
 
@@ -247,10 +250,10 @@ async fn kafka_is_asked_for_topics_and_groups_and_nothing_is_made() {
     let ended = check(&["--sink", "sqlite:users.sqlite"]);
     let told = ended.stdout.join("\n");
     for line in [
-        format!("ok topic {}: there, with 3 partitions", topic.name),
-        format!("ok topic {letters}: there, with 3 partitions"),
+        format!("ok topic {}: exists, with 3 partitions", topic.name),
+        format!("ok topic {letters}: exists, with 3 partitions"),
         format!(
-            "ok group {}.sqlite: has read on in 3 partitions",
+            "ok group {}.sqlite: has positions in 3 partitions",
             topic.name
         ),
     ] {

@@ -90,8 +90,8 @@ impl KafkaArgs {
             });
         }
         let tls = match &self.kafka_ca {
-            Some(path) => TlsOptions::trusting(read("kafka-ca", path)?)?,
-            None => TlsOptions::trusting_system().map_err(|error| {
+            Some(path) => TlsOptions::with_ca(read("kafka-ca", path)?)?,
+            None => TlsOptions::with_system_roots().map_err(|error| {
                 FlagError::new("kafka-tls", format!("{error} with --kafka-ca FILE"))
             })?,
         };

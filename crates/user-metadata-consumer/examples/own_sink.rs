@@ -1,6 +1,6 @@
-//! A sink of one's own: a CSV file of who joined from what, read from the embedded log in `./data`.
+//! A custom sink: a CSV file of who joined with which device, read from the embedded log in `./data`.
 //!
-//! `cargo run -p user-metadata-consumer --example own_sink`, with a ws-server beside it; Ctrl-C ends it.
+//! `cargo run -p user-metadata-consumer --example own_sink`, while a ws-server is running; Ctrl-C ends it.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ impl Sink for Csv {
         let (mut lines, mut rejections) = (String::new(), Vec::new());
         for (index, Delivery { event, .. }) in batch.iter().enumerate() {
             if event.user_id.contains([',', '"']) {
-                // It goes to the dead letters; the others are stored.
+                // It becomes a dead letter; the others are stored.
                 rejections.push(Rejection::new(index, "a user id that CSV has to quote"));
                 continue;
             }
@@ -28,7 +28,7 @@ impl Sink for Csv {
             );
             writeln!(lines, "{line}").map_err(SinkError::fatal)?;
         }
-        // What returns Ok is stored for good. After `Unavailable` the same batch comes again.
+        // `Ok` means stored durably. After `Unavailable` the same batch comes again.
         self.0
             .write_all(lines.as_bytes())
             .and_then(|()| self.0.sync_data())
@@ -43,16 +43,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .create(true)
         .append(true)
         .open("joins.csv")?;
-    let consumer = Consumer::builder()
-        .log("./data")
-        .sink("csv", Csv(file))
-        .build()?;
     let stop = CancellationToken::new();
     let at_ctrl_c = stop.clone();
     tokio::spawn(async move {
         drop(tokio::signal::ctrl_c().await);
         at_ctrl_c.cancel();
     });
-    consumer.run(stop).await?;
+    Consumer::builder()
+        .log("./data")
+        .sink("csv", Csv(file))
+        .run(stop)
+        .await?;
     Ok(())
 }

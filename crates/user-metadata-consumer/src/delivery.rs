@@ -3,20 +3,20 @@ use std::sync::Arc;
 
 use user_metadata_events::{Record, UserMetadataEvent, parse_traceparent};
 
-/// One event as a sink gets it: decoded, and as it came.
+/// One event as a sink gets it: decoded, together with its record.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Delivery {
     /// The event.
     pub event: UserMetadataEvent,
-    /// The record that held it: key, raw value, headers, timestamp.
+    /// The record that contained it: key, raw value, headers, timestamp.
     pub record: Record,
-    /// Where the record lies.
+    /// The position of the record.
     pub position: Position,
 }
 
 impl Delivery {
-    /// Puts an event together with the record that held it.
+    /// Puts an event together with the record that contained it.
     #[must_use]
     pub const fn new(event: UserMetadataEvent, record: Record, position: Position) -> Self {
         Self {
@@ -26,9 +26,9 @@ impl Delivery {
         }
     }
 
-    /// The `traceparent` of the upgrade that the event came with, if there is one and it is valid
-    /// by [W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header): for a sink
-    /// that goes on with the trace.
+    /// The `traceparent` header of the upgrade, if it carried a valid one by [W3C Trace
+    /// Context](https://www.w3.org/TR/trace-context/#traceparent-header), for a sink that continues
+    /// the trace.
     ///
     /// ```
     /// # use user_metadata_consumer::{Delivery, UserMetadataEvent};
@@ -41,7 +41,7 @@ impl Delivery {
     pub fn traceparent(&self) -> Option<&str> {
         let headers = self.record.headers.iter();
         let mut values = headers.filter(|(name, _)| name == "traceparent");
-        // As in HTTP, of two nobody knows which one is meant.
+        // As in HTTP, if there are two, neither is valid.
         let (Some((_, value)), None) = (values.next(), values.next()) else {
             return None;
         };
@@ -50,7 +50,7 @@ impl Delivery {
     }
 }
 
-/// The place of a record.
+/// The position of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Position {
     /// The topic's name.
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_traceparent_is_none() {
+    fn an_invalid_traceparent_is_none() {
         assert_eq!(delivery(&[]).traceparent(), None);
         assert_eq!(delivery(&[VALID, VALID]).traceparent(), None);
         assert_eq!(delivery(&[&VALID[..54]]).traceparent(), None);

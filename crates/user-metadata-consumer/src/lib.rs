@@ -8,29 +8,19 @@ mod topic_writer;
 pub mod conformance;
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 mod consumer;
-#[cfg(any(feature = "kafka", feature = "embedded"))]
-mod deal;
 #[cfg(feature = "embedded")]
 mod embedded;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
+mod metrics;
+#[cfg(any(feature = "kafka", feature = "embedded"))]
+mod partition_batches;
+#[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
+mod pipeline;
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 mod replay;
-// Kafka, the embedded log and the conformance kit each use their part of the pipeline.
 #[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
-#[cfg_attr(not(all(feature = "kafka", feature = "embedded")), allow(dead_code))]
-mod metrics;
-#[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
-#[cfg_attr(
-    not(all(feature = "kafka", feature = "embedded")),
-    allow(dead_code, unused_imports)
-)]
-mod pipeline;
-#[cfg(any(feature = "kafka", feature = "embedded", feature = "conformance"))]
-#[cfg_attr(
-    not(all(feature = "kafka", feature = "embedded")),
-    allow(dead_code, unreachable_pub)
-)]
 mod status;
 
 pub use delivery::{Delivery, Position};
@@ -39,7 +29,7 @@ pub use topic_writer::TopicWriter;
 
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 pub use consumer::{
-    BuildError, Check, ConsumeError, Consumer, ConsumerBuilder, SinkSummary, StartFrom, Summary,
+    BuildError, ConfigCheck, Consumer, ConsumerBuilder, RunError, SinkSummary, StartFrom, Summary,
 };
 #[cfg(feature = "embedded")]
 pub use embedded::LogTopicWriter;
@@ -47,18 +37,20 @@ pub use embedded::LogTopicWriter;
 pub use kafka::KafkaTopicWriter;
 #[cfg(any(feature = "kafka", feature = "embedded"))]
 pub use replay::{
-    LetterCount, PartitionCount, Replay, ReplayCount, ReplayCounter, ReplayError, ReplayOf,
-    ReplayProgress, SinkProgress,
+    LetterCount, PartitionCount, Replay, ReplayCount, ReplayCounter, ReplayError, ReplayProgress,
+    ReplayRequest, SinkProgress,
 };
 #[cfg(any(feature = "kafka", feature = "embedded"))]
-pub use status::{ConsumerHealth, ConsumerStatus, PartitionStatus, Problem, SinkState, SinkStatus};
+pub use status::{
+    ConsumerHealth, ConsumerStatus, PartitionStatus, SinkProblem, SinkState, SinkStatus,
+};
 
-// The types of the neighbours that stand in this crate's signatures, so that one `use` is enough.
+// The types of other crates in this crate's signatures, so that one `use` is enough.
 pub use user_metadata_events::{Record, UnixMillis, UserMetadataEvent};
 #[cfg(feature = "kafka")]
 pub use user_metadata_kafka::{
-    ConsumeError as KafkaConsumeError, GroupProtocol, KafkaOptions, OptionsError, SaslMechanism,
-    SaslOptions, Secret, TlsOptions, TopicSpec,
+    ConsumeError, GroupProtocol, KafkaOptions, OptionsError, SaslMechanism, SaslOptions, Secret,
+    TlsOptions, TopicSpec,
 };
 #[cfg(feature = "embedded")]
 pub use user_metadata_log::{OpenError, ReadError};

@@ -25,7 +25,7 @@ const END_TO_END: &str = "user_metadata_end_to_end_seconds";
 /// is built.
 pub(crate) struct SinkMetrics {
     sink: Arc<str>,
-    /// Of each partition that was this member's, in records and in seconds.
+    /// Per partition that this member has ever owned, the lag in records and in seconds.
     partition_lags: BTreeMap<u32, [Gauge; 2]>,
     lag_seconds: Gauge,
     lost: [Counter; LossCause::ALL.len()],
@@ -57,7 +57,7 @@ impl SinkMetrics {
         }
     }
 
-    /// Sets the lag of every partition; one that belongs to another member now has none here.
+    /// Sets the lag of every partition; it is 0 for those that belong to another member now.
     pub(crate) fn lag(&mut self, lags: &Lags) {
         for gauge in self.partition_lags.values().flatten() {
             gauge.set(0.0);

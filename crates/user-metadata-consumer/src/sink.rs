@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use crate::Delivery;
 
-/// The cause of an error, whatever it is.
+/// The cause of an error.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A place events go.
+/// A place to store events.
 ///
 /// Each sink runs in its own task and reads as its own consumer group, so a slow one holds up no
 /// other. Delivery is at least once: be idempotent on `event.id`.
 pub trait Sink: Send + 'static {
-    /// Connects to the target, and makes what has to be there (tables, indexes, topics), so that
-    /// what is wrong shows before the first event. Called before the first batch, and again after a
-    /// back-off while it is [`Unavailable`](SinkError::Unavailable); without any batch after it by
-    /// whoever only wants to know. Must do no harm where everything is there already.
+    /// Connects to the target and creates what it needs (tables, indexes, topics), so that mistakes
+    /// show before the first event. Called before the first batch, and again after a back-off while
+    /// it returns [`Unavailable`](SinkError::Unavailable). A check of the configuration calls it
+    /// without any batch after it. Must do no harm if everything exists already.
     ///
-    /// Bound every wait. By default nothing has to be done.
+    /// Bound every wait. By default there is nothing to do.
     ///
     /// # Errors
     ///
@@ -26,11 +26,12 @@ pub trait Sink: Send + 'static {
         async { Ok(()) }
     }
 
-    /// Stores `batch` durably and returns what the target will never take; the consumer makes dead
-    /// letters of those and then commits past the batch. Of a partition, events come in the order
-    /// of their offsets; a batch is never empty and a tombstone is never in it.
+    /// Stores `batch` durably and returns the events that the target will never accept; the
+    /// consumer makes dead letters of those and then commits past the batch. Within a partition,
+    /// events come in the order of their offsets; a batch is never empty and never contains a
+    /// tombstone.
     ///
-    /// Bound every wait: a batch comes again after an error, but not before this call has ended.
+    /// Bound every wait: a batch is retried after an error, but not before this call has ended.
     ///
     /// # Errors
     ///
@@ -41,12 +42,12 @@ pub trait Sink: Send + 'static {
     ) -> impl Future<Output = Result<Vec<Rejection>, SinkError>> + Send;
 }
 
-/// One event of a batch that the target will never take.
+/// One event of a batch that the target will never accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     /// The event's index in the batch.
     pub index: usize,
-    /// Why, in words; the header `dlq_reason` of the dead letter.
+    /// Why; becomes the header `dlq_reason` of the dead letter.
     pub reason: String,
 }
 
@@ -65,25 +66,25 @@ impl Rejection {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SinkError {
-    /// The target is away or busy: the same batch is written again after a back-off.
+    /// The target is down or busy: the same batch is written again after a back-off.
     #[error("sink is unavailable")]
     Unavailable {
-        /// How long the target asks to be left alone.
+        /// How long the target asks to wait.
         retry_after: Option<Duration>,
         /// What is wrong.
         #[source]
         source: BoxError,
     },
-    /// The target wants no more, as a closed pipe does: the sink ends, and that is no failure.
+    /// The target accepts no more, like a closed pipe: the sink ends, which is not a failure.
     #[error("sink is closed")]
     Closed,
-    /// The sink can't go on, whatever comes (wrong password, no such database).
+    /// The sink can't continue, whatever happens (wrong password, no such database).
     #[error("sink has failed for good")]
     Fatal(#[source] BoxError),
 }
 
 impl SinkError {
-    /// The target is away or busy, and did not say for how long.
+    /// The target is down or busy, and did not say for how long.
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
         Self::Unavailable {
             retry_after: None,
@@ -91,7 +92,7 @@ impl SinkError {
         }
     }
 
-    /// The sink can't go on.
+    /// The sink can't continue.
     pub fn fatal(source: impl Into<BoxError>) -> Self {
         Self::Fatal(source.into())
     }

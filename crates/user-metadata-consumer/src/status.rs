@@ -1,3 +1,12 @@
+#![cfg_attr(
+    not(any(feature = "kafka", feature = "embedded")),
+    allow(
+        dead_code,
+        unreachable_pub,
+        reason = "the conformance kit alone uses a part"
+    )
+)]
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,26 +17,26 @@ use user_metadata_events::UnixMillis;
 
 use crate::pipeline::{Lag, Lags, Trouble};
 
-/// How a consumer is, at any time and from any task.
+/// The state of a consumer, at any time and from any task.
 #[derive(Debug, Clone)]
 pub struct ConsumerStatus {
-    sinks: Vec<Shared>,
+    sinks: Vec<SharedStatus>,
 }
 
-/// Whether a consumer does its work. The reasons name the sink.
+/// Whether a consumer works. The reasons name the sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConsumerHealth {
-    /// All of it.
+    /// Everything works.
     Ready,
-    /// It does, or will soon: something is away and has not been for long.
+    /// It works, or will soon: something has been unavailable for a short time.
     Degraded(Vec<String>),
-    /// It does not: no sink is running in its group, a sink has failed for good, or one has made
-    /// no progress for [`ConsumerStatus::STALLED`].
+    /// It does not work: no sink is running in its group, a sink has failed for good, or one has
+    /// made no progress for [`ConsumerStatus::STALLED`].
     NotReady(Vec<String>),
 }
 
-/// How one sink is. Displays in words.
+/// The state of one sink. Displays as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SinkStatus {
@@ -38,8 +47,8 @@ pub struct SinkStatus {
     /// Whether it runs.
     pub state: SinkState,
     /// What is wrong now, and since when.
-    pub problems: Vec<Problem>,
-    /// The partitions that it reads here, sorted.
+    pub problems: Vec<SinkProblem>,
+    /// The partitions that this process reads, sorted.
     pub partitions: Vec<u32>,
     /// How far it is behind in each of them.
     pub lags: Vec<PartitionStatus>,
@@ -54,7 +63,7 @@ pub struct SinkStatus {
     pub written: u64,
     /// Records sent to the dead-letter topic since the start.
     pub dead_lettered: u64,
-    /// Records that were gone before it read them, since the start.
+    /// Records that were lost before the sink could read them, since the start.
     pub lost: u64,
 }
 
@@ -66,10 +75,10 @@ pub struct PartitionStatus {
     pub partition: u32,
     /// Records that are not committed yet.
     pub lag_records: u64,
-    /// Age of the oldest record that is not stored yet. One that was not read yet counts as old as
-    /// the last that was stored before it, or from when it was first seen to be there.
+    /// Age of the oldest record that is not stored yet. A record that was not read yet counts as
+    /// old as the last one stored before it, or from when it was first seen.
     pub lag: Duration,
-    /// For how long nothing of it has come although there is something and more was asked for.
+    /// For how long no record has arrived although there are some and the source was asked.
     pub silent: Duration,
 }
 
@@ -77,34 +86,35 @@ pub struct PartitionStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SinkState {
-    /// It has no answer yet from what it reads from.
+    /// Its source has not responded yet.
     Starting,
-    /// It runs; without a partition as a stand-by, since other processes of its group have all.
+    /// It runs. Without a partition it is a stand-by: other processes of its group have them all.
     Running,
     /// It has failed for good; the problem says why.
     Failed,
-    /// It has ended: it was stopped, or its target wants no more.
+    /// It has ended: it was stopped, or its target accepts no more.
     Ended,
 }
 
-/// Something that is wrong.
+/// A problem of a sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What, in words, for a person.
+#[non_exhaustive]
+pub struct SinkProblem {
+    /// What is wrong, for a person to read.
     pub what: String,
     /// Since when.
     pub since: UnixMillis,
 }
 
-/// What a pipeline notes and the status reads.
-pub(crate) type Shared = Arc<Mutex<Notes>>;
+/// What a pipeline records and the status shows.
+pub(crate) type SharedStatus = Arc<Mutex<LiveStatus>>;
 
 #[derive(Debug)]
-pub(crate) struct Notes {
+pub(crate) struct LiveStatus {
     pub(crate) name: Arc<str>,
     pub(crate) group: String,
     pub(crate) state: SinkState,
-    pub(crate) troubles: BTreeMap<Trouble, Problem>,
+    pub(crate) troubles: BTreeMap<Trouble, SinkProblem>,
     pub(crate) partitions: Vec<u32>,
     pub(crate) lags: Lags,
     /// Something was read and is not settled.
@@ -116,12 +126,12 @@ pub(crate) struct Notes {
     pub(crate) lost: u64,
 }
 
-pub(crate) fn lock(shared: &Shared) -> MutexGuard<'_, Notes> {
-    // Nothing panics while it is held.
+pub(crate) fn lock(shared: &SharedStatus) -> MutexGuard<'_, LiveStatus> {
+    // Nothing panics while it is locked.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Notes {
+impl LiveStatus {
     pub(crate) fn new(name: &Arc<str>, group: String) -> Self {
         Self {
             name: Arc::clone(name),
@@ -161,7 +171,7 @@ impl Notes {
     }
 }
 
-/// How long ago that was, if it was.
+/// How long ago that was; zero for `None`.
 pub(crate) fn age(time: Option<UnixMillis>) -> Duration {
     let now = UnixMillis::from(std::time::SystemTime::now());
     time.map_or(Duration::ZERO, |time| now.since(time))
@@ -182,11 +192,11 @@ impl ConsumerStatus {
     /// After how long without progress a sink with something to do counts as stuck.
     pub const STALLED: Duration = Duration::from_secs(60);
 
-    pub(crate) fn new(sinks: Vec<Shared>) -> Self {
+    pub(crate) fn new(sinks: Vec<SharedStatus>) -> Self {
         Self { sinks }
     }
 
-    /// Every sink, in the order in which they were given.
+    /// Every sink, in the order in which they were added.
     #[must_use]
     pub fn sinks(&self) -> Vec<SinkStatus> {
         self.sinks
@@ -195,22 +205,25 @@ impl ConsumerStatus {
             .collect()
     }
 
-    /// Whether the consumer does its work.
+    /// Whether the consumer works.
     #[must_use]
     pub fn health(&self) -> ConsumerHealth {
         let sinks = self.sinks();
-        let mut grave: Vec<String> = sinks.iter().filter_map(SinkStatus::grave).collect();
+        let mut reasons: Vec<String> = sinks
+            .iter()
+            .filter_map(SinkStatus::not_ready_reason)
+            .collect();
         if sinks.iter().all(|sink| sink.state != SinkState::Running) {
-            grave.push("no sink is running in its group".to_owned());
+            reasons.push("no sink is running in its group".to_owned());
         }
         let problems = sinks.iter().flat_map(|sink| {
-            let named = |problem: &Problem| format!("{}: {}", sink.name, problem.what);
+            let named = |problem: &SinkProblem| format!("{}: {}", sink.name, problem.what);
             sink.problems.iter().map(named)
         });
         let problems: Vec<String> = problems.collect();
-        if !grave.is_empty() {
-            grave.extend(problems);
-            ConsumerHealth::NotReady(grave)
+        if !reasons.is_empty() {
+            reasons.extend(problems);
+            ConsumerHealth::NotReady(reasons)
         } else if problems.is_empty() {
             ConsumerHealth::Ready
         } else {
@@ -220,8 +233,8 @@ impl ConsumerStatus {
 }
 
 impl SinkStatus {
-    /// Why the consumer can't count as ready with this sink.
-    fn grave(&self) -> Option<String> {
+    /// Why the consumer is not ready because of this sink.
+    fn not_ready_reason(&self) -> Option<String> {
         if self.state == SinkState::Failed {
             return Some(format!("{}: stopped for good", self.name));
         }
@@ -240,7 +253,7 @@ impl SinkStatus {
         silent.map(|lag| {
             let (records, seconds) = (count(lag.lag_records, "record"), lag.silent.as_secs());
             let (name, partition) = (&self.name, lag.partition);
-            format!("{name}: nothing has come of partition {partition} for {seconds} s, with {records} to read")
+            format!("{name}: no records from partition {partition} for {seconds} s, with {records} to read")
         })
     }
 }
@@ -254,7 +267,7 @@ impl fmt::Display for SinkStatus {
             SinkState::Failed => "stopped for good",
             SinkState::Ended => "ended",
         })?;
-        for Problem { what, since } in &self.problems {
+        for SinkProblem { what, since } in &self.problems {
             write!(f, "; since {since}: {what}")?;
         }
         if self.state == SinkState::Running && self.partitions.is_empty() {

@@ -1,4 +1,4 @@
-//! The conformance kit passes sinks that keep the promise and finds out those that do not.
+//! The conformance kit passes sinks that keep the promise and finds those that do not.
 #![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -10,7 +10,7 @@ use user_metadata_consumer::conformance::{Fault, StoredEvent, Subject, Violation
 use user_metadata_consumer::{BoxError, Delivery, Rejection, Sink, SinkError};
 use user_metadata_events::{EventId, UserMetadataEvent};
 
-/// What the sink under test does wrong, if anything.
+/// The flaw of the sink under test, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
     None,
@@ -46,10 +46,10 @@ enum Flaw {
 struct Target {
     stored: Vec<UserMetadataEvent>,
     ids: HashSet<EventId>,
-    /// Those that a batch held of which a write has begun.
+    /// The events of batches of which a write has begun.
     begun: HashSet<EventId>,
     is_away: bool,
-    /// How often it went away.
+    /// How often it was unavailable.
     outages: usize,
     held_up_until: Option<Instant>,
 }
@@ -60,14 +60,14 @@ type Shared = Arc<Mutex<Target>>;
 struct MemorySink {
     target: Shared,
     flaw: Flaw,
-    /// What was promised and is not stored yet.
+    /// Reported as stored, but not stored yet.
     promised: VecDeque<UserMetadataEvent>,
     is_half_done: bool,
     begun: HashSet<EventId>,
     is_new: bool,
 }
 
-/// What the target can't take.
+/// The events that the target can't take.
 fn is_bad(event: &UserMetadataEvent) -> bool {
     is_too_long(event) || event.username == BAD
 }
@@ -135,7 +135,7 @@ impl MemorySink {
             .collect()
     }
 
-    /// What a target that is away makes of a batch.
+    /// The result of a write while the target is unavailable.
     async fn fail(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         match self.flaw {
             Flaw::SaysOkWhileAway => Ok(Vec::new()),
@@ -157,8 +157,8 @@ impl MemorySink {
 }
 
 impl MemorySink {
-    /// Waits for the target, as a sink does that has a connection. What it notes meanwhile is gone
-    /// after the wait, and stays where the wait is cut off.
+    /// Waits for the target, like a sink with a connection. What it remembers meanwhile is cleared
+    /// after the wait, and remains if the wait is cancelled.
     async fn begin(&mut self, batch: &[Delivery]) {
         let ids = || batch.iter().map(|delivery| delivery.event.id).collect();
         let noted = std::mem::replace(&mut self.begun, ids());
@@ -352,7 +352,7 @@ const BIG: &str = "a batch of 1,500 events";
 const TEXT: &str = "text at its limits";
 const OUTAGE: &str = "the target away for a while";
 
-/// Each flaw, the case that brings it out, and what the violation says of it.
+/// Each flaw, the case that finds it, and the words of the violation.
 const EXPECTED: [(Flaw, &str, &str); 26] = [
     (
         Flaw::NoDeduplication,

@@ -13,8 +13,9 @@ use support::{
     Answer, Collected, Hang, Running, at, collect, event, header, number, record, until, within,
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use user_metadata_consumer::{
-    BuildError, ConsumeError, Consumer, ConsumerBuilder, ConsumerHealth, LogTopicWriter, Rejection,
+    BuildError, Consumer, ConsumerBuilder, ConsumerHealth, LogTopicWriter, Rejection, RunError,
     Sink, SinkError, SinkState, StartFrom, TopicWriter,
 };
 use user_metadata_events::{Record, partition_for_key};
@@ -22,7 +23,7 @@ use user_metadata_log::{
     Batch, DataDir, GroupPositions, LogOptions, LogReader, LogRecord, LogWriter, OpenError,
 };
 
-/// A data directory, and the server that writes it.
+/// A data directory, and the server that writes to it.
 struct Log {
     dir: tempfile::TempDir,
     writer: Option<LogWriter>,
@@ -75,7 +76,7 @@ impl Log {
             .batch_max_wait(Duration::from_millis(5))
     }
 
-    /// Starts a consumer with this sink alone. The process before it may still be about to end.
+    /// Starts a consumer with only this sink. The previous process may still be about to end.
     async fn run(&self, sink: impl Sink) -> Running {
         within(async {
             loop {
@@ -123,7 +124,7 @@ fn read_all(path: &Path) -> Vec<LogRecord> {
     records
 }
 
-/// Takes `count` events and checks that each user's come in order.
+/// Takes `count` events and checks that those of each user are in order.
 async fn in_order(collected: &mut Collected, count: usize) -> Vec<u64> {
     let mut last: BTreeMap<u32, u64> = BTreeMap::new();
     let mut numbers = Vec::new();
@@ -161,7 +162,7 @@ async fn everything_in_the_log_reaches_the_sink_once_and_in_order_and_is_committ
 }
 
 #[tokio::test]
-async fn a_consumer_goes_on_where_the_last_one_stopped() {
+async fn a_consumer_continues_where_the_last_one_stopped() {
     let mut log = Log::new();
     log.append((0..5).map(record));
     let (sink, mut collected) = collect();
@@ -191,7 +192,7 @@ async fn a_crash_before_the_commit_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_sink_starts_where_it_is_told_to() {
+async fn a_sink_starts_where_the_option_says() {
     for (from, expected) in [
         (StartFrom::Earliest, vec![0, 1, 2, 3, 4]),
         (StartFrom::Latest, vec![4]),
@@ -227,7 +228,7 @@ async fn latest_is_the_end_of_the_first_start_also_after_a_crash() {
     within(batches.recv()).await.unwrap();
     crashing.crashed().await;
     let (sink, mut collected) = collect();
-    // It would start at the oldest event, had it no position.
+    // Without a position it would start at the oldest event.
     let consumer = log.run(sink).await;
     assert_eq!(collected.numbers(1).await, [4]);
     consumer.stopped().await;
@@ -235,7 +236,7 @@ async fn latest_is_the_end_of_the_first_start_also_after_a_crash() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_not_there_yet_is_waited_for_and_all_of_it_is_new() {
+async fn a_missing_log_is_waited_for_and_all_of_it_is_new() {
     let mut log = Log::missing();
     let (sink, mut collected) = collect();
     let builder = log.builder().start_from(StartFrom::Latest);
@@ -274,13 +275,13 @@ async fn a_second_consumer_of_the_group_is_refused_and_told_what_to_do() {
         "{words}"
     );
     assert!(words.contains("use Kafka to scale out"), "{words}");
-    build("another").unwrap();
+    drop(build("another").unwrap());
     drop(first);
     until(|| build("user-metadata").is_ok()).await;
 }
 
 #[tokio::test]
-async fn a_damaged_batch_is_counted_as_lost_and_the_rest_goes_on() {
+async fn a_damaged_batch_is_counted_as_lost_and_the_rest_is_read() {
     let mut log = Log::new();
     let of_one_user = |number| {
         let mut event = event(number);
@@ -297,7 +298,7 @@ async fn a_damaged_batch_is_counted_as_lost_and_the_rest_goes_on() {
             }])
             .unwrap();
     }
-    // With its last connection SQLite brings everything into the one file.
+    // When its last connection is closed, SQLite moves everything into the main file.
     log.writer = None;
     let path = log.data().topic_path();
     let mut bytes = std::fs::read(&path).unwrap();
@@ -345,7 +346,7 @@ async fn what_retention_takes_before_it_is_read_is_counted_as_lost() {
 }
 
 #[tokio::test]
-async fn dead_letters_land_in_their_own_log_with_their_story() {
+async fn dead_letters_are_in_their_own_log_with_their_headers() {
     let mut log = Log::new();
     let mut poison = record(0);
     poison.value = Some("no event".into());
@@ -387,7 +388,8 @@ async fn a_dead_letter_log_with_fewer_partitions_than_the_topic_is_written_all_t
     let mut options = LogOptions::default();
     options.partitions = NonZeroU32::MIN;
     drop(LogWriter::open(&path, options).unwrap());
-    // Twenty users, some of them in partitions of the topic that the letters' log does not have.
+    // Twenty users, some of them in partitions of the topic that the log of dead letters does not
+    // have.
     log.append((0..20).map(|number| Record {
         value: Some("no event".into()),
         ..record(number)
@@ -451,11 +453,11 @@ async fn a_sink_that_fails_for_good_stops_alone_and_the_end_comes_with_the_last(
         panic!("it must not be ready")
     };
     assert_eq!(reasons, ["bad: stopped for good", "bad: no such database"]);
-    // The good one's target wants no more.
+    // The target of the good sink accepts no more.
     drop(collected);
     log.append([record(2)]);
     let status = consumer.status.clone();
-    let ConsumeError::SinkFailed { sink, source } = consumer.ended().await.unwrap_err() else {
+    let RunError::SinkFailed { sink, source } = consumer.ended().await.unwrap_err() else {
         panic!("another error")
     };
     assert_eq!(
@@ -486,12 +488,30 @@ async fn a_sink_that_panics_fails_alone() {
 }
 
 #[tokio::test]
-async fn targets_that_want_no_more_are_no_failure() {
+async fn closed_targets_are_not_a_failure() {
     let mut log = Log::new();
     log.append([record(0)]);
     let consumer = log.run(Answer(|_: &[_]| Err(SinkError::Closed))).await;
     let summary = consumer.ended().await.unwrap();
     assert_eq!(summary.sinks[0].written, 0);
+}
+
+#[tokio::test]
+async fn a_builder_runs_what_it_builds() {
+    let mut log = Log::new();
+    log.append([record(0)]);
+    let (sink, mut collected) = collect();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(log.builder().sink("own", sink).run(stop.clone()));
+    assert_eq!(collected.numbers(1).await, [0]);
+    stop.cancel();
+    let summary = within(running).await.unwrap().unwrap();
+    assert_eq!(summary.sinks[0].written, 1);
+    let error = log.builder().run(stop).await.unwrap_err();
+    assert!(
+        matches!(error, RunError::Build(BuildError::NoSink)),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -510,7 +530,7 @@ async fn a_consumer_that_can_not_work_is_not_built() {
     );
     assert_eq!(
         words(log.builder().sink("a", sink()).sink("a", sink())),
-        "two sinks are named `a`; give one of them another name, e.g. `?name=a-2`"
+        "two sinks are named `a`; give one of them another name"
     );
     let error = words(log.builder().group("../etc").sink("own", sink()));
     assert!(
@@ -520,7 +540,7 @@ async fn a_consumer_that_can_not_work_is_not_built() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_log_is_refused_before_anything_runs() {
+async fn a_file_that_is_not_a_log_is_refused_before_anything_runs() {
     let log = Log::missing();
     std::fs::write(
         log.data().topic_path(),

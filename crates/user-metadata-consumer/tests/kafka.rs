@@ -1,4 +1,4 @@
-//! A whole consumer on a real Kafka. Without one these tests are skipped and counted.
+//! A whole consumer on a real Kafka. Without Kafka these tests are skipped and counted.
 #![cfg(feature = "kafka")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -16,7 +16,7 @@ use user_metadata_testing::{kafka, require};
 
 const PARTITIONS: NonZeroU32 = NonZeroU32::new(3).unwrap();
 
-/// A topic that no other test uses, and somebody who writes to it.
+/// A topic that no other test uses, and a producer for it.
 struct Topic {
     brokers: String,
     options: KafkaOptions,
@@ -46,7 +46,7 @@ impl Topic {
                 key: record.key,
                 value: record.value,
                 headers: record.headers,
-                // The broker's retention would take the events of years ago.
+                // The broker's retention would remove events from years ago.
                 timestamp_ms: UnixMillis::from(SystemTime::now()).as_i64(),
             }];
             // A new topic has no leaders for a moment.
@@ -72,7 +72,7 @@ impl Topic {
             .batch_max_wait(Duration::from_millis(20))
     }
 
-    /// Starts a consumer with this sink alone and waits until it has partitions to read.
+    /// Starts a consumer with only this sink and waits until it has partitions to read.
     async fn run(&self, sink: impl Sink) -> Running {
         let consumer = Running::start(self.builder().sink("own", sink).build().unwrap());
         until(|| consumer.status.health() == ConsumerHealth::Ready).await;
@@ -85,7 +85,7 @@ fn all(numbers: std::ops::Range<u64>) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_group_reads_everything_once_and_goes_on_where_it_stopped() {
+async fn a_group_reads_everything_once_and_continues_where_it_stopped() {
     let brokers = require!(kafka::shared());
     let topic = Topic::new(brokers, "resume").await;
     topic.produce((0..20).map(record)).await;
@@ -142,12 +142,12 @@ async fn two_processes_of_a_group_share_the_work_and_lose_nothing() {
 }
 
 #[tokio::test]
-async fn poison_goes_to_the_dead_letter_topic_and_the_rest_goes_on() {
+async fn poison_goes_to_the_dead_letter_topic_and_the_rest_is_stored() {
     let brokers = require!(kafka::shared());
     let topic = Topic::new(brokers, "poison").await;
     let mut poison = record(1);
     poison.value = Some("no event".into());
-    // It fits into the topic, and with its story no longer into the dead-letter topic.
+    // It fits into the topic, but with the additional headers not into the dead-letter topic.
     let mut giant = record(3);
     giant.value = Some(vec![b'x'; 1_048_588 - 330].into());
     topic.produce([record(0), poison, giant, record(2)]).await;

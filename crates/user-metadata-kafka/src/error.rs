@@ -1,22 +1,16 @@
-//! The cause that an error of this crate wraps, whichever Kafka client it came from.
+//! The source of this crate's errors, from either Kafka client.
 
 use std::error::Error;
 
-/// The error of the Kafka client underneath.
+/// An error of the underlying Kafka client.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The error and its causes in one line.
 #[cfg(any(feature = "consume", feature = "produce"))]
 pub(crate) fn in_words(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        // Some errors quote their cause.
-        if !words.ends_with(&more) {
-            words = format!("{words}: {more}");
-        }
-        cause = error.source();
-    }
-    words
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
+    // Some errors quote their cause.
+    words.dedup_by(|cause, error| error.ends_with(&**cause));
+    words.join(": ")
 }

@@ -4,7 +4,7 @@
 )]
 #![cfg_attr(
     not(all(feature = "consume", feature = "produce")),
-    doc = "What user-metadata needs of Kafka; see the README, whose examples need all features."
+    doc = "The Kafka client of user-metadata; see the README, whose examples need all features."
 )]
 
 mod error;
@@ -31,13 +31,12 @@ pub use consume::{
 };
 #[cfg(feature = "produce")]
 pub use produce::{
-    Compression, ConnectError, ProduceError, Producer, RecordBatch, UnknownCompression,
+    Compression, ConnectError, ParseCompressionError, ProduceError, Producer, RecordBatch,
     ensure_topic,
 };
 
-/// How much of the clients' own logs a program should show, as directives of a log filter. In an
-/// outage they log with every attempt. What matters of it this crate returns: everything of
-/// rskafka, whose errors are the answers of brokers, and all but the errors of krafka; of those all
-/// about groups.
+/// How much of the clients' own logs a program should show, as directives of a log filter. During an
+/// outage they log every attempt. This crate returns what matters as errors: all that rskafka logs,
+/// all that krafka logs below the level `error`, and all that krafka logs about groups.
 pub const CLIENT_LOG_LIMITS: [&str; 3] =
     ["krafka=error", "krafka::consumer::group=off", "rskafka=off"];

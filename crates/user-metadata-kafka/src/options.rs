@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::security::Gate;
 use crate::{SaslOptions, TlsOptions};
 
-/// How to reach a Kafka cluster: in plain text and as nobody, unless [`with_tls`](Self::with_tls)
-/// and [`with_sasl`](Self::with_sasl) say otherwise. Then clones log in one after the other, and
-/// after a refusal they wait together.
+/// How to reach a Kafka cluster: in plain text and without a login, unless
+/// [`with_tls`](Self::with_tls) and [`with_sasl`](Self::with_sasl) say otherwise. With either,
+/// clones log in one after the other and share the pause after a refusal.
 ///
 /// ```
 /// use user_metadata_kafka::KafkaOptions;
@@ -34,8 +34,8 @@ pub struct KafkaOptions {
 }
 
 impl KafkaOptions {
-    /// Takes the bootstrap brokers as `host:port` (`[host]:port` for IPv6); the other brokers of
-    /// the cluster are found through them.
+    /// Takes the bootstrap brokers as `host:port` (`[host]:port` for IPv6); they are used to
+    /// discover the other brokers of the cluster.
     ///
     /// # Errors
     ///
@@ -66,60 +66,59 @@ impl KafkaOptions {
         })
     }
 
-    /// The name by which the brokers' logs and quotas know this process; default
-    /// `user-metadata`.
+    /// The name of this process in the brokers' logs and quotas; default `user-metadata`.
     #[must_use]
     pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_id = client_id.into();
         self
     }
 
-    /// How long finding a broker that answers may take; default 10 s.
+    /// How long it may take to find a broker that responds; default 10 s.
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long one request may wait for its answer; default 15 s.
+    /// How long one request may wait for its response; default 15 s.
     #[must_use]
     pub fn with_request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
     }
 
-    /// How long new partitions, or that a topic was deleted and made anew, may go unnoticed;
-    /// default 30 s. Producing, the topic is listed again with the first batch after that time;
-    /// consuming, the list may be as old again.
+    /// How long new partitions, or a topic that was deleted and recreated, may go unnoticed;
+    /// default 30 s. A producer lists the topic again with the first batch after that time; a
+    /// consumer's list may be twice as old.
     #[must_use]
     pub fn with_metadata_max_age(mut self, age: Duration) -> Self {
         self.metadata_max_age = age;
         self
     }
 
-    /// Speaks TLS with every broker.
+    /// Uses TLS with every broker.
     #[must_use]
     pub fn with_tls(mut self, tls: TlsOptions) -> Self {
         self.tls = Some(Arc::new(tls));
         self.with_new_gate()
     }
 
-    /// Logs in at every broker.
+    /// Logs in to every broker.
     #[must_use]
     pub fn with_sasl(mut self, sasl: SaslOptions) -> Self {
         self.sasl = Some(Arc::new(sasl));
         self.with_new_gate()
     }
 
-    /// How long a login is not tried again after a [`Refusal`](crate::Refusal); default 30 s, of
-    /// which up to a half is left out at random. Calls meanwhile return the refusal at once.
+    /// How long to wait before logging in again after a [`Refusal`](crate::Refusal); default 30 s,
+    /// of which up to half is left out at random. Calls in the meantime return the refusal at once.
     #[must_use]
     pub fn with_refusal_pause(mut self, pause: Duration) -> Self {
         self.refusal_pause = pause;
         self
     }
 
-    /// Others log in as others.
+    /// Other credentials must not wait for a refusal of these.
     fn with_new_gate(self) -> Self {
         #[cfg(any(feature = "consume", feature = "produce"))]
         let gate = Gate::default();
@@ -142,13 +141,13 @@ impl KafkaOptions {
         &self.client_id
     }
 
-    /// How long finding a broker that answers may take.
+    /// How long it may take to find a broker that responds.
     #[must_use]
     pub fn connect_timeout(&self) -> Duration {
         self.connect_timeout
     }
 
-    /// How long one request may wait for its answer.
+    /// How long one request may wait for its response.
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         self.request_timeout
@@ -160,7 +159,7 @@ impl KafkaOptions {
         self.metadata_max_age
     }
 
-    /// Whom to trust by TLS; `None` is plain text.
+    /// The TLS options; `None` is plain text.
     #[must_use]
     pub fn tls(&self) -> Option<&TlsOptions> {
         self.tls.as_deref()
@@ -172,7 +171,7 @@ impl KafkaOptions {
         self.sasl.as_deref()
     }
 
-    /// How long a refused login is not tried again.
+    /// How long to wait after a refused login.
     #[must_use]
     pub fn refusal_pause(&self) -> Duration {
         self.refusal_pause
@@ -181,21 +180,21 @@ impl KafkaOptions {
     #[cfg(any(feature = "consume", feature = "produce"))]
     pub(crate) fn gate(&self) -> Gate {
         match (&self.tls, &self.sasl) {
-            // Nobody is refused, so nobody waits for anybody.
+            // Without a login there are no refusals to wait for.
             (None, None) => Gate::default(),
             _ => self.gate.clone(),
         }
     }
 }
 
-/// An option that no cluster could make sense of. The message says what to write instead.
+/// An option that can't be valid for any cluster. The message says what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptionsError {
     /// The list of bootstrap brokers is empty.
     #[error("no broker given; write e.g. kafka-1:9092")]
     NoBrokers,
-    /// A bootstrap broker without host or port, or with something more.
+    /// A bootstrap broker without host or port, or with something else.
     #[error("`{0}` is not host:port; write e.g. kafka-1:9092")]
     Broker(String),
     /// A topic name that Kafka refuses.
@@ -209,24 +208,24 @@ pub enum OptionsError {
     /// A replication factor beyond Kafka's 16-bit signed count.
     #[error("a replication factor of {0} is too high; use the number of brokers at most")]
     ReplicationFactor(u16),
-    /// A user name that is empty or not text.
+    /// A user name that is empty or has a control character.
     #[error("the user's name is empty or holds a control character")]
     Username,
-    /// A password that is empty or not text.
+    /// A password that is empty or has a control character.
     #[error("the password is empty or holds a control character")]
     Password,
-    /// A bundle of trusted certificates that is none.
+    /// Not a bundle of trusted certificates.
     #[error("not a bundle of certificates: {0}; give a file in PEM")]
     Ca(String),
-    /// The operating system names nobody to trust.
+    /// The operating system has no trusted certificate authorities.
     #[error(
         "this system trusts no certificate authority; install its CA certificates, or name the brokers' own"
     )]
     NoSystemRoots,
-    /// A client certificate that is none.
+    /// Not a client certificate.
     #[error("not a client certificate: {0}; give a file in PEM, the chain after the certificate")]
     ClientCertificate(String),
-    /// A key that is none, or another certificate's.
+    /// Not a private key, or the key of another certificate.
     #[error(
         "not the key of the client certificate: {0}; give the one it was made with, in PEM, without a passphrase"
     )]
@@ -241,7 +240,7 @@ pub enum OptionsError {
     GroupInstanceId(String),
 }
 
-/// Kafka itself resolves the host, so only the form is checked here.
+/// The Kafka client resolves the host, so only the form is checked here.
 fn checked_broker(broker: &str) -> Result<String, OptionsError> {
     let invalid = || OptionsError::Broker(broker.escape_default().to_string());
     let (host, port) = broker.rsplit_once(':').ok_or_else(invalid)?;

@@ -1,10 +1,10 @@
-//! The topic that must be there before anything else happens.
+//! The topic, which must exist before anything else happens.
 
 use std::num::{NonZeroU16, NonZeroU32};
 
 use crate::OptionsError;
 
-/// The topic as it is made if the cluster lacks it. A topic that is already there stays as it is.
+/// A topic as it is created if it does not exist. An existing topic is left as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSpec {
     name: String,
@@ -13,7 +13,7 @@ pub struct TopicSpec {
 }
 
 impl TopicSpec {
-    /// Checks the values against Kafka's own limits.
+    /// Checks the values against Kafka's limits.
     ///
     /// # Errors
     ///
@@ -43,34 +43,34 @@ impl TopicSpec {
         &self.name
     }
 
-    /// The partitions that a new topic gets.
+    /// The number of partitions of a new topic.
     #[must_use]
     pub fn partitions(&self) -> NonZeroU32 {
         self.partitions
     }
 
-    /// The copies of each partition that a new topic gets.
+    /// The replication factor of a new topic.
     #[must_use]
     pub fn replication_factor(&self) -> NonZeroU16 {
         self.replication_factor
     }
 }
 
-/// What the cluster has under the name of a [`TopicSpec`].
+/// The state of the topic that a [`TopicSpec`] names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TopicState {
-    /// The partitions that are there.
+    /// The number of partitions.
     pub partitions: NonZeroU32,
-    /// The partitions that were asked for.
+    /// The number of partitions that the [`TopicSpec`] asks for.
     pub requested: NonZeroU32,
-    /// Whether this call made the topic.
+    /// Whether this call created the topic.
     pub created: bool,
 }
 
 impl TopicState {
     /// Whether the topic has another number of partitions than was asked for. It works all the
-    /// same; somebody may want to know.
+    /// same, but somebody may want to know.
     #[must_use]
     pub fn differs(&self) -> bool {
         self.partitions != self.requested
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_held_to_kafkas_rule() {
+    fn names_follow_kafkas_rule() {
         for name in ["user-metadata", "a.b_c-D9", "..a", &"x".repeat(249)] {
             assert_eq!(topic(name).unwrap().name(), name);
         }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_held_to_kafkas_integers() {
+    fn counts_fit_kafkas_integers() {
         let many = TopicSpec::new("t", NonZeroU32::MAX, NonZeroU16::MIN);
         assert_eq!(many, Err(OptionsError::Partitions(u32::MAX)));
         let copies = TopicSpec::new("t", NonZeroU32::MIN, NonZeroU16::MAX);

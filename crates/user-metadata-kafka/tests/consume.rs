@@ -18,9 +18,9 @@ use user_metadata_kafka::{
 use user_metadata_testing::kafka::kcat;
 use user_metadata_testing::{Scratch, require};
 
-/// The shortest that a broker accepts.
+/// The shortest session timeout that a broker accepts.
 const SESSION: Duration = Duration::from_secs(6);
-/// So long that no test waits for its end.
+/// So long that it never expires during a test.
 const LONG_SESSION: Duration = Duration::from_secs(300);
 
 fn group(topic: &TopicSpec) -> GroupOptions {
@@ -32,12 +32,12 @@ async fn join(kafka: &KafkaOptions, options: GroupOptions) -> GroupConsumer {
     GroupConsumer::join(kafka, options).await.unwrap()
 }
 
-/// The next event, which must come soon.
+/// The next event, which must arrive soon.
 async fn next(consumer: &mut GroupConsumer) -> GroupEvent {
     within(LONG, consumer.next()).await.unwrap()
 }
 
-/// Reads on until `count` records are there.
+/// Reads until `count` records have arrived.
 async fn read(consumer: &mut GroupConsumer, count: usize) -> Vec<GroupRecord> {
     let mut records = Vec::new();
     while records.len() < count {
@@ -52,8 +52,8 @@ async fn assigned(consumer: &mut GroupConsumer, partitions: &[u32]) {
     while next(consumer).await != GroupEvent::Assigned(partitions.to_vec()) {}
 }
 
-/// Waits until the group has been told `positions`, as another client sees it.
-async fn told(kafka: &KafkaOptions, topic: &TopicSpec, positions: &[(u32, u64)]) {
+/// Waits until the group has committed `positions`, as another client sees it.
+async fn committed(kafka: &KafkaOptions, topic: &TopicSpec, positions: &[(u32, u64)]) {
     let positions: BTreeMap<u32, u64> = positions.iter().copied().collect();
     until(async || (admin::committed(kafka, topic).await == positions).then_some(())).await;
 }
@@ -87,7 +87,7 @@ async fn every_compression_comes_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn what_other_producers_pack_is_unpacked() {
+async fn what_other_producers_compress_is_decompressed() {
     let kafka = require!(support::shared());
     let topic = topic("packed", 1);
     filled(&kafka, &topic, 0).await;
@@ -108,7 +108,7 @@ async fn what_other_producers_pack_is_unpacked() {
 }
 
 #[tokio::test]
-async fn a_group_resumes_behind_its_commit_wherever_it_is_told_to_start() {
+async fn a_group_resumes_after_its_commit_whatever_its_start_option() {
     let kafka = require!(support::shared());
     let topic = topic("resume", 1);
     let producer = filled(&kafka, &topic, 10).await;
@@ -127,7 +127,7 @@ async fn a_group_resumes_behind_its_commit_wherever_it_is_told_to_start() {
 }
 
 #[tokio::test]
-async fn without_a_commit_reading_starts_at_the_time_or_the_end_it_is_told() {
+async fn without_a_commit_reading_starts_at_the_given_time_or_at_the_end() {
     let kafka = require!(support::shared());
     let topic = topic("start", 1);
     let producer = filled(&kafka, &topic, 10).await;
@@ -142,10 +142,10 @@ async fn without_a_commit_reading_starts_at_the_time_or_the_end_it_is_told() {
     let mut latest = at("latest", ConsumeStart::Latest).await;
     for consumer in [&mut by_future, &mut latest] {
         assigned(consumer, &[0]).await;
-        // The end of the partition was looked for before this was known.
+        // The end offset was requested before this was known.
         until(async || consumer.lag().pop()).await;
     }
-    // What comes while nobody is there is read all the same.
+    // Records that arrive while the group has no members are read all the same.
     latest.close().await.unwrap();
     produce(&producer, 0, "10").await;
     let mut latest = at("latest", ConsumeStart::Latest).await;
@@ -159,7 +159,7 @@ async fn a_second_member_takes_its_share_after_the_first_has_committed_it_and_al
     let kafka = require!(support::shared());
     let topic = topic("shared", 2);
     let producer = filled(&kafka, &topic, 5).await;
-    // As long as no commit comes, nothing is handed over.
+    // As long as nothing is committed, nothing is handed over.
     let patient = group(&topic).with_handover_timeout(LONG);
     let mut first = join(&kafka, patient).await;
     read(&mut first, 10).await;
@@ -172,19 +172,19 @@ async fn a_second_member_takes_its_share_after_the_first_has_committed_it_and_al
     assert_eq!(given.len(), 1);
     first.commit(&[(0, 5), (1, 5)]);
     assigned(&mut first, &[1 - given[0]]).await;
-    // The share goes to the other with the round that this member's polls start.
+    // The other member gets its share in the rebalance that this member's polls begin.
     assigned(&mut second, &given).await;
     produce(&producer, given[0], "new").await;
     let new = read(&mut second, 1).await;
     let place = (new[0].partition, new[0].offset);
     assert_eq!(place, (given[0], 5), "nothing came twice");
     second.commit(&[(given[0], 6)]);
-    // Another's by now: dropped.
+    // It belongs to another member by now: dropped.
     first.commit(&[(given[0], 1)]);
     first.close().await.unwrap();
     assigned(&mut second, &[0, 1]).await;
     second.close().await.unwrap();
-    told(&kafka, &topic, &[(given[0], 6), (1 - given[0], 5)]).await;
+    committed(&kafka, &topic, &[(given[0], 6), (1 - given[0], 5)]).await;
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn the_lag_of_a_partition_that_comes_back_is_not_the_one_that_it_had() {
     assert!(lag.is_none_or(|lag| lag.position == 6), "{lag:?}");
 }
 
-/// Reads, commits and reports records until told to stop.
+/// Reads, commits and reports records until it is stopped.
 async fn work(
     mut consumer: GroupConsumer,
     mut stop: tokio::sync::oneshot::Receiver<()>,
@@ -253,7 +253,7 @@ async fn members_that_come_and_go_miss_no_record() {
         for partition in 0..4 {
             insist(&producer, partition, &batch).await;
         }
-        // Half is in flight when somebody comes or goes.
+        // Half of the records are in flight when a member joins or leaves.
         while records.len() < round * 200 - 100 {
             records.insert(within(LONG, seen.recv()).await.unwrap());
         }
@@ -279,14 +279,14 @@ async fn members_that_come_and_go_miss_no_record() {
     assert_eq!(records, all.collect());
 }
 
-/// A runtime of its own is what a process is: what ends with it says no goodbye.
+/// A runtime of its own stands for a process: what ends with it does not leave the group.
 fn process() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().unwrap()
 }
 
 #[test]
-fn after_a_member_has_died_another_goes_on_behind_its_last_commit() {
+fn after_a_member_has_died_another_continues_after_its_last_commit() {
     let kafka = require!(support::shared());
     let topic = topic("died", 2);
     let dying = process();
@@ -295,7 +295,7 @@ fn after_a_member_has_died_another_goes_on_behind_its_last_commit() {
         let mut member = join(&kafka, group(&topic)).await;
         read(&mut member, 20).await;
         member.commit(&[(0, 4), (1, 9)]);
-        told(&kafka, &topic, &[(0, 4), (1, 9)]).await;
+        committed(&kafka, &topic, &[(0, 4), (1, 9)]).await;
         // Neither dropped nor closed.
         std::mem::forget(member);
     });
@@ -312,7 +312,7 @@ fn after_a_member_has_died_another_goes_on_behind_its_last_commit() {
 }
 
 #[test]
-fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
+fn a_suspended_member_notices_and_does_not_set_the_group_back() {
     let kafka = require!(support::shared());
     let topic = topic("suspended", 2);
     let suspended = process();
@@ -322,13 +322,13 @@ fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
         read(&mut member, 10).await;
         member
     });
-    // Nothing of `suspended` runs until the other has all.
+    // Nothing of `suspended` runs until the other has all partitions.
     let awake = process();
     let mut other = awake.block_on(async {
         let mut other = join(&kafka, group(&topic)).await;
         read(&mut other, 10).await;
         other.commit(&[(0, 5), (1, 5)]);
-        told(&kafka, &topic, &[(0, 5), (1, 5)]).await;
+        committed(&kafka, &topic, &[(0, 5), (1, 5)]).await;
         other
     });
     let (done, is_done) = tokio::sync::oneshot::channel();
@@ -342,11 +342,11 @@ fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
         });
     });
     suspended.block_on(async {
-        // What it had in hand when it fell asleep.
+        // The records in flight when it was suspended.
         sleeper.commit(&[(0, 2), (1, 2)]);
         while next(&mut sleeper).await != GroupEvent::Left {}
         while sleeper.assignment().len() != 1 {
-            // Committed before it knows what it was given anew.
+            // Committed before it learns of its new assignment.
             sleeper.commit(&[(0, 3), (1, 3)]);
             next(&mut sleeper).await;
         }
@@ -354,7 +354,7 @@ fn a_member_that_was_suspended_learns_it_and_sets_nobody_back() {
     });
     done.send(()).unwrap();
     other.join().unwrap();
-    process().block_on(told(&kafka, &topic, &[(0, 5), (1, 5)]));
+    process().block_on(committed(&kafka, &topic, &[(0, 5), (1, 5)]));
 }
 
 #[tokio::test]
@@ -365,7 +365,7 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
     let hasty = group(&topic).with_handover_timeout(Duration::from_millis(500));
     let mut busy = join(&kafka, hasty).await;
     read(&mut busy, 10).await;
-    // `busy` is not asked for events from here on, but its task answers the rebalance.
+    // From here on `busy` is not asked for events, but its task responds to the rebalance.
     let mut other = join(&kafka, group(&topic)).await;
     let share = loop {
         match next(&mut other).await {
@@ -374,7 +374,7 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
         }
     };
     assert_eq!(share.len(), 1);
-    // For longer than the session, the other is given nothing more.
+    // For longer than the session timeout, the other member gets no further partitions.
     let more = tokio::time::timeout(SESSION + SESSION / 2, async {
         loop {
             if let GroupEvent::Assigned(partitions) = next(&mut other).await {
@@ -387,8 +387,8 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
     busy.commit(&[(0, 5), (1, 5)]);
     busy.close().await.unwrap();
     other.close().await.unwrap();
-    // The share was taken away with the records in hand, the rest was committed.
-    told(
+    // One partition was revoked with its records in flight, the other was committed.
+    committed(
         &kafka,
         &topic,
         &[
@@ -400,7 +400,7 @@ async fn a_caller_that_is_busy_for_longer_than_the_session_stays_a_member() {
 }
 
 #[tokio::test]
-async fn a_caller_that_takes_nothing_stops_the_reading() {
+async fn a_caller_that_takes_nothing_stops_the_fetching() {
     let kafka = require!(support::shared());
     let topic = topic("slow", 1);
     filled(&kafka, &topic, 20_000).await;
@@ -413,13 +413,13 @@ async fn a_caller_that_takes_nothing_stops_the_reading() {
     let offsets: Vec<u64> = records.iter().map(|record| record.offset).collect();
     assert_eq!(offsets, (0..20_000).collect::<Vec<_>>());
     let lag = consumer.lag()[0];
-    assert_eq!(lag.lag_records(), 20_000, "read, but not dealt with");
+    assert_eq!(lag.lag_records(), 20_000, "read, but not processed");
     consumer.commit(&[(0, 19_999)]);
     assert_eq!(consumer.lag()[0].lag_records(), 1);
 }
 
 #[tokio::test]
-async fn behind_the_last_record_of_a_transaction_there_is_nothing_to_wait_for() {
+async fn after_the_last_record_of_a_transaction_there_is_no_lag() {
     let kafka = require!(support::shared());
     let topic = topic("transaction", 1);
     filled(&kafka, &topic, 0).await;
@@ -432,7 +432,7 @@ async fn behind_the_last_record_of_a_transaction_there_is_nothing_to_wait_for() 
 }
 
 #[tokio::test]
-async fn an_offset_that_is_not_kept_any_more_goes_on_at_the_oldest_record_and_says_so() {
+async fn an_offset_that_is_no_longer_available_is_reset_to_the_oldest_record_and_reported() {
     let kafka = require!(support::shared());
     let topic = topic("expired", 1);
     filled(&kafka, &topic, 10).await;
@@ -454,15 +454,15 @@ async fn an_offset_that_is_not_kept_any_more_goes_on_at_the_oldest_record_and_sa
 }
 
 #[tokio::test]
-async fn a_topic_that_was_deleted_and_made_anew_is_read_from_its_start() {
+async fn a_recreated_topic_is_read_from_its_start() {
     let kafka = require!(support::shared());
-    let topic = topic("made-anew", 1);
+    let topic = topic("recreated", 1);
     let kafka = kafka.with_metadata_max_age(Duration::from_millis(500));
     let producer = filled(&kafka, &topic, 10).await;
     let mut consumer = join(&kafka, group(&topic)).await;
     read(&mut consumer, 10).await;
     consumer.commit(&[(0, 10)]);
-    told(&kafka, &topic, &[(0, 10)]).await;
+    committed(&kafka, &topic, &[(0, 10)]).await;
     admin::delete_topic(&kafka, &topic).await;
     let batch = vec![record("key", "new"); 20];
     until(async || {
@@ -472,11 +472,11 @@ async fn a_topic_that_was_deleted_and_made_anew_is_read_from_its_start() {
     .await;
     while read(&mut consumer, 1).await[0].offset != 0 {}
     consumer.commit(&[(0, 1)]);
-    told(&kafka, &topic, &[(0, 1)]).await;
+    committed(&kafka, &topic, &[(0, 1)]).await;
 }
 
 #[tokio::test]
-async fn what_is_in_hand_of_a_deleted_topic_is_no_position_in_the_new_one() {
+async fn records_in_flight_of_a_deleted_topic_are_not_committed_in_the_new_one() {
     let kafka = require!(support::shared());
     let topic = topic("old-in-hand", 1);
     let kafka = kafka.with_metadata_max_age(Duration::from_millis(500));
@@ -490,17 +490,17 @@ async fn what_is_in_hand_of_a_deleted_topic_is_no_position_in_the_new_one() {
         (produced.ok()? == 0).then_some(())
     })
     .await;
-    told(&kafka, &topic, &[(0, 0)]).await;
+    committed(&kafka, &topic, &[(0, 0)]).await;
     consumer.commit(&[(0, 10)]);
     let is_reset = |event| matches!(event, GroupEvent::OffsetReset { to: 0, .. });
     while !is_reset(next(&mut consumer).await) {}
     consumer.commit(&[(0, 10)]);
     consumer.close().await.unwrap();
-    told(&kafka, &topic, &[(0, 0)]).await;
+    committed(&kafka, &topic, &[(0, 0)]).await;
 }
 
 #[tokio::test]
-async fn partitions_that_come_later_are_written_and_read_from_their_start() {
+async fn partitions_added_later_are_written_and_read_from_their_start() {
     let kafka = require!(support::shared());
     let topic = topic("growing", 1);
     let kafka = kafka.with_metadata_max_age(Duration::from_millis(500));
@@ -524,7 +524,7 @@ async fn partitions_that_come_later_are_written_and_read_from_their_start() {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_not_there_is_waited_for_and_not_made() {
+async fn a_missing_topic_is_waited_for_and_not_created() {
     let kafka = require!(support::shared());
     let topic = topic("missing", 3);
     let mut consumer = join(&kafka, group(&topic)).await;
@@ -571,7 +571,11 @@ async fn a_session_that_the_broker_does_not_allow_ends_the_member() {
     let short = group(&topic).with_session_timeout(Duration::from_secs(1));
     let mut consumer = join(&kafka, short).await;
     let error = within(LONG, consumer.next()).await.unwrap_err();
-    assert!(matches!(error, ConsumeError::Refused(_)), "{error:?}");
+    let ConsumeError::Refused(cause) = error else {
+        panic!("{error:?}");
+    };
+    let cause = cause.to_string();
+    assert!(cause.contains("group.min.session.timeout.ms"), "{cause}");
     let error = within(LONG, consumer.next()).await.unwrap_err();
     assert!(matches!(error, ConsumeError::Ended), "{error:?}");
 }

@@ -21,9 +21,9 @@ use user_metadata_testing::kafka::{Answer, Broker, Impostor};
 use user_metadata_testing::{most_memory, require};
 
 const REQUEST: Duration = Duration::from_secs(2);
-/// What a call to the producer may take at most, and some time for a busy machine.
+/// The longest that a producer call may take, plus some time for a busy machine.
 const PRODUCE_LIMIT: Duration = Duration::from_secs(5 * REQUEST.as_secs() + 5);
-/// Longer than the broker's own sessions and the shortest one of a group.
+/// Longer than the broker's own sessions and the shortest session of a group.
 const FROZEN: Duration = Duration::from_secs(8);
 
 fn options(broker: &Broker) -> KafkaOptions {
@@ -33,7 +33,7 @@ fn options(broker: &Broker) -> KafkaOptions {
         .with_connect_timeout(REQUEST)
 }
 
-/// Produces for as long as the broker is to stay frozen, and returns the errors.
+/// Produces while the broker is to stay frozen, and returns the errors.
 async fn fail_while_frozen(producer: &Producer) -> Vec<ProduceError> {
     let start = Instant::now();
     let batch = [record("key", "frozen")];
@@ -46,7 +46,7 @@ async fn fail_while_frozen(producer: &Producer) -> Vec<ProduceError> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn producing_fails_in_time_while_the_broker_is_frozen_or_dead_and_goes_on_afterwards() {
+async fn producing_fails_in_time_while_the_broker_is_frozen_or_dead_and_works_again_afterwards() {
     let mut broker = require!(Broker::start());
     let topic = topic("producing", 1);
     let producer = filled(&options(&broker), &topic, 1).await;
@@ -96,7 +96,7 @@ async fn a_web_server_in_the_place_of_the_broker_costs_the_memory_of_one_attempt
     }
 }
 
-/// Produces the numbers from 0, one after the other, until told to stop, and returns how many.
+/// Produces the numbers from 0, one after the other, until it is stopped, and returns how many.
 async fn count_up(
     producer: Producer,
     progress: watch::Sender<usize>,
@@ -112,7 +112,7 @@ async fn count_up(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_to_the_broker_records_stand_in_the_order_in_which_they_were_produced() {
+async fn whatever_happens_to_the_broker_records_keep_the_order_in_which_they_were_produced() {
     let mut broker = require!(Broker::start());
     let options = options(&broker);
     let topic = topic("order", 1);
@@ -129,8 +129,8 @@ async fn whatever_happens_to_the_broker_records_stand_in_the_order_in_which_they
     go_on().await;
     for _ in 0..2 {
         broker.freeze();
-        // Longer than a request may take, so that what hangs in the old connection is written by
-        // the broker after its repetition has been sent.
+        // Longer than the request timeout, so that the broker writes the request that hangs in the
+        // old connection after its repetition was sent.
         let witness = fail_to_connect(&options, &topic);
         within(LONG, witness).await;
         broker.thaw();
@@ -142,7 +142,7 @@ async fn whatever_happens_to_the_broker_records_stand_in_the_order_in_which_they
     stop.send(true).unwrap();
     let count = counting.await.unwrap();
 
-    // Readers go by the first of those with the same id.
+    // Readers keep the first record of each id.
     let mut known = HashSet::new();
     let records = read_with_kcat(&options, &topic).unwrap();
     let values = records
@@ -152,7 +152,7 @@ async fn whatever_happens_to_the_broker_records_stand_in_the_order_in_which_they
     assert_eq!(values, (0..count).collect::<Vec<_>>());
 }
 
-/// Tries to connect twice, which takes twice the time that a request may take.
+/// Tries to connect twice, which takes twice the request timeout.
 async fn fail_to_connect(options: &KafkaOptions, topic: &TopicSpec) {
     for _ in 0..2 {
         let error = Producer::connect(options, topic).await.unwrap_err();
@@ -181,7 +181,7 @@ static LOGGED: LazyLock<Arc<Mutex<Vec<u8>>>> = LazyLock::new(|| {
     logged
 });
 
-/// How many lines speak of this group and contain `text`.
+/// How many lines name this group and contain `text`.
 fn logged(group: &str, text: &str) -> usize {
     let logged = LOGGED.lock().unwrap();
     let logged = String::from_utf8_lossy(&logged);
@@ -211,8 +211,8 @@ fn group(topic: &TopicSpec) -> GroupOptions {
     options.with_session_timeout(Duration::from_secs(6))
 }
 
-/// Reads on, and commits what it reads, until another client sees the commit behind the record with
-/// `value`. A member that was lost meanwhile gets its partition and these records once more.
+/// Reads and commits until another client sees the commit after the record with `value`. A member
+/// that was lost in between gets its partition and these records again.
 async fn work_up_to(
     value: &str,
     consumer: &mut GroupConsumer,
@@ -239,7 +239,7 @@ async fn work_up_to(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_consumer_goes_on_after_its_broker_was_frozen_and_after_it_was_killed() {
+async fn a_consumer_continues_after_its_broker_was_frozen_and_after_it_was_killed() {
     LazyLock::force(&LOGGED);
     let mut broker = require!(Broker::start());
     let options = options(&broker);
@@ -284,7 +284,7 @@ async fn a_member_of_a_frozen_broker_is_closed_in_time() {
     event(&mut consumer, is_records).await;
     broker.freeze();
     consumer.commit(&[(0, 1)]);
-    // The request timeout and 5 s, and some time for a busy machine.
+    // The request timeout plus 5 s, and some time for a busy machine.
     let limit = REQUEST + Duration::from_secs(5 + 5);
     let error = within(limit, consumer.close()).await.unwrap_err();
     assert!(error.is_retriable(), "{error:?}");

@@ -1,4 +1,4 @@
-//! Static members, and groups that the broker shares out (KIP-848), against a real Kafka.
+//! Static members, and groups whose partitions the broker assigns (KIP-848), against a real Kafka.
 #![cfg(all(feature = "consume", feature = "produce"))]
 #![allow(clippy::unwrap_used)] // helpers
 
@@ -57,7 +57,7 @@ async fn next(consumer: &mut GroupConsumer) -> GroupEvent {
     within(LONG, consumer.next()).await.unwrap()
 }
 
-/// Lets both go on until each has a share, and returns that of the first.
+/// Lets both continue until each has a share, and returns that of the first.
 async fn shared(first: &mut GroupConsumer, second: &mut GroupConsumer) -> Vec<u32> {
     within(LONG, async {
         while first.assignment().len() != 1 || second.assignment().len() != 1 {
@@ -71,7 +71,7 @@ async fn shared(first: &mut GroupConsumer, second: &mut GroupConsumer) -> Vec<u3
     first.assignment().to_vec()
 }
 
-/// Goes on until `consumer` has these partitions.
+/// Continues until `consumer` has these partitions.
 async fn owns(consumer: &mut GroupConsumer, partitions: &[u32]) {
     while consumer.assignment() != partitions {
         next(consumer).await;
@@ -84,7 +84,7 @@ async fn owns_one(consumer: &mut GroupConsumer) {
     }
 }
 
-/// Reads on until `count` records are there, and commits them.
+/// Reads until `count` records have arrived, and commits them.
 async fn work(consumer: &mut GroupConsumer, count: usize) -> Vec<GroupRecord> {
     let mut records = Vec::new();
     while records.len() < count {
@@ -120,7 +120,7 @@ async fn changes_during(consumer: &mut GroupConsumer, other: impl Future) -> Vec
     }
 }
 
-/// A runtime of its own is what a process is: what ends with it says no goodbye.
+/// A runtime of its own stands for a process: what ends with it does not leave the group.
 fn process() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().build().unwrap()
@@ -149,7 +149,7 @@ async fn a_static_member_that_comes_back_has_its_partitions_and_nobody_else_noti
         assert_eq!(changes, [], "{protocol:?}");
         assert_eq!(stays.assignment(), of_stays);
         back.unwrap().close().await.unwrap();
-        // Somebody who does not come back within the session loses them all the same.
+        // A member that does not come back within its session loses them all the same.
         within(LONG, owns(&mut stays, &[0, 1])).await;
         stays.close().await.unwrap();
     }
@@ -178,7 +178,7 @@ fn a_static_member_that_was_killed_comes_back_to_its_partitions() {
                 of_goes = receiver => of_goes.unwrap(),
                 () = async { loop { next(&mut stays).await; } } => unreachable!(),
             };
-            // Both may be given their shares in the same moment.
+            // Both may get their shares at the same moment.
             owns_one(&mut stays).await;
             (stays, of_goes)
         });
@@ -194,8 +194,8 @@ fn a_static_member_that_was_killed_comes_back_to_its_partitions() {
                 back.close().await.unwrap();
             };
             let changes = changes_during(&mut stays, within(LONG, comes_back)).await;
-            // With KIP-848 the id is free only when the session of the killed one is over, and by
-            // then its partitions were given away.
+            // With KIP-848 the id becomes free only when the session of the killed member has
+            // expired, and by then its partitions have been assigned to others.
             if protocol == GroupProtocol::Classic {
                 assert_eq!(changes, []);
             }
@@ -204,8 +204,8 @@ fn a_static_member_that_was_killed_comes_back_to_its_partitions() {
     }
 }
 
-/// The group waits for the killed one until its session is over. Whoever waits with it, longer than
-/// from one heartbeat to the next, must not be the next that is waited for.
+/// The group waits for the killed member until its session expires. The other members wait with it,
+/// longer than a heartbeat interval, and must not be the next that the group waits for.
 #[test]
 fn a_member_that_is_killed_and_replaced_at_once_disturbs_the_others_for_one_session() {
     let kafka = require!(quick());
@@ -234,7 +234,7 @@ fn a_member_that_is_killed_and_replaced_at_once_disturbs_the_others_for_one_sess
         let mut replaces = join(&kafka, options).await;
         let mut left = 0;
         let peace = async {
-            // One that is waited for keeps the group busy for a session.
+            // A member that the group waits for keeps it busy for a session.
             while let Ok(event) = tokio::time::timeout(SESSION * 2, async {
                 tokio::select! {
                     event = stays.next() => event.unwrap(),
@@ -257,7 +257,7 @@ fn a_member_that_is_killed_and_replaced_at_once_disturbs_the_others_for_one_sess
 }
 
 #[tokio::test]
-async fn a_process_that_takes_the_id_of_another_ends_it_with_a_word() {
+async fn a_process_that_takes_the_id_of_another_ends_it_with_an_error() {
     let kafka = require!(quick());
     let topic = topic("fenced", 2);
     filled(&kafka, &topic, 1).await;
@@ -295,7 +295,7 @@ async fn with_kip_848_who_comes_later_waits_for_the_id() {
     };
     assert!(reason.contains("the same instance id"), "{reason}");
     assert_eq!(next(&mut second).await, GroupEvent::Left);
-    // Longer than a few attempts, and the session of the first.
+    // Longer than a few attempts, and than the session of the first.
     let while_waiting = tokio::time::timeout(SESSION + SESSION / 3, second.next()).await;
     assert!(while_waiting.is_err(), "{while_waiting:?}");
     assert_eq!(first.assignment(), [0, 1]);
@@ -393,7 +393,7 @@ async fn static_members_and_those_of_kip_848_read_partitions_that_come_later() {
 }
 
 #[test]
-fn an_instance_id_is_held_to_kafkas_rule() {
+fn an_instance_id_follows_kafkas_rule() {
     let options = || GroupOptions::new("topic", "group").unwrap();
     for id in ["one", "consumer-1.sqlite", &"x".repeat(249)] {
         assert!(options().with_instance_id(id).is_ok(), "{id}");

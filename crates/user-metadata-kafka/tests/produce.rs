@@ -18,7 +18,7 @@ use user_metadata_testing::{kafka, require};
 const CODECS: [Compression; 3] = [Compression::None, Compression::Lz4, Compression::Zstd];
 
 #[tokio::test]
-async fn a_missing_topic_gets_its_partitions_although_the_broker_would_make_one() {
+async fn a_missing_topic_gets_its_partitions_although_the_broker_would_create_it() {
     let options = require!(shared());
     let topic = topic("made", 3);
     assert_eq!(require!(partitions(&options, &topic)), None);
@@ -40,7 +40,7 @@ async fn an_existing_topic_stays_as_it_is_and_the_difference_is_reported() {
 }
 
 #[tokio::test]
-async fn of_several_that_ensure_a_topic_at_the_same_time_one_makes_it() {
+async fn of_several_that_ensure_a_topic_at_the_same_time_one_creates_it() {
     let options = require!(shared());
     let topic = topic("raced", 3);
     let ensure = || ensure_topic(&options, &topic);
@@ -125,7 +125,7 @@ async fn kafkas_own_consumer_unpacks_every_compression() {
 }
 
 #[tokio::test]
-async fn a_batch_beyond_the_brokers_limit_is_too_large_and_smaller_ones_go_on() {
+async fn a_batch_beyond_the_brokers_limit_is_too_large_and_smaller_ones_are_written() {
     let options = require!(shared());
     let topic = topic("large", 1);
     let producer = Producer::connect(&options, &topic).await.unwrap();
@@ -137,7 +137,7 @@ async fn a_batch_beyond_the_brokers_limit_is_too_large_and_smaller_ones_go_on() 
 }
 
 #[tokio::test]
-async fn a_time_that_the_broker_never_takes_is_rejected() {
+async fn a_time_that_the_broker_never_accepts_is_rejected() {
     let options = require!(shared());
     let topic = topic("future", 1);
     let producer = Producer::connect(&options, &topic).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_time_that_the_broker_never_takes_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_partition_that_is_not_there_is_named() {
+async fn a_partition_that_does_not_exist_is_named() {
     let options = require!(shared());
     let topic = topic("narrow", 2);
     let producer = Producer::connect(&options, &topic).await.unwrap();
@@ -172,16 +172,17 @@ async fn a_batch_of_nothing_is_written_at_once() {
 
 #[cfg(feature = "consume")]
 #[tokio::test]
-async fn a_topic_that_somebody_deletes_is_made_again_with_its_partitions() {
+async fn a_deleted_topic_is_created_again_with_its_partitions() {
     let options = require!(shared());
     let topic = topic("deleted", 3);
     let producer = Producer::connect(&options, &topic).await.unwrap();
-    // The second time to a partition that this producer has never written before.
+    // The second time to a partition that this producer has never written to before.
     for partition in [2, 2, 1, 0] {
         insist(&producer, partition, &[record("user-1", "x")]).await;
         assert_eq!(require!(partitions(&options, &topic)), Some(3));
         support::admin::delete_topic(&options, &topic).await;
-        // Deleting takes its time; one that is still listed would be asked for, and made by the broker.
+        // Deletion takes a while; a topic that is still listed would be asked for, and the broker
+        // would create it again.
         let is_gone = async || partitions(&options, &topic).is_ok_and(|found| found.is_none());
         support::until(async || is_gone().await.then_some(())).await;
     }

@@ -1,4 +1,4 @@
-//! TLS and SASL against a broker that asks for them.
+//! TLS and SASL against a broker that requires them.
 #![cfg(all(feature = "consume", feature = "produce"))]
 #![allow(clippy::unwrap_used)] // helpers
 
@@ -31,7 +31,7 @@ fn options(broker: &SecureBroker, listener: Listener) -> KafkaOptions {
 }
 
 fn trusting(authority: &Authority) -> TlsOptions {
-    TlsOptions::trusting(std::fs::read(authority.ca_file()).unwrap()).unwrap()
+    TlsOptions::with_ca(std::fs::read(authority.ca_file()).unwrap()).unwrap()
 }
 
 fn sasl(mechanism: SaslMechanism, password: &str) -> SaslOptions {
@@ -53,7 +53,7 @@ async fn first_value(consumer: &mut GroupConsumer) -> Vec<u8> {
     .await
 }
 
-/// A record goes to the broker and comes back by way of a group.
+/// A record is produced and comes back through a group.
 async fn goes_and_comes(options: &KafkaOptions, name: &str) {
     let topic = topic(name, 2);
     let producer = Producer::connect(options, &topic).await.unwrap();
@@ -63,7 +63,7 @@ async fn goes_and_comes(options: &KafkaOptions, name: &str) {
     consumer.close().await.unwrap();
 }
 
-/// What both sides say of being refused.
+/// What both sides report when they are refused.
 async fn refused(options: &KafkaOptions) -> Refusal {
     let options = options.clone().with_refusal_pause(Duration::ZERO);
     let topic = topic("refused", 1);
@@ -91,11 +91,11 @@ async fn a_broker_is_trusted_by_its_own_authority() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_a_stranger_has_signed_for_is_not_trusted() {
+async fn a_broker_with_a_certificate_of_an_unknown_authority_is_not_trusted() {
     let broker = require!(shared());
     for tls in [
         trusting(&Authority::new()),
-        TlsOptions::trusting_system().unwrap(),
+        TlsOptions::with_system_roots().unwrap(),
     ] {
         let refusal = refused(&options(broker, Listener::Tls).with_tls(tls)).await;
         assert_eq!(
@@ -187,7 +187,7 @@ async fn a_wrong_password_is_refused_with_the_users_name_and_without_the_passwor
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_that_asks_for_something_else_is_told_apart() {
+async fn a_port_that_expects_something_else_is_recognized() {
     let broker = require!(shared());
     let scram = sasl(SaslMechanism::ScramSha256, SecureBroker::PASSWORD);
     let refusal = refused(
@@ -200,13 +200,24 @@ async fn a_port_that_asks_for_something_else_is_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_that_hangs_up_is_asked_about() {
+async fn a_port_that_hangs_up_adds_a_hint() {
     let broker = require!(shared());
-    let tls = trusting(broker.authority());
+    let tls = || trusting(broker.authority());
+    let scram = sasl(SaslMechanism::ScramSha256, SecureBroker::PASSWORD);
     for (options, question) in [
         (
-            options(broker, Listener::Sasl).with_tls(tls),
+            options(broker, Listener::Sasl)
+                .with_tls(tls())
+                .with_sasl(scram),
             "does its port speak TLS?",
+        ),
+        (
+            options(broker, Listener::Sasl).with_tls(tls()),
+            "does its port speak TLS, or want a password?",
+        ),
+        (
+            options(broker, Listener::SaslTls).with_tls(tls()),
+            "does its port speak TLS, or want a password?",
         ),
         (
             options(broker, Listener::Tls),
@@ -229,7 +240,7 @@ async fn a_port_that_hangs_up_is_asked_about() {
 }
 
 #[test]
-fn files_that_are_no_certificates_or_keys_are_refused_at_once() {
+fn files_that_are_not_certificates_or_keys_are_refused_at_once() {
     let authority = Authority::new();
     let tls = trusting(&authority);
     let read = |path: String| std::fs::read_to_string(path).unwrap();
@@ -243,7 +254,7 @@ fn files_that_are_no_certificates_or_keys_are_refused_at_once() {
     let options = with(&certificate, &key).unwrap();
     assert!(!format!("{options:?}").contains("PRIVATE"), "{options:?}");
     for wrong in ["", "no PEM", &key] {
-        let ca = TlsOptions::trusting(wrong);
+        let ca = TlsOptions::with_ca(wrong);
         assert!(matches!(ca, Err(OptionsError::Ca(_))), "{ca:?}");
         let shown = with(wrong, &key);
         assert!(
@@ -260,11 +271,12 @@ fn files_that_are_no_certificates_or_keys_are_refused_at_once() {
     }
 }
 
-/// Short, so that the tests see several; the bounds are those of the half that is never left out.
+/// Short, so that the tests see several pauses; the bounds are those of the half that is never left
+/// out.
 const PAUSE: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_password_that_is_made_right_lets_a_producer_in_and_until_then_it_knocks_seldom() {
+async fn a_producer_recovers_once_its_password_is_accepted_and_rarely_tries_before() {
     let broker = require!(SecureBroker::start());
     let options = options(&broker, Listener::Sasl)
         .with_refusal_pause(PAUSE)
@@ -315,7 +327,8 @@ async fn a_member_and_a_producer_outlive_a_password_that_was_wrong_for_a_while()
         refused(producer.produce(1, &batch, Compression::None).await)
     };
     until(produce).await;
-    // krafka's own tasks may have knocked until the member was told; then the two share one pause.
+    // krafka's own tasks may have retried until the member was notified; then the two share one
+    // pause.
     let (since, knocks) = (Instant::now(), broker.refused());
     assert!(knocks <= 3, "{knocks}");
     while broker.refused() < knocks + 2 {
@@ -332,7 +345,7 @@ async fn a_member_and_a_producer_outlive_a_password_that_was_wrong_for_a_while()
     consumer.close().await.unwrap();
 }
 
-/// What the outage that is a refusal says; the partitions are lost with it.
+/// The reason in the outage that a refusal causes; the partitions are lost with it.
 async fn told_of_the_refusal(consumer: &mut GroupConsumer) -> String {
     let mut told = String::new();
     loop {

@@ -1,4 +1,4 @@
-//! No Kafka at all: nothing there, or something that never answers.
+//! Without Kafka: nothing listens, or something that never responds.
 #![cfg(any(feature = "consume", feature = "produce"))]
 #![allow(clippy::unwrap_used)] // helpers
 
@@ -8,16 +8,16 @@ use tokio::net::TcpListener;
 use user_metadata_kafka::KafkaOptions;
 
 const LIMIT: Duration = Duration::from_millis(300);
-/// What is too long on the slowest machine, and shorter than any default.
+/// Too long even on the slowest machine, and shorter than any default.
 const TOO_LONG: Duration = Duration::from_secs(8);
 
-/// An address at which nobody listens.
+/// An address at which nothing listens.
 async fn closed() -> KafkaOptions {
     let (_, options) = silent().await;
     options
 }
 
-/// A listener that takes connections and never says a word, like a frozen broker.
+/// A listener that accepts connections and never responds, like a frozen broker.
 async fn silent() -> (TcpListener, KafkaOptions) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -41,7 +41,7 @@ mod produce {
     }
 
     #[tokio::test]
-    async fn a_producer_says_at_once_that_nobody_is_there() {
+    async fn a_producer_fails_at_once_where_nothing_listens() {
         let error = Producer::connect(&closed().await, &topic())
             .await
             .unwrap_err();
@@ -50,7 +50,7 @@ mod produce {
     }
 
     #[tokio::test]
-    async fn a_producer_does_not_take_the_memory_that_a_web_server_seems_to_announce() {
+    async fn a_producer_does_not_allocate_what_a_web_server_seems_to_announce() {
         let (listener, options) = silent().await;
         let (before, topic) = (most_memory(), topic());
         let answer = async {
@@ -60,7 +60,7 @@ mod produce {
                 .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 .await
                 .unwrap();
-            // It has taken what it takes when it hangs up.
+            // By the time the client hangs up, it has allocated all that it will.
             drop(stream.read_to_end(&mut Vec::new()).await);
         };
         let (connected, ()) = tokio::join!(Producer::connect(&options, &topic), answer);
@@ -92,7 +92,7 @@ mod consume {
     }
 
     #[tokio::test]
-    async fn a_consumer_says_at_once_that_nobody_is_there() {
+    async fn a_consumer_fails_at_once_where_nothing_listens() {
         let error = GroupConsumer::join(&closed().await, group())
             .await
             .unwrap_err();

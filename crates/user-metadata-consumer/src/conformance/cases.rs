@@ -9,10 +9,10 @@ use super::stage::{Ending, Stage};
 use super::subject::Subject;
 use super::violation::{Fault, Violation};
 
-/// More events than databases take parameters or rows in one statement without further ado.
+/// More events than databases usually take as parameters or rows of one statement.
 pub(super) const BIG: usize = 1_500;
 
-/// Checks a sink. Takes seconds: most of the time is the target's.
+/// Checks a sink. Takes seconds, mostly waiting for the target.
 ///
 /// Must be called within a tokio runtime with its clock enabled.
 ///
@@ -103,8 +103,8 @@ impl<T: Subject> Check<T> {
         self.compare(&sent, &rejected, true).await
     }
 
-    /// What `write` has stored is there the moment it returns, survives the process, and is not
-    /// there twice when the next process gets it again with what is new.
+    /// What `write` has stored is there as soon as it returns, survives the process, and is not
+    /// stored twice when the next process gets it again together with new events.
     async fn crash(&mut self) -> Result<(), Fault> {
         let mut sent = self.events.plain(20);
         let sink = self.open().await?;
@@ -122,7 +122,8 @@ impl<T: Subject> Check<T> {
         self.compare(&sent, &rejected, true).await
     }
 
-    /// While the target is away nothing counts as stored, and all of it comes when it is back.
+    /// While the target is unavailable nothing counts as stored, and everything is stored once it
+    /// is back.
     async fn outage(&mut self) -> Result<(), Fault> {
         let sent = self.events.plain(20);
         let sink = self.open().await?;
@@ -143,7 +144,7 @@ impl<T: Subject> Check<T> {
             Ok(Ending::Stop)
         };
         let played = stage.play(pipeline, script).await;
-        // Whatever the sink did, the target is left as it was.
+        // Whatever the sink did, the target is available again.
         self.set_available(true).await?;
         self.compare(&sent, &played?, true).await
     }
@@ -157,7 +158,7 @@ impl<T: Subject> Check<T> {
         set.map_err(Fault::Setup)
     }
 
-    /// Opens the sink, delivers everything once in batches of `batch`, and looks at the target.
+    /// Opens the sink, delivers everything once in batches of `batch`, and checks the target.
     pub(super) async fn deliver(&mut self, sent: &[Sent], batch: usize) -> Result<(), Fault> {
         let rejected = self.run(sent, batch).await?;
         self.compare(sent, &rejected, false).await
@@ -177,7 +178,7 @@ impl<T: Subject> Check<T> {
         stage.play(pipeline, script).await
     }
 
-    /// Compares what the target holds with what was sent. `again`: some of it was delivered
+    /// Compares the contents of the target with what was sent. `again`: some of it was delivered
     /// several times.
     pub(super) async fn compare(
         &mut self,
@@ -205,7 +206,7 @@ impl<T: Subject> Check<T> {
             sent,
             rejected,
             may_repeat: again && !self.subject.deduplicates(),
-            // A sink may well put what comes again in the place of what was there.
+            // A sink may replace an event with its repetition.
             is_ordered: self.subject.is_ordered() && !again,
         };
         let stored = self.subject.stored().await.map_err(Fault::Setup)?;

@@ -9,11 +9,11 @@ use super::violation::Fault;
 /// What the target must hold after a delivery.
 pub(super) struct Expected<'a> {
     pub(super) sent: &'a [Sent],
-    /// Of what was sent, what must not be there.
+    /// The events sent that must not be in the target.
     pub(super) rejected: &'a BTreeSet<EventId>,
-    /// An event may be there several times.
+    /// An event may be stored several times.
     pub(super) may_repeat: bool,
-    /// The order of what was read back means something.
+    /// Whether the order of what was read back means anything.
     pub(super) is_ordered: bool,
 }
 

@@ -14,11 +14,11 @@ pub(super) const PARTITIONS: NonZeroU32 = DEFAULT_PARTITIONS;
 
 /// Every field that an event can have, and keys of a newer version.
 const FULL: &str = include_str!("full.json");
-/// As little as an event can have.
+/// The fewest fields that an event can have.
 const BARE: &str = include_str!("bare.json");
 
-/// Text that has broken something somewhere: SQL, CSV, JSON and shell in it, what looks like
-/// another type, what differs only in case, spaces or composition.
+/// Text that has broken something somewhere: SQL, CSV, JSON and shell code, values that look like
+/// another type, values that differ only in case, spaces or composition.
 const ODD_TEXTS: [&str; 20] = [
     "O'Brien",
     "\"quoted\" \\ back\\\\slash",
@@ -42,7 +42,7 @@ const ODD_TEXTS: [&str; 20] = [
     "𝕌𝕟𝕚 字 한국 ﷽ \u{10ffff}",
 ];
 
-/// The texts of an event, and the most characters that each has.
+/// The texts of an event, and the maximum length of each in characters.
 const LONGEST: [(Field, usize); 5] = [
     (Field::UserId, User::MAX_ID),
     (Field::Username, User::MAX_USERNAME),
@@ -88,7 +88,7 @@ fn filled(keys: &str) -> Result<UserMetadataEvent, Fault> {
     with(MAX_EVENT_BYTES - used)
 }
 
-/// An event and where it lies in the topic.
+/// An event and its position in the topic.
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
     pub(super) event: UserMetadataEvent,
@@ -106,7 +106,7 @@ impl Sent {
     }
 }
 
-/// Makes events, and gives each its place in the topic.
+/// Makes events, and gives each a position in the topic.
 pub(super) struct Events {
     full: UserMetadataEvent,
     bare: UserMetadataEvent,
@@ -125,7 +125,7 @@ impl Events {
         })
     }
 
-    /// Makes `count` events of 100 users, full and bare ones in turn.
+    /// Makes `count` events of 100 users, full and bare ones alternating.
     pub(super) fn plain(&mut self, count: usize) -> Vec<Sent> {
         let mut plain = || {
             let is_full = self.made.is_multiple_of(2);
@@ -205,8 +205,8 @@ impl Events {
         Some(sent)
     }
 
-    /// Puts an event that was sent into the topic once more, as a publisher does that did not
-    /// hear the first answer.
+    /// Puts an event into the topic once more, like a publisher that missed the first
+    /// acknowledgement.
     pub(super) fn again(&mut self, sent: &Sent) -> Sent {
         let offset = self.next_offsets.entry(sent.partition).or_default();
         let again = Sent {
@@ -217,7 +217,7 @@ impl Events {
         again
     }
 
-    /// Gives an event ids and times of its own, and its place.
+    /// Gives an event ids and times of its own, and a position.
     fn send(&mut self, mut event: UserMetadataEvent) -> Sent {
         self.made += 1;
         let upgrade = UnixMillis::from(SystemTime::now());

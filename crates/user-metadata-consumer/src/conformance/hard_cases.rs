@@ -1,4 +1,4 @@
-//! What happens seldom, and then to several batches at once.
+//! Rare cases, and for several batches at once.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use super::subject::Subject;
 use super::violation::Fault;
 use crate::BoxError;
 
-/// For how long a slow target answers nobody.
+/// For how long a slow target responds to nobody.
 const SLOW: Duration = Duration::from_secs(4);
-/// How long a write may keep its thread to itself meanwhile, on a busy machine.
+/// How long a write may block its thread in the meantime, on a busy machine.
 const STEP: Duration = Duration::from_secs(2);
 
 impl<T: Subject> Check<T> {
-    /// The target takes all but some; the first and the last of a batch are among them.
+    /// The target accepts all but some, among them the first and the last of a batch.
     pub(super) async fn bad_among_good(&mut self) -> Result<(), Fault> {
         match self.spoiled(30, &[0, 7, 8, 19, 29])? {
             Some(sent) => self.deliver(&sent, 10).await,
@@ -50,7 +50,7 @@ impl<T: Subject> Check<T> {
         self.deliver(&sent, BIG).await
     }
 
-    /// A future that is dropped leaves the sink as it was, however far it came.
+    /// A dropped future leaves the sink usable, however far it got.
     pub(super) async fn cut_off(&mut self) -> Result<(), Fault> {
         let sent = self.events.plain(20);
         let sink = self.open().await?;
@@ -63,7 +63,7 @@ impl<T: Subject> Check<T> {
         self.compare(&sent, &rejected, true).await
     }
 
-    /// Whatever of a batch is there after a crash, all of it is once it came again.
+    /// Whatever part of a batch is stored after a crash, all of it is after redelivery.
     pub(super) async fn crash_in_a_write(&mut self) -> Result<(), Fault> {
         for steps in STEPS {
             let sent = self.events.plain(500);
@@ -103,7 +103,7 @@ impl<T: Subject> Check<T> {
         self.compare(&sent, &rejected, true).await
     }
 
-    /// Before the first batch and after another; none is lost or comes too early.
+    /// Before the first batch and after another; no event is lost or stored too early.
     pub(super) async fn two_outages(&mut self) -> Result<(), Fault> {
         let sent = self.events.plain(40);
         let sink = self.open().await?;
@@ -116,7 +116,7 @@ impl<T: Subject> Check<T> {
             self.set_available(true).await?;
             stage.until(|seen| seen.stored > 0).await;
             self.set_available(false).await?;
-            // It may be done with all of them by now.
+            // It may have stored all of them by now.
             let away = stage.unavailable();
             stage
                 .until_committed_or(|seen| seen.unavailable > away)
@@ -130,8 +130,8 @@ impl<T: Subject> Check<T> {
         self.compare(&sent, &played?, true).await
     }
 
-    /// A sink may wait for its target or call it unavailable, but gives way meanwhile: a member of
-    /// the group stays one only if the rest of its process runs.
+    /// A sink may wait for its target or report it as unavailable, but must not block its thread: a
+    /// process keeps its group membership only if its other tasks can run.
     pub(super) async fn slow(&mut self) -> Result<(), Fault> {
         let sent = self.events.plain(20);
         let sink = self.open().await?;

@@ -1,9 +1,10 @@
-//! Checks that a sink keeps what [`Sink`] promises. Any sink can run them in its tests.
+//! Checks that a sink keeps the promises of [`Sink`]. Any sink can run them in its tests.
 //!
-//! The author says how to open the sink and how to read back what its target holds; [`check`]
+//! The author implements how to open the sink and how to read back what its target holds; [`check`]
 //! then drives it with the consumer's own pipeline through what happens in production: batches of
-//! one and of a thousand, text and events at their limits, bad events among good ones, answers that
-//! get lost, writes that are cut off, crashes, a target that is slow, or away for a while.
+//! one and of a thousand, text and events at their limits, bad events among good ones, lost
+//! acknowledgements, writes that are cancelled, crashes, a target that is slow or unavailable for a
+//! while.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};

@@ -10,16 +10,16 @@ use super::violation::Fault;
 use crate::pipeline::in_words;
 use crate::{Delivery, Rejection, Sink, SinkError};
 
-/// A sink that notes what the sink in it does, and can lose its answer.
+/// A sink that records what the sink inside it does, and can lose its result.
 pub(super) struct Probe<S> {
     sink: S,
     answer: Answer,
     seen: Arc<watch::Sender<Seen>>,
-    /// How many writes were cut off.
+    /// How many writes were cancelled.
     cut: usize,
 }
 
-/// What becomes of an `Ok`.
+/// What happens to an `Ok`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     Arrives,
@@ -27,28 +27,28 @@ pub(super) enum Answer {
     IsLostOnce,
     /// It never arrives: time for a crash.
     NeverArrives,
-    /// Nor does it arrive if the write takes more steps than these: no more are made of it.
+    /// Nor does it arrive if the write takes more steps than this: it is not polled any further.
     NeverArrivesAfter(usize),
-    /// The future is dropped in the middle, later each time, and the batch is written again, until it
-    /// is done before that.
+    /// The future is dropped midway, later each time, and the batch is written again, until it
+    /// completes first.
     IsCutOff,
 }
 
-/// After how many steps a write that is cut off ends, the first time and those after it.
+/// After how many steps a write is cancelled, the first time and later.
 pub(super) const STEPS: [usize; 5] = [1, 2, 3, 5, 9];
 
 /// What a sink has done so far.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// How many writes have ended in the middle.
+    /// How many writes were cancelled.
     pub(super) cut: usize,
-    /// The longest that a write has kept its thread to itself.
+    /// The longest that a write has blocked its thread.
     pub(super) longest_step: Duration,
-    /// How many batches it says are stored.
+    /// How many batches it reported as stored.
     pub(super) stored: usize,
-    /// How often it said that the target is unavailable.
+    /// How often it reported the target as unavailable.
     pub(super) unavailable: usize,
-    /// Of what it did, what is wrong in any case.
+    /// What it did wrong, whatever the case.
     pub(super) fault: Option<Fault>,
 }
 
@@ -104,7 +104,7 @@ impl<S: Sink> Sink for Probe<S> {
     }
 }
 
-/// Runs a write, and notes how long each step takes; none is left of it after so many `steps`.
+/// Runs a write, and records how long each step takes. It returns `None` after `steps` steps.
 async fn step_by_step<F: Future>(
     mut write: Pin<&mut F>,
     steps: Option<usize>,
@@ -153,7 +153,7 @@ impl Seen {
     }
 }
 
-/// What is wrong with the rejections by themselves.
+/// What is wrong with the rejections in themselves.
 fn problem(batch: &[Delivery], rejections: &[Rejection]) -> Option<String> {
     let events = batch.len();
     rejections

@@ -17,12 +17,12 @@ use crate::Sink;
 use crate::pipeline::memory::MemoryTopic;
 use crate::pipeline::{BatchLimits, End, Input, Intake, Monitor, Pipeline};
 
-/// How long a sink may take for one delivery, outages and retries included.
+/// How long one delivery may take, including outages and retries.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a batch waits to fill: it is cut by its size, but for the last.
+/// How long a batch waits to fill: all but the last are full.
 const MAX_WAIT: Duration = Duration::from_millis(20);
 
-/// The outside of a pipeline that runs: what its sink has done and how far it is committed.
+/// The controls of a running pipeline: what its sink has done and how far it has committed.
 pub(super) struct Stage {
     topic: MemoryTopic,
     seen: Arc<watch::Sender<Seen>>,
@@ -32,14 +32,14 @@ pub(super) struct Stage {
 
 /// How a delivery is to end.
 pub(super) enum Ending {
-    /// In peace: the pipeline is told to stop and does.
+    /// Gracefully: the pipeline is asked to stop and does.
     Stop,
     /// At once.
     Crash,
 }
 
 impl Stage {
-    /// Puts `sent` before a pipeline that writes it to `sink` in batches of `batch`.
+    /// Sets up a pipeline that writes `sent` to `sink` in batches of `batch`.
     pub(super) fn new(
         sink: impl Sink,
         answer: Answer,
@@ -60,8 +60,8 @@ impl Stage {
         let pipeline = Pipeline::new(intake, probe, stop.clone());
         let records: Result<_, _> = sent.iter().map(Sent::to_fetched).collect();
         let partitions = (0..PARTITIONS.get()).collect();
-        topic.tell(Input::Assigned(partitions));
-        topic.tell(Input::Records(records.map_err(Fault::setup)?));
+        topic.send(Input::Assigned(partitions));
+        topic.send(Input::Records(records.map_err(Fault::setup)?));
         let ends = sent.iter().map(|sent| (sent.partition, sent.offset + 1));
         let stage = Self {
             topic,
@@ -80,7 +80,7 @@ impl Stage {
         drop(all.await);
     }
 
-    /// Waits until the sink has done something that `is_it` is true of.
+    /// Waits until `is_it` holds for what the sink has done.
     pub(super) async fn until(&self, is_it: impl Fn(&Seen) -> bool) {
         // The sender is `self.seen`, so it can't be gone.
         drop(self.seen.subscribe().wait_for(is_it).await);
@@ -94,7 +94,7 @@ impl Stage {
         self.seen.borrow().unavailable
     }
 
-    /// Waits for either, whatever comes first.
+    /// Waits for whichever comes first.
     pub(super) async fn until_committed_or(&self, is_it: impl Fn(&Seen) -> bool) {
         tokio::select! {
             () = self.committed() => {}
@@ -106,7 +106,8 @@ impl Stage {
         self.seen.borrow().longest_step
     }
 
-    /// Runs the pipeline until `script` has an ending for it. Returns what the sink has rejected.
+    /// Runs the pipeline until `script` returns an ending for it. Returns what the sink has
+    /// rejected.
     pub(super) async fn play(
         &self,
         pipeline: impl Future<Output = End>,

@@ -7,33 +7,33 @@ use crate::{BoxError, Sink};
 
 /// A sink to check, and the target that it writes to.
 ///
-/// The target may hold other events already: every event of a check has an id of its own.
+/// The target may already hold other events: every event of a check has an id of its own.
 pub trait Subject: Send {
     /// The sink.
     type Sink: Sink;
 
-    /// Opens the sink, each time on the same target, as a process does that starts again. The
-    /// sink opened before was dropped.
+    /// Opens the sink, each time on the same target, like a process that restarts. The sink opened
+    /// before was dropped.
     ///
     /// # Errors
     ///
-    /// What went wrong; the check ends with [`Fault::Setup`](super::Fault::Setup).
+    /// Whatever went wrong; the check ends with [`Fault::Setup`](super::Fault::Setup).
     fn open(&mut self) -> impl Future<Output = Result<Self::Sink, BoxError>> + Send;
 
-    /// Reads back all that the target holds, in the order in which it was stored, by a way of its
-    /// own: not through the sink, which may be open meanwhile.
+    /// Reads back everything in the target, in the order in which it was stored, and not through
+    /// the sink, which may be open at the same time.
     ///
     /// # Errors
     ///
-    /// What went wrong; the check ends with [`Fault::Setup`](super::Fault::Setup).
+    /// Whatever went wrong; the check ends with [`Fault::Setup`](super::Fault::Setup).
     fn stored(&mut self) -> impl Future<Output = Result<Vec<StoredEvent>, BoxError>> + Send;
 
     /// Makes the target unavailable to an open sink, or available again, and returns whether that
-    /// could be done; without it, outages are not checked.
+    /// was possible; without it, outages are not checked.
     ///
     /// # Errors
     ///
-    /// What went wrong; the check ends with [`Fault::Setup`](super::Fault::Setup).
+    /// Whatever went wrong; the check ends with [`Fault::Setup`](super::Fault::Setup).
     fn set_available(
         &mut self,
         available: bool,
@@ -42,20 +42,21 @@ pub trait Subject: Send {
         async { Ok(false) }
     }
 
-    /// Has the target answer nobody for `time`, beginning now, and then go on as if nothing had
-    /// been; returns whether that could be done. Without it, slow targets are not checked.
+    /// Makes the target respond to nobody for `time`, beginning now, and then continue as if
+    /// nothing had happened; returns whether that was possible. Without it, slow targets are not
+    /// checked.
     ///
     /// # Errors
     ///
-    /// What went wrong; the check ends with [`Fault::Setup`](super::Fault::Setup).
+    /// Whatever went wrong; the check ends with [`Fault::Setup`](super::Fault::Setup).
     fn hold_up(&mut self, time: Duration) -> impl Future<Output = Result<bool, BoxError>> + Send {
         let _ = time;
         async { Ok(false) }
     }
 
-    /// Changes an event, but not its ids and times, into one that the target can't take and
-    /// [`takes`](Self::takes) is false of, and returns whether there is such a thing. Without it,
-    /// that exactly those are rejected is checked only with text as long as it may be.
+    /// Changes an event, except for its ids and times, into one that the target can't take and for
+    /// which [`takes`](Self::takes) is false, and returns whether there is such a thing. Without
+    /// it, rejections are checked only with text of maximum length.
     fn spoil(&self, event: &mut UserMetadataEvent) -> bool {
         let _ = event;
         false
@@ -67,13 +68,13 @@ pub trait Subject: Send {
         true
     }
 
-    /// Whether [`stored`](Self::stored) knows the order in which events were stored.
+    /// Whether [`stored`](Self::stored) returns events in the order in which they were stored.
     fn is_ordered(&self) -> bool {
         true
     }
 
-    /// Whether the target can take this event; the sink must reject every other. Some of the
-    /// events have text as long as it may be, in every script, and some are as large as the wire
+    /// Whether the target can take this event; the sink must reject all others. Some of the events
+    /// have text of maximum length, in several scripts, and some are as large as the wire format
     /// allows.
     fn takes(&self, event: &UserMetadataEvent) -> bool {
         let _ = event;
@@ -81,13 +82,13 @@ pub trait Subject: Send {
     }
 }
 
-/// An event as the target has it. The more it tells, the more is checked.
+/// An event as stored in the target. The more it contains, the more is checked.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum StoredEvent {
-    /// The target tells the ids alone.
+    /// Only the id is known.
     Id(EventId),
-    /// Id and text of the user.
+    /// The id and the text of the user.
     User {
         /// `id`.
         id: EventId,

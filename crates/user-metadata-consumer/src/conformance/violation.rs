@@ -4,7 +4,7 @@ use user_metadata_events::EventId;
 
 use crate::BoxError;
 
-/// What a sink did wrong, and when.
+/// What a sink did wrong, and in which case.
 #[derive(Debug, thiserror::Error)]
 #[error("{case}: {fault}")]
 pub struct Violation {
@@ -18,7 +18,7 @@ impl Violation {
         Self { case, fault }
     }
 
-    /// What happened to the sink, e.g. `a crash after a batch was stored`.
+    /// The case, e.g. `a crash after a batch was stored`.
     #[must_use]
     pub const fn case(&self) -> &'static str {
         self.case
@@ -45,7 +45,7 @@ pub enum Fault {
         missing: usize,
         /// How many there should be.
         sent: usize,
-        /// Which one is missing first, counted from 1 in the order of delivery.
+        /// The number of the first missing event, counted from 1 in the order of delivery.
         first: usize,
     },
     /// An event is in the target several times.
@@ -56,48 +56,48 @@ pub enum Fault {
     Duplicated {
         /// The event.
         id: EventId,
-        /// How often it is there.
+        /// How often.
         times: usize,
     },
-    /// Events of one partition are in the target in another order than they came in.
+    /// Events of one partition are stored in another order than they were delivered in.
     #[error("the events of partition {partition} are stored in another order than they came in")]
     Reordered {
         /// The partition.
         partition: u32,
     },
-    /// An event is in the target with another text.
+    /// An event is stored with another text.
     #[error("event {id} comes back with another {field}: sent {sent}, stored {stored}")]
     Changed {
         /// The event.
         id: EventId,
-        /// What has changed, named as in JSON.
+        /// The field that has changed, named as in JSON.
         field: &'static str,
         /// As it was delivered.
         sent: String,
         /// As it was read back.
         stored: String,
     },
-    /// It rejects what it must not, or does not reject what it must.
+    /// It rejects an event that it must not, or accepts one that it must reject.
     #[error("{0}")]
     Rejection(String),
-    /// `write` returned something else than it should.
+    /// `write` returned something other than it should.
     #[error("`write` should have returned {expected}, and {got}")]
     Answer {
         /// What it should have returned.
         expected: &'static str,
-        /// What it did.
+        /// What it returned.
         got: String,
     },
-    /// `write` kept its thread to itself while it waited for the target.
+    /// `write` blocked its thread while it waited for the target.
     #[error(
         "`write` blocked its thread for {time:?} while the target was slow: everything else that \
          runs there waits, too; use a thread for what blocks"
     )]
     Blocked {
-        /// How long, in one piece.
+        /// How long, without a break.
         time: Duration,
     },
-    /// Not the sink's fault: it could not be opened, or its target not be read.
+    /// Not the sink's fault: it could not be opened, or its target could not be read.
     #[error("the check could not be done: {0}")]
     Setup(#[source] BoxError),
 }

@@ -1,22 +1,22 @@
-//! Looking at what a consumer would use, without consuming.
+//! Checks what a consumer would use, without consuming.
 
 use std::collections::BTreeMap;
 
-use super::feed::{Carrier, dead_letter_topic};
+use super::feed::{Backend, dead_letter_topic};
 use super::{BuildError, ConsumerBuilder};
 use crate::BoxError;
 
-/// One thing that a consumer needs, and how it is.
+/// The state of one thing that a consumer needs.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Check {
+pub struct ConfigCheck {
     /// What it is, e.g. `topic user-metadata`.
     pub what: String,
-    /// How it was found, in words; or what is wrong, with the remedy.
+    /// Its state, or what is wrong with it and the remedy.
     pub found: Result<String, BoxError>,
 }
 
-impl Check {
+impl ConfigCheck {
     fn new(what: impl Into<String>, found: Result<impl Into<String>, impl Into<BoxError>>) -> Self {
         Self {
             what: what.into(),
@@ -26,28 +26,31 @@ impl Check {
 }
 
 impl ConsumerBuilder {
-    /// Looks at the topic, its dead letters and the positions of these sinks' groups, one after
-    /// the other. Makes and changes nothing.
+    /// Checks the topic, its dead letters and the positions of these sinks' groups, one after the
+    /// other. Creates and changes nothing.
     ///
     /// Must be called within a tokio runtime.
-    pub async fn check(&self, sinks: &[&str]) -> Vec<Check> {
+    pub async fn check(&self, sinks: &[&str]) -> Vec<ConfigCheck> {
         let groups = sinks.iter().map(|sink| format!("{}.{sink}", self.group));
         let groups: Vec<String> = groups.collect();
-        match &self.carrier {
-            None => vec![Check::new("source", Err::<String, _>(BuildError::NoSource))],
+        match &self.backend {
+            None => vec![ConfigCheck::new(
+                "source",
+                Err::<String, _>(BuildError::NoSource),
+            )],
             #[cfg(feature = "kafka")]
-            Some(Carrier::Kafka(options)) => kafka::check(self, options, &groups).await,
+            Some(Backend::Kafka(options)) => kafka::check(self, options, &groups).await,
             #[cfg(feature = "embedded")]
-            Some(Carrier::Log(dir)) => log::check(self, dir, &groups),
+            Some(Backend::Log(dir)) => log::check(self, dir, &groups),
         }
     }
 }
 
-/// How far a group is.
-fn standing(positions: &BTreeMap<u32, u64>) -> String {
+/// The state of a group.
+fn state_in_words(positions: &BTreeMap<u32, u64>) -> String {
     match positions.len() {
-        0 => "new; it starts where --from says".to_owned(),
-        partitions => format!("has read on in {partitions} partitions"),
+        0 => "new; no position yet".to_owned(),
+        partitions => format!("has positions in {partitions} partitions"),
     }
 }
 
@@ -55,32 +58,32 @@ fn standing(positions: &BTreeMap<u32, u64>) -> String {
 mod kafka {
     use user_metadata_kafka::{ConsumeError, KafkaOptions, TopicAdmin, TopicSpec};
 
-    use super::{BoxError, Check, ConsumerBuilder, dead_letter_topic, standing};
+    use super::{BoxError, ConfigCheck, ConsumerBuilder, dead_letter_topic, state_in_words};
     use crate::pipeline::in_words;
 
     pub(super) async fn check(
         builder: &ConsumerBuilder,
         options: &KafkaOptions,
         groups: &[String],
-    ) -> Vec<Check> {
+    ) -> Vec<ConfigCheck> {
         let brokers = format!("Kafka at {}", options.brokers().join(","));
         let admin = match TopicAdmin::connect(options).await {
             Ok(admin) => admin,
             Err(error @ (ConsumeError::Unavailable(_) | ConsumeError::Timeout(_))) => {
                 let error = in_words(&error) + "; check the brokers' names, and that they run";
-                return vec![Check::new(brokers, Err::<String, _>(error))];
+                return vec![ConfigCheck::new(brokers, Err::<String, _>(error))];
             }
-            Err(error) => return vec![Check::new(brokers, Err::<String, _>(error))],
+            Err(error) => return vec![ConfigCheck::new(brokers, Err::<String, _>(error))],
         };
-        let mut checks = vec![Check::new(brokers, Ok::<_, BoxError>("reached"))];
+        let mut checks = vec![ConfigCheck::new(brokers, Ok::<_, BoxError>("reached"))];
         for topic in [builder.topic.clone(), dead_letter_topic(&builder.topic)] {
             let found = topic_found(builder, &admin, &topic).await;
-            checks.push(Check::new(format!("topic {topic}"), found));
+            checks.push(ConfigCheck::new(format!("topic {topic}"), found));
         }
         for group in groups {
             let positions = admin.committed(group, &builder.topic).await;
-            let found = positions.map(|positions| standing(&positions));
-            checks.push(Check::new(format!("group {group}"), found));
+            let found = positions.map(|positions| state_in_words(&positions));
+            checks.push(ConfigCheck::new(format!("group {group}"), found));
         }
         checks
     }
@@ -92,8 +95,8 @@ mod kafka {
     ) -> Result<String, BoxError> {
         let spec = TopicSpec::new(topic, builder.partitions, builder.replication_factor)?;
         Ok(match admin.find(&spec).await? {
-            Some(partitions) => format!("there, with {partitions} partitions"),
-            None => "not there yet; it can be made when it is needed".to_owned(),
+            Some(partitions) => format!("exists, with {partitions} partitions"),
+            None => "does not exist yet; it can be created when needed".to_owned(),
         })
     }
 }
@@ -106,11 +109,15 @@ mod log {
 
     use user_metadata_log::{DataDir, GroupPositions, LogReader, OpenError};
 
-    use super::{Check, ConsumerBuilder, dead_letter_topic, standing};
+    use super::{ConfigCheck, ConsumerBuilder, dead_letter_topic, state_in_words};
 
-    pub(super) fn check(builder: &ConsumerBuilder, dir: &DataDir, groups: &[String]) -> Vec<Check> {
+    pub(super) fn check(
+        builder: &ConsumerBuilder,
+        dir: &DataDir,
+        groups: &[String],
+    ) -> Vec<ConfigCheck> {
         let path = dir.path();
-        let mut checks = vec![Check::new(
+        let mut checks = vec![ConfigCheck::new(
             format!("folder {}", path.display()),
             writable(path),
         )];
@@ -119,21 +126,23 @@ mod log {
             (dead_letter_topic(&builder.topic), dir.dead_letters_path()),
         ] {
             let found = match LogReader::open(&path) {
-                Ok(log) => Ok(format!("there, with {} partitions", log.partitions())),
-                Err(OpenError::Missing { .. }) => Ok("not there yet; it is waited for".to_owned()),
+                Ok(log) => Ok(format!("exists, with {} partitions", log.partitions())),
+                Err(OpenError::Missing { .. }) => {
+                    Ok("does not exist yet; the consumer waits for it".to_owned())
+                }
                 Err(error) => Err(error),
             };
-            checks.push(Check::new(format!("topic {topic}"), found));
+            checks.push(ConfigCheck::new(format!("topic {topic}"), found));
         }
         for group in groups {
             let positions = GroupPositions::peek(dir, group);
-            let found = positions.map(|positions| standing(&positions));
-            checks.push(Check::new(format!("group {group}"), found));
+            let found = positions.map(|positions| state_in_words(&positions));
+            checks.push(ConfigCheck::new(format!("group {group}"), found));
         }
         checks
     }
 
-    /// Whether a file can be made there; in a folder that is not there yet, whether it can.
+    /// Whether a file can be created there; for a missing folder, whether it can be created.
     fn writable(path: &Path) -> io::Result<String> {
         let is_there = path.is_dir();
         let existing = path.ancestors().find(|path| path.is_dir());
@@ -145,7 +154,7 @@ mod log {
         Ok(if is_there {
             "can be written".to_owned()
         } else {
-            "not there yet; it can be made".to_owned()
+            "does not exist yet; it can be created".to_owned()
         })
     }
 }

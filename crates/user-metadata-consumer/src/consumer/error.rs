@@ -1,6 +1,6 @@
 use crate::BoxError;
 
-/// A consumer can't be built. The message names the remedy.
+/// Why a consumer can't be built. The message names the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -10,19 +10,19 @@ pub enum BuildError {
     /// There is nothing to write to.
     #[error("no sink; add at least one")]
     NoSink,
-    /// A sink's name would not do as a part of a group's name.
+    /// A sink's name is not valid as part of a group's name.
     #[error("`{name}` can't name a sink; use lower-case letters, digits and dashes")]
     SinkName {
         /// The name.
         name: String,
     },
-    /// Two sinks would read as the same group.
-    #[error("two sinks are named `{name}`; give one of them another name, e.g. `?name={name}-2`")]
+    /// Two sinks have the same name, so they would share a group.
+    #[error("two sinks are named `{name}`; give one of them another name")]
     DuplicateSink {
         /// The name.
         name: String,
     },
-    /// Something that the embedded log, which one process per group reads, has no use for.
+    /// The option is of no use for the embedded log, whose groups have one process each.
     #[cfg(all(feature = "kafka", feature = "embedded"))]
     #[error(
         "`{option}` is for groups of several processes, and the embedded log has one process per \
@@ -32,24 +32,27 @@ pub enum BuildError {
         /// The method of the builder.
         option: &'static str,
     },
-    /// Kafka would refuse a topic's or a group's name, or a topic's layout.
+    /// Kafka would refuse the name of a topic or a group, or the partitions or replicas of a topic.
     #[cfg(feature = "kafka")]
     #[error(transparent)]
     Options(#[from] user_metadata_kafka::OptionsError),
-    /// The embedded log can't be used, e.g. since another process reads as the same group.
+    /// The embedded log can't be used, e.g. because another process reads as the same group.
     #[cfg(feature = "embedded")]
     #[error(transparent)]
     Log(#[from] user_metadata_log::OpenError),
 }
 
-/// A consumer has ended since no sink runs any more.
+/// Why a consumer does not run, or has stopped running.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ConsumeError {
-    /// A sink has failed for good, and every other has ended or failed, too.
+pub enum RunError {
+    /// It could not be built; only from [`ConsumerBuilder::run`](crate::ConsumerBuilder::run).
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A sink has failed for good, and all others have ended or failed, too.
     #[error("no sink runs any more; {sink} has failed")]
     SinkFailed {
-        /// The first that failed.
+        /// The first sink that failed.
         sink: String,
         /// Why.
         #[source]

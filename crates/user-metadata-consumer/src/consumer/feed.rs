@@ -12,16 +12,16 @@ use crate::replay::KafkaReplay;
 #[cfg(feature = "embedded")]
 use crate::replay::LogReplay;
 
-/// What carries the topic.
+/// Where the topic is stored.
 #[derive(Debug, Clone)]
-pub(crate) enum Carrier {
+pub(crate) enum Backend {
     #[cfg(feature = "kafka")]
     Kafka(user_metadata_kafka::KafkaOptions),
     #[cfg(feature = "embedded")]
     Log(user_metadata_log::DataDir),
 }
 
-/// How every sink reads.
+/// What all sinks read, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
     pub(crate) topic: String,
@@ -41,7 +41,7 @@ pub(crate) struct Reading {
     pub(crate) membership: Membership,
 }
 
-/// What kind of a member each sink is; what is not given is left to the client.
+/// The group membership of the sinks; an option that is not given is left to the client.
 #[cfg(feature = "kafka")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Membership {
@@ -52,7 +52,7 @@ pub(crate) struct Membership {
 
 #[cfg(feature = "kafka")]
 impl Membership {
-    /// The first that was given.
+    /// The first option that was given.
     #[cfg(feature = "embedded")]
     pub(super) fn given(&self) -> Option<&'static str> {
         [
@@ -72,7 +72,7 @@ impl Reading {
     }
 }
 
-/// Where the dead letters of a topic go.
+/// The name of the dead-letter topic.
 pub(super) fn dead_letter_topic(topic: &str) -> String {
     format!("{topic}-dlq")
 }
@@ -81,10 +81,10 @@ pub(super) fn dead_letter_topic(topic: &str) -> String {
 pub(crate) struct Feed {
     pub(super) topic: String,
     pub(super) limits: BatchLimits,
-    pub(super) of: FeedOf,
+    pub(super) kind: FeedKind,
 }
 
-pub(super) enum FeedOf {
+pub(super) enum FeedKind {
     #[cfg(feature = "kafka")]
     Kafka(Box<KafkaFeed>),
     #[cfg(feature = "embedded")]
@@ -98,18 +98,26 @@ pub(super) enum FeedOf {
 impl Feed {
     #[cfg(feature = "kafka")]
     pub(crate) fn kafka_replay(topic: String, limits: BatchLimits, replay: KafkaReplay) -> Self {
-        let of = FeedOf::KafkaReplay(Box::new(replay));
-        Self { topic, limits, of }
+        let kind = FeedKind::KafkaReplay(Box::new(replay));
+        Self {
+            topic,
+            limits,
+            kind,
+        }
     }
 
     #[cfg(feature = "embedded")]
     pub(crate) fn log_replay(topic: String, limits: BatchLimits, replay: LogReplay) -> Self {
-        let of = FeedOf::LogReplay(Box::new(replay));
-        Self { topic, limits, of }
+        let kind = FeedKind::LogReplay(Box::new(replay));
+        Self {
+            topic,
+            limits,
+            kind,
+        }
     }
 
     pub(super) fn new(
-        carrier: &Carrier,
+        backend: &Backend,
         reading: &Reading,
         group: &str,
         #[cfg_attr(
@@ -118,18 +126,18 @@ impl Feed {
         )]
         sink: &str,
     ) -> Result<Self, BuildError> {
-        let of = match carrier {
+        let kind = match backend {
             #[cfg(feature = "kafka")]
-            Carrier::Kafka(options) => {
-                FeedOf::Kafka(Box::new(KafkaFeed::new(options, reading, group, sink)?))
+            Backend::Kafka(options) => {
+                FeedKind::Kafka(Box::new(KafkaFeed::new(options, reading, group, sink)?))
             }
             #[cfg(feature = "embedded")]
-            Carrier::Log(dir) => FeedOf::Log(LogSource::open(dir, reading, group)?),
+            Backend::Log(dir) => FeedKind::Log(LogSource::open(dir, reading, group)?),
         };
         Ok(Self {
             topic: reading.topic.clone(),
             limits: reading.limits,
-            of,
+            kind,
         })
     }
 }

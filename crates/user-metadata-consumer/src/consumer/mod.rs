@@ -14,16 +14,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 pub use builder::{ConsumerBuilder, StartFrom};
-pub use check::Check;
-pub use error::{BuildError, ConsumeError};
-pub(crate) use feed::{Carrier, Feed, Reading};
+pub use check::ConfigCheck;
+pub use error::{BuildError, RunError};
+pub(crate) use feed::{Backend, Feed, Reading};
 pub(crate) use start::Start;
 
 use crate::ConsumerStatus;
 use crate::pipeline::{End, Monitor, in_words};
-use crate::status::{Shared, lock};
+use crate::status::{SharedStatus, lock};
 
 /// Reads a topic into sinks. Each sink has its own task and its own consumer group.
+#[must_use = "nothing happens until it runs"]
 pub struct Consumer {
     pipelines: Vec<(Monitor, Feed, Start)>,
     status: ConsumerStatus,
@@ -33,7 +34,7 @@ pub struct Consumer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Every sink, in the order in which they were given.
+    /// Every sink, in the order in which they were added.
     pub sinks: Vec<SinkSummary>,
 }
 
@@ -50,7 +51,7 @@ pub struct SinkSummary {
 }
 
 impl Consumer {
-    /// Starts to describe a consumer.
+    /// Starts to configure a consumer.
     pub fn builder() -> ConsumerBuilder {
         ConsumerBuilder::default()
     }
@@ -62,24 +63,24 @@ impl Consumer {
         Self { pipelines, status }
     }
 
-    /// A handle that says how the consumer is, also while it runs.
+    /// A handle to the state of the consumer, also while it runs.
     #[must_use]
     pub fn status(&self) -> ConsumerStatus {
         self.status.clone()
     }
 
-    /// Reads until `stop`, or until no sink runs any more. A batch that is being written at `stop`
-    /// is finished and committed first; whoever can't wait for a slow target drops the future:
-    /// what is not committed is read again.
+    /// Reads until `stop`, or until no sink is running any more. A batch that is being written at
+    /// `stop` is finished and committed first. If that takes too long because a target is slow,
+    /// drop the future: what is not committed is read again.
     ///
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// [`ConsumeError`] when no sink runs any more and one has failed.
-    pub async fn run(self, stop: CancellationToken) -> Result<Summary, ConsumeError> {
+    /// [`RunError`] if no sink is running any more and one has failed.
+    pub async fn run(self, stop: CancellationToken) -> Result<Summary, RunError> {
         let mut tasks = JoinSet::new();
-        let mut running: HashMap<Id, Shared> = HashMap::new();
+        let mut running: HashMap<Id, SharedStatus> = HashMap::new();
         for (monitor, feed, start) in self.pipelines {
             let shared = monitor.shared();
             let task = tasks.spawn(start(monitor, feed, stop.clone()));
@@ -103,8 +104,8 @@ impl Consumer {
     }
 }
 
-/// Notes the end of a sink. Returns the error if it is one.
-fn finish(shared: &Shared, end: End) -> Option<ConsumeError> {
+/// Records the end of a sink. Returns the error if it has failed.
+fn finish(shared: &SharedStatus, end: End) -> Option<RunError> {
     let sink = lock(shared).name.to_string();
     match end {
         End::Stopped => {
@@ -112,7 +113,7 @@ fn finish(shared: &Shared, end: End) -> Option<ConsumeError> {
             None
         }
         End::Closed => {
-            info!(sink, "the sink's target wants no more; the sink ends");
+            info!(sink, "the sink's target accepts no more; the sink ends");
             Monitor::finished(shared, None);
             None
         }
@@ -120,7 +121,7 @@ fn finish(shared: &Shared, end: End) -> Option<ConsumeError> {
             let reason = in_words(&*source);
             error!(sink, reason, "the sink stops for good");
             Monitor::finished(shared, Some(&reason));
-            Some(ConsumeError::SinkFailed { sink, source })
+            Some(RunError::SinkFailed { sink, source })
         }
     }
 }

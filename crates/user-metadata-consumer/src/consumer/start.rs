@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::feed::{Feed, FeedOf};
+use super::feed::{Feed, FeedKind};
 use crate::Sink;
 use crate::pipeline::{End, Intake, Monitor, Pipeline};
 
@@ -19,9 +19,9 @@ pub(super) fn start(sink: impl Sink) -> Start {
 
 async fn run(sink: impl Sink, monitor: Monitor, feed: Feed, stop: CancellationToken) -> End {
     let topic = Arc::from(feed.topic);
-    match feed.of {
+    match feed.kind {
         #[cfg(feature = "kafka")]
-        FeedOf::Kafka(kafka) => match kafka.join(&monitor, &stop).await {
+        FeedKind::Kafka(kafka) => match kafka.join(&monitor, &stop).await {
             Ok(source) => {
                 let intake = Intake::new(source, monitor, topic, feed.limits);
                 Pipeline::new(intake, sink, stop).run().await
@@ -29,17 +29,17 @@ async fn run(sink: impl Sink, monitor: Monitor, feed: Feed, stop: CancellationTo
             Err(end) => end,
         },
         #[cfg(feature = "embedded")]
-        FeedOf::Log(source) => {
+        FeedKind::Log(source) => {
             let intake = Intake::new(source, monitor, topic, feed.limits);
             Pipeline::new(intake, sink, stop).run().await
         }
         #[cfg(feature = "kafka")]
-        FeedOf::KafkaReplay(replay) => {
+        FeedKind::KafkaReplay(replay) => {
             let intake = Intake::new(*replay, monitor, topic, feed.limits);
             Pipeline::new(intake, sink, stop).run().await
         }
         #[cfg(feature = "embedded")]
-        FeedOf::LogReplay(replay) => {
+        FeedKind::LogReplay(replay) => {
             let intake = Intake::new(*replay, monitor, topic, feed.limits);
             Pipeline::new(intake, sink, stop).run().await
         }

@@ -11,36 +11,36 @@ use super::tail::{Command, Tail};
 use super::writer::LogTopicWriter;
 use crate::BoxError;
 use crate::consumer::Reading;
-use crate::pipeline::{Input, Reach, Source};
+use crate::pipeline::{Input, PartitionOffsets, Source};
 
-/// Reads the embedded log through a thread of its own, which may block. The thread ends when this
-/// is dropped.
+/// Reads the embedded log on a thread of its own, which may block. The thread ends when this is
+/// dropped.
 pub(crate) struct LogSource {
     dir: DataDir,
     commands: Sender<Command>,
     inputs: mpsc::UnboundedReceiver<Result<Input, BoxError>>,
-    reaches: Reaches,
-    /// What was not sent yet, or failed.
+    offsets: SharedOffsets,
+    /// Positions that were not sent yet, or whose commit failed.
     uncommitted: BTreeMap<u32, u64>,
-    under_way: Option<UnderWay>,
+    in_flight: Option<InFlight>,
 }
 
 /// A commit that the thread was asked for.
-struct UnderWay {
+struct InFlight {
     positions: Vec<(u32, u64)>,
     answered: oneshot::Receiver<Result<(), StorageError>>,
 }
 
-/// How far the partitions go, as the thread last saw it.
-pub(super) type Reaches = Arc<Mutex<Vec<Reach>>>;
+/// The offsets of the partitions, as last seen by the thread.
+pub(super) type SharedOffsets = Arc<Mutex<Vec<PartitionOffsets>>>;
 
-pub(super) fn lock(reaches: &Reaches) -> MutexGuard<'_, Vec<Reach>> {
-    // Nothing panics while it is held.
-    reaches.lock().unwrap_or_else(PoisonError::into_inner)
+pub(super) fn lock(offsets: &SharedOffsets) -> MutexGuard<'_, Vec<PartitionOffsets>> {
+    // Nothing panics while it is locked.
+    offsets.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LogSource {
-    /// Takes the group, and begins to read if the log is there.
+    /// Locks the group, and starts reading once the log exists.
     pub(crate) fn open(dir: &DataDir, reading: &Reading, group: &str) -> Result<Self, OpenError> {
         let positions = GroupPositions::open(dir, group)?;
         let path = dir.topic_path();
@@ -49,14 +49,14 @@ impl LogSource {
             Err(error) => return Err(error),
         }
         let (commands, received) = channel();
-        let (outlet, inputs) = mpsc::unbounded_channel();
-        let reaches = Reaches::default();
+        let (sender, inputs) = mpsc::unbounded_channel();
+        let offsets = SharedOffsets::default();
         let tail = Tail::new(
             path.clone(),
             positions,
             reading,
-            outlet,
-            Arc::clone(&reaches),
+            sender,
+            Arc::clone(&offsets),
         );
         std::thread::Builder::new()
             .name(format!("log-{group}"))
@@ -66,14 +66,14 @@ impl LogSource {
             dir: dir.clone(),
             commands,
             inputs,
-            reaches,
+            offsets,
             uncommitted: BTreeMap::new(),
-            under_way: None,
+            in_flight: None,
         })
     }
 
     /// Asks the thread to commit what is not committed.
-    fn ask(&mut self) {
+    fn send_commit(&mut self) {
         if self.uncommitted.is_empty() {
             return;
         }
@@ -85,18 +85,18 @@ impl LogSource {
         };
         // If the thread is gone, so is the answer.
         drop(self.commands.send(command));
-        self.under_way = Some(UnderWay {
+        self.in_flight = Some(InFlight {
             positions,
             answered,
         });
     }
 
-    /// Waits for the answer, if the thread was asked.
-    async fn answer(&mut self) -> Result<(), BoxError> {
-        let Some(UnderWay {
+    /// Waits for the answer to the commit in flight, if there is one.
+    async fn await_commit(&mut self) -> Result<(), BoxError> {
+        let Some(InFlight {
             positions,
             answered,
-        }) = self.under_way.take()
+        }) = self.in_flight.take()
         else {
             return Ok(());
         };
@@ -115,25 +115,25 @@ impl Source for LogSource {
 
     async fn next(&mut self) -> Result<Input, BoxError> {
         let input = self.inputs.recv().await;
-        // Nothing is awaited from here on, so a dropped call has not taken anything out.
+        // Nothing is awaited from here on, so a dropped call has not taken anything.
         drop(self.commands.send(Command::Taken));
         input.unwrap_or_else(|| Err("the thread that reads the log has ended".into()))
     }
 
-    /// Waits only for the commit before: while this one is made, the next batch is written.
+    /// Waits only for the previous commit: this one runs while the next batch is written.
     async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
-        let committed = self.answer().await;
+        let committed = self.await_commit().await;
         self.uncommitted.extend(positions.iter().copied());
-        self.ask();
+        self.send_commit();
         committed
     }
 
-    fn reach(&self) -> Vec<Reach> {
-        lock(&self.reaches).clone()
+    fn offsets(&self) -> Vec<PartitionOffsets> {
+        lock(&self.offsets).clone()
     }
 
     fn dead_letters(&self) -> LogTopicWriter {
-        let partitions = u32::try_from(lock(&self.reaches).len());
+        let partitions = u32::try_from(lock(&self.offsets).len());
         let partitions = partitions.ok().and_then(NonZeroU32::new);
         LogTopicWriter::new(
             self.dir.dead_letters_path(),
@@ -142,17 +142,17 @@ impl Source for LogSource {
     }
 
     async fn close(mut self) {
-        if self.answer().await.is_err() {
-            self.ask();
+        if self.await_commit().await.is_err() {
+            self.send_commit();
         }
-        if let Err(error) = self.answer().await {
+        if let Err(error) = self.await_commit().await {
             tracing::warn!(
                 error,
-                "the last positions are not committed; they are read again"
+                "the last positions are not committed; their records will be read again"
             );
         }
         drop(self.commands);
-        // The end of the thread is the end of its outlet.
+        // The thread drops its sender when it ends.
         while self.inputs.recv().await.is_some() {}
     }
 }
@@ -198,13 +198,13 @@ mod tests {
                 panic!("no record")
             };
             assert_eq!((records.len(), records[0].offset), (1, offset));
-            // The answer comes after the thread has seen that the records were taken, and the next
-            // call waits for it.
+            // The answer comes after the thread has noticed that the records were taken, and the
+            // next call waits for it.
             source.commit(&[(0, offset + 1)]).await.unwrap();
             source.commit(&[]).await.unwrap();
             assert!(source.inputs.len() <= 1, "it reads on and on");
         }
-        assert_eq!(source.reach()[0].lag_records(), 0);
+        assert_eq!(source.offsets()[0].lag_records(), 0);
         source.close().await;
     }
 }

@@ -6,13 +6,13 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 use user_metadata_log::{GroupPositions, LogReader, OpenError, ReadError, StorageError};
 
-use super::source::{Reaches, lock};
+use super::source::{SharedOffsets, lock};
 use super::topic::Topic;
 use crate::BoxError;
 use crate::consumer::{Reading, StartFrom};
-use crate::pipeline::{Fetched, Input, Reach, in_words};
+use crate::pipeline::{Fetched, Input, PartitionOffsets, in_words};
 
-/// What the thread is asked to do.
+/// A request to the thread.
 pub(super) enum Command {
     /// One input was taken.
     Taken,
@@ -22,20 +22,20 @@ pub(super) enum Command {
     },
 }
 
-/// The thread that reads a log as one group, and holds the group's positions.
+/// The thread that reads a log as one group, and keeps the group's positions.
 pub(super) struct Tail {
     path: PathBuf,
     positions: GroupPositions,
     start_from: StartFrom,
     max_records: usize,
-    outlet: mpsc::UnboundedSender<Result<Input, BoxError>>,
-    reaches: Reaches,
+    sender: mpsc::UnboundedSender<Result<Input, BoxError>>,
+    offsets: SharedOffsets,
     /// Inputs that nobody has taken yet.
     waiting: usize,
     topic: Option<Topic>,
-    /// The log was not there when this began.
+    /// The log did not exist at the start.
     was_missing: bool,
-    /// Why nothing can be read, as it was told.
+    /// Why nothing can be read, as last reported.
     trouble: Option<String>,
 }
 
@@ -51,27 +51,27 @@ enum TailError {
 }
 
 impl Tail {
-    /// How long to wait before looking again: the shortest after something was found, doubled each
-    /// time up to the longest. A look costs microseconds.
+    /// How long to wait between polls: the shortest after records were found, doubled each time up
+    /// to the longest. A poll costs microseconds.
     const SHORTEST: Duration = Duration::from_millis(5);
     const LONGEST: Duration = Duration::from_millis(50);
-    /// How often to look how far the partitions go while nothing is asked for.
+    /// How often to update the end offsets while nothing is taken.
     const IDLE: Duration = Duration::from_secs(1);
 
     pub(super) fn new(
         path: PathBuf,
         positions: GroupPositions,
         reading: &Reading,
-        outlet: mpsc::UnboundedSender<Result<Input, BoxError>>,
-        reaches: Reaches,
+        sender: mpsc::UnboundedSender<Result<Input, BoxError>>,
+        offsets: SharedOffsets,
     ) -> Self {
         Self {
             path,
             positions,
             start_from: reading.start_from,
             max_records: reading.limits.max_events.get(),
-            outlet,
-            reaches,
+            sender,
+            offsets,
             waiting: 0,
             topic: None,
             was_missing: false,
@@ -79,15 +79,15 @@ impl Tail {
         }
     }
 
-    /// Reads on whenever all that was read is taken, until nobody takes anything any more.
+    /// Reads whenever everything read so far has been taken, until the receiver is gone.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         let mut quiet = Self::SHORTEST;
         loop {
             let wait = if self.waiting > 0 {
-                self.look_at_ends();
+                self.update_ends();
                 Self::IDLE
             } else {
-                self.look();
+                self.poll();
                 quiet = if self.waiting > 0 {
                     Self::SHORTEST
                 } else {
@@ -107,26 +107,26 @@ impl Tail {
         }
     }
 
-    /// Tells what there is to tell.
-    fn look(&mut self) {
+    /// Reads, and sends what there is to send.
+    fn poll(&mut self) {
         match self.read() {
             Ok(found) => {
                 if self.trouble.take().is_some() {
                     info!(path = %self.path.display(), "reading the log again");
-                    self.tell(Ok(Input::Recovered));
+                    self.send(Ok(Input::Recovered));
                 }
                 if !found.is_empty() {
-                    self.tell(Ok(Input::Records(found)));
+                    self.send(Ok(Input::Records(found)));
                 }
             }
             Err(TailError::Open(
                 error @ (OpenError::NewerFormat { .. } | OpenError::Foreign { .. }),
-            )) => self.tell(Err(error.into())),
+            )) => self.send(Err(error.into())),
             Err(error) => self.note(&error),
         }
     }
 
-    /// Tells of trouble, once.
+    /// Reports an error, once.
     fn note(&mut self, error: &TailError) {
         let reason = in_words(error);
         if self.trouble.as_ref() == Some(&reason) {
@@ -137,13 +137,13 @@ impl Tail {
             _ => warn!(reason, "the log can't be read"),
         }
         self.trouble = Some(reason.clone());
-        self.tell(Ok(Input::Unavailable { reason }));
+        self.send(Ok(Input::Unavailable { reason }));
     }
 
-    fn tell(&mut self, input: Result<Input, BoxError>) {
+    fn send(&mut self, input: Result<Input, BoxError>) {
         self.waiting += 1;
-        // Nobody is there to take it only after the commands have ended.
-        drop(self.outlet.send(input));
+        // The receiver is dropped only after the commands have ended.
+        drop(self.sender.send(input));
     }
 
     fn read(&mut self) -> Result<Vec<Fetched>, TailError> {
@@ -154,8 +154,8 @@ impl Tail {
         };
         let found = topic.read(max_records)?;
         let losses = topic.take_losses();
-        losses.into_iter().for_each(|lost| self.tell(Ok(lost)));
-        self.look_at_ends();
+        losses.into_iter().for_each(|lost| self.send(Ok(lost)));
+        self.update_ends();
         Ok(found)
     }
 
@@ -175,25 +175,25 @@ impl Tail {
                 None => self.start(&mut reader, partition)?,
             });
         }
-        // "Latest" is the end of today, also for tomorrow's restart.
+        // "Latest" means the end as of now, also after a restart tomorrow.
         self.commit(&numbered(&starts).collect::<Vec<_>>())
             .map_err(TailError::Positions)?;
         let partitions = (0..reader.partitions().get()).collect();
-        *lock(&self.reaches) = numbered(&starts)
-            .map(|(partition, position)| Reach {
+        *lock(&self.offsets) = numbered(&starts)
+            .map(|(partition, position)| PartitionOffsets {
                 partition,
                 position,
                 end: position,
             })
             .collect();
-        self.tell(Ok(Input::Assigned(partitions)));
+        self.send(Ok(Input::Assigned(partitions)));
         Ok(self.topic.insert(Topic::new(reader, starts)))
     }
 
     fn start(&self, reader: &mut LogReader, partition: u32) -> Result<u64, ReadError> {
         match self.start_from {
             StartFrom::At(time) => reader.offset_at(partition, time.as_i64()),
-            // All of a log that was not there at the start is newer than "now".
+            // If the log did not exist at the start, all of it is newer than "now".
             StartFrom::Latest if !self.was_missing => reader.end(partition),
             StartFrom::Latest | StartFrom::Earliest => reader.earliest(partition),
         }
@@ -201,22 +201,22 @@ impl Tail {
 
     fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), StorageError> {
         self.positions.commit(positions)?;
-        let mut reaches = lock(&self.reaches);
+        let mut offsets = lock(&self.offsets);
         for (partition, position) in positions {
-            if let Some(reach) = reaches.get_mut(*partition as usize) {
-                reach.position = *position;
-                reach.end = reach.end.max(*position);
+            if let Some(entry) = offsets.get_mut(*partition as usize) {
+                entry.position = *position;
+                entry.end = entry.end.max(*position);
             }
         }
         Ok(())
     }
 
-    fn look_at_ends(&self) {
+    fn update_ends(&self) {
         let Some(topic) = &self.topic else { return };
-        for reach in lock(&self.reaches).iter_mut() {
-            // What can't be read is told of when it is to be read.
-            if let Ok(end) = topic.end(reach.partition) {
-                reach.end = end.max(reach.position);
+        for entry in lock(&self.offsets).iter_mut() {
+            // An error is reported when the partition is read.
+            if let Ok(end) = topic.end(entry.partition) {
+                entry.end = end.max(entry.position);
             }
         }
     }

@@ -4,20 +4,20 @@ use user_metadata_log::{LogReader, LogRecord, ReadError, StoredRecord};
 
 use crate::pipeline::{Fetched, Input, LossCause, to_unix_millis};
 
-/// A log, and how far it was read.
+/// A log, and how far it has been read.
 pub(crate) struct Topic {
     reader: LogReader,
     /// Per partition the next offset to read.
     next: Vec<u64>,
-    /// The partition that is read first, so that each has its turn.
+    /// The partition that is read first, so that each gets its turn.
     first: usize,
-    /// The last look has found something, so there may be more.
+    /// The last poll found records, so there may be more.
     has_more: bool,
     losses: Vec<Input>,
 }
 
 impl Topic {
-    /// Bounds what is read of one partition at a time.
+    /// The most bytes that are read of one partition at a time.
     const MAX_BYTES: usize = 8 << 20;
 
     pub(crate) fn new(reader: LogReader, next: Vec<u64>) -> Self {
@@ -30,20 +30,20 @@ impl Topic {
         }
     }
 
-    /// Reads on, over all partitions: nothing if nothing is new.
+    /// Reads the next records of all partitions; empty if there are none.
     pub(crate) fn read(&mut self, max_records: usize) -> Result<Vec<Fetched>, ReadError> {
         let has_changed = self.reader.changed()?;
         if !has_changed && !self.has_more {
             return Ok(Vec::new());
         }
-        // Also after an error: it must come again, lest a change be missed.
+        // Also after an error: the next call must try again, so that no change is missed.
         self.has_more = true;
         let mut found = Vec::new();
         for turn in 0..self.next.len() {
             let index = (self.first + turn) % self.next.len();
             match self.read_partition(index, max_records - found.len()) {
                 Ok(stored) => found.extend(stored),
-                // What was found first; the error comes again with the next call.
+                // The records first; the error comes again with the next call.
                 Err(_) if !found.is_empty() => break,
                 Err(error) => return Err(error),
             }
@@ -94,7 +94,7 @@ impl Topic {
                         offset,
                         earliest,
                         end,
-                        "the group's offset is not kept any more, reading on at the oldest record"
+                        "the group's offset is no longer available; reading continues at the oldest record"
                     );
                     self.lose(earliest.saturating_sub(offset), LossCause::Retention);
                     earliest

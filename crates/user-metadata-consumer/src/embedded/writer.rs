@@ -7,12 +7,12 @@ use user_metadata_log::{
     AppendOnceError, Batch, LogOptions, LogReader, LogRecord, OpenError, append_once,
 };
 
-use crate::deal::deal;
+use crate::partition_batches::partition_batches;
 use crate::{Rejection, SinkError, TopicWriter};
 
-/// Appends to an embedded log that several processes write now and then: it is opened for each
-/// call and closed after it. What is older than seven days by its own timestamp, or does not fit in
-/// 1 GiB, is removed with the next call.
+/// Appends to an embedded log that several processes write occasionally: it is opened for each call
+/// and closed after it. What is older than seven days by its own timestamp, or exceeds 1 GiB, is
+/// removed by the next call.
 #[derive(Debug, Clone)]
 pub struct LogTopicWriter {
     path: PathBuf,
@@ -20,13 +20,14 @@ pub struct LogTopicWriter {
 }
 
 impl LogTopicWriter {
-    /// How long another process may have the log.
+    /// How long to wait for another process that has locked the log.
     const PATIENCE: Duration = Duration::from_secs(5);
-    /// The largest batch and the largest record, in bytes of payload: far below what a log takes.
+    /// The largest batch and the largest record, in bytes of payload: far below the limits of a
+    /// log.
     const MAX_BYTES: usize = 8 << 20;
 
-    /// Writes the log at `path`. It is made with so many partitions if it is not there, and keeps
-    /// its own if it is.
+    /// Writes the log at `path`. If it does not exist, it is created with this number of
+    /// partitions; an existing log keeps its own.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, partitions: NonZeroU32) -> Self {
         Self {
@@ -72,7 +73,7 @@ fn append(
     };
     let mut options = LogOptions::default();
     options.partitions = partitions;
-    let parts = deal(records, partitions, LogTopicWriter::MAX_BYTES, |record| {
+    let parts = partition_batches(records, partitions, LogTopicWriter::MAX_BYTES, |record| {
         (record.key.as_deref(), record.payload_bytes())
     });
     let batches: Vec<_> = parts

@@ -9,16 +9,16 @@ use super::source::KafkaSource;
 use crate::consumer::{Reading, StartFrom};
 use crate::pipeline::{End, Monitor, Trouble, delay, in_words};
 
-/// What one sink reads of a Kafka cluster.
+/// How one sink reads a topic of a Kafka cluster.
 pub(crate) struct KafkaFeed {
     options: KafkaOptions,
     topic: TopicSpec,
-    /// The dead-letter topic as it is made; its partitions become those of the topic.
+    /// The dead-letter topic if it is created; it gets the number of partitions of the topic.
     dead_letters: TopicSpec,
     group: GroupOptions,
 }
 
-/// Why the group was not joined.
+/// Why the group could not be joined.
 #[derive(Debug, thiserror::Error)]
 enum JoinError {
     #[error(transparent)]
@@ -75,7 +75,7 @@ impl KafkaFeed {
         })
     }
 
-    /// Makes the topic if it is not there and joins the group, for as long as it takes.
+    /// Creates the topic if it does not exist and joins the group, for as long as it takes.
     pub(crate) async fn join(
         self,
         monitor: &Monitor,

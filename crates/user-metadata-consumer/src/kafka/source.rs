@@ -7,7 +7,9 @@ use user_metadata_kafka::{
 
 use super::writer::KafkaTopicWriter;
 use crate::BoxError;
-use crate::pipeline::{Fetched, Input, LossCause, Reach, Source, in_words, to_unix_millis};
+use crate::pipeline::{
+    Fetched, Input, LossCause, PartitionOffsets, Source, in_words, to_unix_millis,
+};
 
 /// Reads a Kafka topic as one member of a group.
 pub(crate) struct KafkaSource {
@@ -16,7 +18,7 @@ pub(crate) struct KafkaSource {
     dead_letters: TopicSpec,
 }
 
-/// How long a commit may take before somebody hears of it.
+/// How long a commit may take before it is reported.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl KafkaSource {
@@ -58,20 +60,20 @@ impl Source for KafkaSource {
 
     async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
         self.consumer.commit(positions);
-        // The member tries again by itself; a rebalance or a short outage is no news.
+        // The member retries by itself; a rebalance or a short outage is not reported.
         let untold = self.consumer.uncommitted_for();
         if untold.is_none_or(|untold| untold < PATIENCE) {
             return Ok(());
         }
         let error = self.consumer.last_commit_error();
-        let shared_out = || "the group is being shared out".to_owned();
+        let shared_out = || "the group is rebalancing".to_owned();
         Err(error
             .map_or_else(shared_out, |error| in_words(&*error))
             .into())
     }
 
-    fn reach(&self) -> Vec<Reach> {
-        let lag = self.consumer.lag().into_iter().map(|lag| Reach {
+    fn offsets(&self) -> Vec<PartitionOffsets> {
+        let lag = self.consumer.lag().into_iter().map(|lag| PartitionOffsets {
             partition: lag.partition,
             position: lag.position,
             end: lag.end,
@@ -85,7 +87,7 @@ impl Source for KafkaSource {
 
     async fn close(self) {
         if let Err(error) = self.consumer.close().await {
-            tracing::warn!(error = %error, "the group could not be left; it will notice by itself");
+            tracing::warn!(error = %error, "could not leave the group; it will notice after the session timeout");
         }
     }
 }

@@ -1,13 +1,13 @@
 use user_metadata_events::Record;
 use user_metadata_kafka::{
-    Compression, KafkaOptions, KafkaRecord, ProduceError, Producer, TopicSpec,
+    Compression, KafkaOptions, ProduceError, Producer, RecordBatch, TopicSpec,
 };
 
-use crate::deal::deal;
+use crate::partition_batches::partition_batches;
 use crate::pipeline::in_words;
 use crate::{Rejection, SinkError, TopicWriter};
 
-/// Appends to a Kafka topic, which is made when the first record comes.
+/// Appends to a Kafka topic, which is created with the first record.
 #[derive(Debug)]
 pub struct KafkaTopicWriter {
     options: KafkaOptions,
@@ -16,13 +16,13 @@ pub struct KafkaTopicWriter {
 }
 
 /// A record and its index in the call.
-type Numbered = (usize, KafkaRecord);
+type Numbered<'a> = (usize, &'a Record);
 
 impl KafkaTopicWriter {
-    /// The largest batch; brokers take 1 MiB by default.
+    /// The largest batch in bytes; brokers take 1 MiB by default.
     const BATCH_BYTES: usize = 512 << 10;
 
-    /// Names the topic, which is made so if it is not there.
+    /// Takes the topic, which is created like this if it does not exist.
     #[must_use]
     pub const fn new(options: KafkaOptions, topic: TopicSpec) -> Self {
         Self {
@@ -47,10 +47,10 @@ impl TopicWriter for KafkaTopicWriter {
     async fn append(&mut self, records: &[Record]) -> Result<Vec<Rejection>, SinkError> {
         let producer = self.producer().await?;
         let mut refused = Vec::new();
-        let numbered = records.iter().map(to_kafka).enumerate();
+        let numbered = records.iter().enumerate();
         let partitions = producer.partitions();
-        let batches = deal(numbered, partitions, Self::BATCH_BYTES, |(_, record)| {
-            (record.key.as_deref(), record.approximate_size())
+        let batches = partition_batches(numbered, partitions, Self::BATCH_BYTES, |(_, record)| {
+            (record.key.as_deref(), record.size())
         });
         for (partition, batch) in batches {
             append_batch(producer, partition, batch, &mut refused).await?;
@@ -59,18 +59,18 @@ impl TopicWriter for KafkaTopicWriter {
     }
 }
 
-/// Appends one batch, by halves if the broker will not take the whole.
+/// Appends one batch, split in halves as long as the broker refuses it.
 async fn append_batch(
     producer: &Producer,
     partition: u32,
-    batch: Vec<Numbered>,
+    batch: Vec<Numbered<'_>>,
     refused: &mut Vec<Rejection>,
 ) -> Result<(), SinkError> {
     let mut parts = vec![batch];
     while let Some(mut part) = parts.pop() {
-        let records: Vec<_> = part.iter().map(|(_, record)| record.clone()).collect();
+        let records = || to_kafka(&part);
         match producer
-            .produce(partition, &records, Compression::None)
+            .produce_with(partition, records, Compression::None)
             .await
         {
             Ok(_) => {}
@@ -88,11 +88,16 @@ async fn append_batch(
     Ok(())
 }
 
-fn to_kafka(record: &Record) -> KafkaRecord {
-    KafkaRecord {
-        key: record.key.clone(),
-        value: record.value.clone(),
-        headers: record.headers.clone(),
-        timestamp_ms: record.timestamp.as_i64(),
+fn to_kafka(records: &[Numbered<'_>]) -> RecordBatch {
+    let mut batch = RecordBatch::with_capacity(records.len());
+    for (_, record) in records {
+        let headers = record.headers.iter();
+        batch.push(
+            record.key.as_deref().map(<[u8]>::to_vec),
+            record.value.as_deref().map(<[u8]>::to_vec),
+            headers.map(|(name, value)| (name, value.to_vec())),
+            record.timestamp.as_i64(),
+        );
     }
+    batch
 }

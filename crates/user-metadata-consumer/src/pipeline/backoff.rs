@@ -5,8 +5,8 @@ const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// Returns how long to wait after the `failures`th failure in a row: 100 ms, doubled each time up
-/// to 5 s, of which a random half is left out so that many processes do not come back at once. If
-/// the target has asked for more, that and up to a tenth more.
+/// to 5 s, of which up to half is left out at random so that many processes do not come back at
+/// once. If the target has asked for more, that and up to a tenth more.
 pub(crate) fn delay(failures: u32, retry_after: Option<Duration>) -> Duration {
     let doublings = failures.saturating_sub(1).min(10);
     let full = (FIRST * (1 << doublings)).min(LONGEST);

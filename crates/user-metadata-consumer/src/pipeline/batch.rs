@@ -12,13 +12,13 @@ use crate::{Delivery, Position, Rejection};
 pub(crate) struct Batch {
     /// The events, for the sink.
     pub(crate) deliveries: Vec<Delivery>,
-    /// What is no event, or what the sink has rejected.
+    /// Records that are not events, and events that the sink has rejected.
     pub(crate) letters: Vec<DeadLetter>,
     records: usize,
     spans: BTreeMap<u32, Span>,
 }
 
-/// The records of one partition in a batch, whatever they are.
+/// The records of one partition in a batch, of any kind.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     next_offset: u64,
@@ -28,7 +28,7 @@ struct Span {
     tombstones: u64,
 }
 
-/// The sink speaks of an event that it was not given.
+/// The sink rejects an event that it was not given.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the sink rejects event {index} of a batch of {events}; this is a bug in the sink")]
 pub(crate) struct UnknownIndex {
@@ -37,7 +37,7 @@ pub(crate) struct UnknownIndex {
 }
 
 impl Batch {
-    /// Decodes a record and adds it as what it is.
+    /// Decodes a record and adds it to the deliveries, the letters or the tombstones.
     pub(crate) fn add(&mut self, topic: &Arc<str>, fetched: Fetched) {
         let Fetched {
             partition,
@@ -74,7 +74,7 @@ impl Batch {
         }
     }
 
-    /// Empties it and keeps its memory for the next.
+    /// Empties the batch and keeps its memory for the next.
     pub(crate) fn clear(&mut self) {
         self.deliveries.clear();
         self.letters.clear();
@@ -82,17 +82,17 @@ impl Batch {
         self.records = 0;
     }
 
-    /// How many records were added, whatever they are.
+    /// The number of records, of any kind.
     pub(crate) const fn records(&self) -> usize {
         self.records
     }
 
-    /// How many records have no value: nothing to store, nothing wrong.
+    /// The number of records without a value: nothing to store, nothing wrong.
     pub(crate) fn tombstones(&self) -> u64 {
         self.spans.values().map(|span| span.tombstones).sum()
     }
 
-    /// Per partition the offset after the last record.
+    /// Per partition, the offset after the last record.
     pub(crate) fn next_offsets(&self) -> Vec<(u32, u64)> {
         let spans = self.spans.iter();
         spans
@@ -100,20 +100,20 @@ impl Batch {
             .collect()
     }
 
-    /// Per partition the time of the oldest record.
+    /// Per partition, the time of the oldest record.
     pub(crate) fn oldest(&self) -> impl Iterator<Item = (u32, UnixMillis)> {
         self.spans
             .iter()
             .map(|(partition, span)| (*partition, span.oldest))
     }
 
-    /// Per partition the offset after the last record, and its time.
+    /// Per partition, the offset after the last record, and the time of that record.
     pub(crate) fn last(&self) -> impl Iterator<Item = (u32, u64, UnixMillis)> {
         let spans = self.spans.iter();
         spans.map(|(partition, span)| (*partition, span.next_offset, span.last))
     }
 
-    /// Drops what lies in other partitions: another member reads it again.
+    /// Drops what belongs to other partitions: another member reads it again.
     pub(crate) fn keep(&mut self, partitions: &[u32]) {
         if self.spans.keys().all(|own| partitions.contains(own)) {
             return;
@@ -126,7 +126,7 @@ impl Batch {
         self.records = self.spans.values().map(|span| span.records).sum();
     }
 
-    /// Turns what the sink rejects into dead letters; what is left is stored.
+    /// Turns the events that the sink rejects into dead letters; the others are stored.
     pub(crate) fn reject(&mut self, rejections: Vec<Rejection>) -> Result<(), UnknownIndex> {
         let events = self.deliveries.len();
         let mut reasons: BTreeMap<usize, String> = rejections
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_dropped_does_not_count() {
+    fn dropped_records_do_not_count() {
         let topic = Arc::from("topic");
         let mut batch = Batch::default();
         for partition in [0, 0, 1] {

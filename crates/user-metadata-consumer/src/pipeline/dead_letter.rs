@@ -16,7 +16,7 @@ pub(crate) struct DeadLetter {
 pub(crate) enum LetterCause {
     /// The value is not an event.
     Undecodable,
-    /// The sink's target will never take it.
+    /// The sink's target will never accept it.
     Rejected,
 }
 
@@ -33,15 +33,16 @@ impl LetterCause {
 }
 
 impl DeadLetter {
-    /// The record as it goes to the dead-letter topic: key, value and headers as they came, and
-    /// where it came from, why and when, in further headers. Its time is `now`: retention goes by
-    /// it, and a letter about an old record must not be removed before anybody has read it.
+    /// The record for the dead-letter topic: key, value and headers as they came, and further
+    /// headers for where it came from, why and when. Its timestamp is `now`: retention goes by it,
+    /// and a dead letter about an old record must not be removed before anybody has read it.
     pub(crate) fn to_record(&self, sink: &str, now: UnixMillis) -> Record {
         let mut record = self.record.clone();
         record.timestamp = now;
-        // A letter that was put back into the topic and died again carries only its last story.
+        // A dead letter that was put back into the topic and failed again carries only the headers
+        // of its last failure.
         record.headers.retain(|(name, _)| !name.starts_with("dlq_"));
-        let story = [
+        let headers = [
             ("dlq_reason", self.reason.clone()),
             ("dlq_sink", sink.to_owned()),
             ("dlq_topic", self.position.topic.to_string()),
@@ -49,8 +50,8 @@ impl DeadLetter {
             ("dlq_offset", self.position.offset.to_string()),
             ("dlq_time", now.to_string()),
         ];
-        let story = story.map(|(name, value)| (name.to_owned(), value.into()));
-        record.headers.extend(story);
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.into()));
+        record.headers.extend(headers);
         record
     }
 }

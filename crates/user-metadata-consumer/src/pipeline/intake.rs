@@ -14,50 +14,51 @@ use super::source::{Fetched, Input, Source};
 use super::words::in_words;
 use crate::BoxError;
 
-/// How large a batch may grow and how long it may wait to.
+/// How large a batch may grow and how long it may wait to fill.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchLimits {
     pub(crate) max_events: NonZeroUsize,
     pub(crate) max_wait: Duration,
 }
 
-/// Gathers the next batch from a source, also while the one before is being written.
+/// Gathers the next batch from a source, also while the previous one is being written.
 pub(crate) struct Intake<K: Source> {
     pub(crate) source: K,
     pub(crate) monitor: Monitor,
     topic: Arc<str>,
     limits: BatchLimits,
     next: Batch,
-    /// Settled. That it is emptied takes its time: while the next one is written, or nothing comes.
+    /// A settled batch. Emptying it takes time, so that is done while the next one is written or
+    /// nothing arrives.
     spent: Batch,
-    /// Empty, for its memory.
+    /// An empty batch, kept for its memory.
     spare: Batch,
-    /// When the first record of the next batch came.
+    /// When the first record of the next batch arrived.
     since: Option<Instant>,
-    /// What came and has no room in the next batch.
+    /// Records that did not fit into the next batch.
     waiting: VecDeque<Fetched>,
     /// The oldest records of the batch that is being written.
     oldest_written: Oldest,
     assigned: Vec<u32>,
-    /// The partitions that have been this member's ever since the batch that is being written was
-    /// cut: another member may have been further with the others meanwhile.
+    /// The partitions that this member has owned without interruption since the batch that is being
+    /// written was cut. In any other, another member may have got further in between.
     kept: Vec<u32>,
-    /// Partitions are to be handed over as soon as what is in hand is settled.
+    /// Partitions are to be handed over once their records in flight are settled.
     revoking: bool,
     failure: Option<BoxError>,
     /// Nothing more will come.
     has_ended: bool,
-    look: Interval,
-    looked: bool,
+    lag_timer: Interval,
+    lag_checked: bool,
 }
 
 impl<K: Source> Intake<K> {
-    /// How often the lag is looked at, and a commit that failed is tried again.
-    const LOOK_EVERY: Duration = Duration::from_secs(1);
+    /// How often the lag is checked and a failed commit is tried again.
+    const CHECK_LAG_EVERY: Duration = Duration::from_secs(1);
 
     pub(crate) fn new(source: K, monitor: Monitor, topic: Arc<str>, limits: BatchLimits) -> Self {
-        let mut look = tokio::time::interval(Self::LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut lag_timer = tokio::time::interval(Self::CHECK_LAG_EVERY);
+        lag_timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             source,
             monitor,
@@ -74,12 +75,12 @@ impl<K: Source> Intake<K> {
             revoking: false,
             failure: None,
             has_ended: false,
-            look,
-            looked: false,
+            lag_timer,
+            lag_checked: false,
         }
     }
 
-    /// Does `work`, and meanwhile takes in what comes, up to a batch.
+    /// Does `work`, and meanwhile receives input, up to one batch.
     pub(crate) async fn during<F: Future>(&mut self, work: F) -> F::Output {
         let mut work = pin!(work);
         loop {
@@ -91,8 +92,8 @@ impl<K: Source> Intake<K> {
         }
     }
 
-    /// Waits, and meanwhile takes in what comes. Partitions are handed over at once: nobody knows
-    /// when what is in hand will be settled, and their new owner reads it again.
+    /// Waits, and meanwhile receives input. Partitions are handed over at once: nobody knows when
+    /// their records in flight will be settled, and the new owner reads them again.
     pub(crate) async fn wait(&mut self, time: Duration) {
         let mut over = pin!(tokio::time::sleep(time));
         loop {
@@ -105,7 +106,7 @@ impl<K: Source> Intake<K> {
         }
     }
 
-    /// Takes in one thing. Cancel safe.
+    /// Receives one input. Cancel safe.
     pub(crate) async fn listen(&mut self) {
         if self.spent.records() > 0 {
             self.spent.clear();
@@ -117,7 +118,7 @@ impl<K: Source> Intake<K> {
                 Ok(input) => self.take(input),
                 Err(error) => self.failure = Some(error),
             },
-            _ = self.look.tick() => self.look(has_room),
+            _ = self.lag_timer.tick() => self.check_lag(has_room),
         }
     }
 
@@ -143,7 +144,7 @@ impl<K: Source> Intake<K> {
         }
     }
 
-    /// Drops what lies in other partitions.
+    /// Drops the records of other partitions.
     fn own(&mut self, partitions: Vec<u32>) {
         self.next.keep(&partitions);
         if self.next.records() == 0 {
@@ -156,7 +157,7 @@ impl<K: Source> Intake<K> {
         self.assigned = partitions;
     }
 
-    /// Moves what waits into the next batch, as far as there is room.
+    /// Moves waiting records into the next batch, as far as there is room.
     fn fill(&mut self) {
         while self.next.records() < self.limits.max_events.get()
             && let Some(fetched) = self.waiting.pop_front()
@@ -170,7 +171,7 @@ impl<K: Source> Intake<K> {
         self.next.records() >= self.limits.max_events.get()
     }
 
-    fn look(&mut self, is_asked: bool) {
+    fn check_lag(&mut self, is_asked: bool) {
         let mut held = self.oldest_written.clone();
         let waiting = self.waiting.iter();
         let waiting = waiting.map(|fetched| (fetched.partition, fetched.record.timestamp));
@@ -178,26 +179,27 @@ impl<K: Source> Intake<K> {
             let oldest = held.entry(partition).or_insert(time);
             *oldest = time.min(*oldest);
         }
-        self.monitor.reach(&self.source.reach(), &held, is_asked);
-        self.looked = true;
+        self.monitor
+            .update_lag(&self.source.offsets(), &held, is_asked);
+        self.lag_checked = true;
     }
 
-    /// Whether [`look`](Self::look) was since the last call.
-    pub(crate) fn has_looked(&mut self) -> bool {
-        std::mem::take(&mut self.looked)
+    /// Whether [`check_lag`](Self::check_lag) has run since the last call.
+    pub(crate) fn has_checked_lag(&mut self) -> bool {
+        std::mem::take(&mut self.lag_checked)
     }
 
-    /// When the next batch is to be written even if it is not full.
+    /// When the next batch is written even if it is not full.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.since.map(|since| since + self.limits.max_wait)
     }
 
-    /// Takes the next batch if it is full, or due, or partitions are to be handed over.
+    /// Takes the next batch if it is full or due, or if partitions are to be handed over.
     pub(crate) fn cut(&mut self) -> Option<Batch> {
         let is_due = self.due().is_some_and(|due| due <= Instant::now());
         let is_ready = self.is_full() || is_due || self.revoking || self.has_ended;
         if !is_ready || self.next.records() == 0 {
-            // Nothing is in hand: asking for more lets the partitions go.
+            // Nothing is in flight: asking for more releases the partitions.
             self.revoking &= self.next.records() > 0;
             return None;
         }
@@ -215,7 +217,7 @@ impl<K: Source> Intake<K> {
         batch.keep(&self.kept);
     }
 
-    /// Commits past a batch that is settled.
+    /// Commits past a settled batch.
     pub(crate) async fn settled(&mut self, batch: Batch) {
         self.oldest_written.clear();
         self.commit(&batch.next_offsets()).await;
@@ -223,7 +225,7 @@ impl<K: Source> Intake<K> {
         self.spent = batch;
     }
 
-    /// Commits. What fails is tried again later.
+    /// Commits. A failed commit is retried later.
     pub(crate) async fn commit(&mut self, next_offsets: &[(u32, u64)]) {
         match self.source.commit(next_offsets).await {
             Ok(()) => self.monitor.end(Trouble::Commit),
@@ -231,12 +233,12 @@ impl<K: Source> Intake<K> {
         }
     }
 
-    /// Whether nothing more will come and all that came is settled.
+    /// Whether nothing more will come and everything received is settled.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended && self.next.records() == 0
     }
 
-    /// Why the source can't go on, if it can't and all that it gave is settled.
+    /// Why the source can't continue, once everything received is settled.
     pub(crate) fn failure(&mut self) -> Option<BoxError> {
         if self.next.records() == 0 {
             self.failure.take()

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 use user_metadata_events::Record;
 
-use super::source::{Input, Reach, Source};
+use super::source::{Input, PartitionOffsets, Source};
 use crate::{BoxError, Rejection, SinkError, TopicWriter};
 
-/// What the test sees of a [`MemorySource`].
+/// The test's side of a [`MemorySource`].
 pub(crate) struct MemoryTopic {
     inputs: mpsc::UnboundedSender<Result<Input, BoxError>>,
     /// The committed positions.
@@ -27,7 +27,7 @@ pub(crate) struct MemorySource {
 /// A dead-letter topic in memory.
 pub(crate) struct DeadLetterBox(Arc<Mutex<State>>);
 
-/// What the topic holds, and how a test wants it to be.
+/// The contents of the topic, and the faults that a test injects.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) dead_letters: Vec<Record>,
@@ -37,7 +37,7 @@ pub(crate) struct State {
     pub(crate) letters_refused: Vec<usize>,
     /// Why nothing can be committed.
     pub(crate) commits_fail: Option<&'static str>,
-    pub(crate) reaches: Vec<Reach>,
+    pub(crate) offsets: Vec<PartitionOffsets>,
 }
 
 impl MemoryTopic {
@@ -59,12 +59,12 @@ impl MemoryTopic {
         (topic, source)
     }
 
-    /// Lets the source tell `input` next. If the source is gone, nobody wants to know.
-    pub(crate) fn tell(&self, input: Input) {
+    /// Sends `input` to the source. It does not matter if the source is gone.
+    pub(crate) fn send(&self, input: Input) {
         drop(self.inputs.send(Ok(input)));
     }
 
-    /// Lets the source fail.
+    /// Makes the source fail.
     #[cfg(test)]
     pub(crate) fn fail(&self, why: &'static str) {
         drop(self.inputs.send(Err(why.into())));
@@ -76,7 +76,7 @@ impl MemoryTopic {
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    // Nothing panics while it is held, but for a test that has failed anyway.
+    // Nothing panics while it is locked, except a test that has failed anyway.
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -99,8 +99,8 @@ impl Source for MemorySource {
         Ok(())
     }
 
-    fn reach(&self) -> Vec<Reach> {
-        lock(&self.state).reaches.clone()
+    fn offsets(&self) -> Vec<PartitionOffsets> {
+        lock(&self.state).offsets.clone()
     }
 
     fn dead_letters(&self) -> DeadLetterBox {

@@ -1,4 +1,12 @@
 //! From a source to a sink: batches, retries, dead letters, commits.
+#![cfg_attr(
+    not(any(feature = "kafka", feature = "embedded")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the conformance kit alone uses a part"
+    )
+)]
 
 mod backoff;
 mod batch;
@@ -20,5 +28,5 @@ pub(crate) use intake::{BatchLimits, Intake};
 pub(crate) use lag::{Lag, Lags};
 pub(crate) use monitor::{Monitor, Trouble};
 pub(crate) use run::{End, Pipeline};
-pub(crate) use source::{Fetched, Input, LossCause, Reach, Source, to_unix_millis};
+pub(crate) use source::{Fetched, Input, LossCause, PartitionOffsets, Source, to_unix_millis};
 pub(crate) use words::in_words;

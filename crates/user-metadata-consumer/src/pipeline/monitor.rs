@@ -8,41 +8,45 @@ use user_metadata_events::UnixMillis;
 use super::batch::Batch;
 use super::dead_letter::DeadLetter;
 use super::lag::Oldest;
-use super::source::{LossCause, Reach};
+use super::source::{LossCause, PartitionOffsets};
 use crate::metrics::SinkMetrics;
-use crate::status::{Notes, Problem, Shared, SinkState, lock};
+use crate::status::{LiveStatus, SharedStatus, SinkProblem, SinkState, lock};
 
-/// What a pipeline tells the world: status, metrics and one warning per incident.
+/// What a pipeline reports: status, metrics and one warning per incident.
 pub(crate) struct Monitor {
     sink: Arc<str>,
-    shared: Shared,
+    shared: SharedStatus,
     metrics: SinkMetrics,
-    /// Dead letters that no line of the log has told of yet.
-    untold_letters: u64,
-    letters_told: Option<Instant>,
-    /// What is rejected becomes no dead letter.
+    /// Dead letters that were not logged yet.
+    unlogged_letters: u64,
+    letters_logged_at: Option<Instant>,
+    /// Whether this is a replay, in which rejected events do not become dead letters.
     is_replay: bool,
 }
 
-/// What can be wrong with a sink that runs, each by itself.
+/// What can be wrong with a running sink. Several can be at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
-    /// What is to be read can't be reached yet.
+    /// The source can't be reached yet.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        allow(dead_code, reason = "a log is opened at once")
+    )]
     Connection,
-    /// Nothing can be read any more; whoever reads has told the log of it.
+    /// The source can't be read any more; it has already logged that.
     Source,
-    /// The target does not take the batch.
+    /// The target does not accept the batch.
     Sink,
-    /// The dead-letter topic does not take the letters.
+    /// The dead-letter topic does not accept the dead letters.
     DeadLetters,
     /// Positions can't be committed.
     Commit,
-    /// The end.
+    /// The sink has failed for good.
     Failure,
 }
 
 impl Trouble {
-    /// What a line of the log says when it begins.
+    /// The log line at its start.
     const fn consequence(self) -> &'static str {
         match self {
             Self::Connection => "Kafka can't be reached",
@@ -56,21 +60,21 @@ impl Trouble {
 }
 
 impl Monitor {
-    /// At most one line about dead letters in this time.
+    /// The shortest time between two log lines about dead letters.
     const LETTERS_EVERY: Duration = Duration::from_secs(60);
 
     pub(crate) fn new(sink: &Arc<str>, group: String) -> Self {
         Self {
             sink: Arc::clone(sink),
-            shared: Arc::new(std::sync::Mutex::new(Notes::new(sink, group))),
+            shared: Arc::new(std::sync::Mutex::new(LiveStatus::new(sink, group))),
             metrics: SinkMetrics::new(sink),
-            untold_letters: 0,
-            letters_told: None,
+            unlogged_letters: 0,
+            letters_logged_at: None,
             is_replay: false,
         }
     }
 
-    /// Of a replay: whoever takes what is rejected tells the log of it.
+    /// Marks a replay, in which rejected events are logged elsewhere.
     pub(crate) fn of_replay(self) -> Self {
         Self {
             is_replay: true,
@@ -78,7 +82,7 @@ impl Monitor {
         }
     }
 
-    pub(crate) fn shared(&self) -> Shared {
+    pub(crate) fn shared(&self) -> SharedStatus {
         Arc::clone(&self.shared)
     }
 
@@ -87,40 +91,45 @@ impl Monitor {
     }
 
     pub(crate) fn assigned(&self, partitions: &[u32]) {
-        let mut notes = lock(&self.shared);
-        notes.state = SinkState::Running;
-        notes.partitions = partitions.to_vec();
-        notes.lags.keep(partitions);
-        // A sink that hangs does so however often the group is shared out anew.
-        if !notes.is_holding {
-            notes.progress = Instant::now();
+        let mut status = lock(&self.shared);
+        status.state = SinkState::Running;
+        status.partitions = partitions.to_vec();
+        status.lags.keep(partitions);
+        // A rebalance does not count as progress of a sink that hangs.
+        if !status.is_holding {
+            status.progress = Instant::now();
         }
         info!(sink = &*self.sink, ?partitions, "reading");
     }
 
-    /// Notes that the group does not know this member any more.
+    /// Notes that this member has lost its membership.
     pub(crate) fn left(&self) {
-        let mut notes = lock(&self.shared);
-        notes.state = SinkState::Starting;
-        notes.partitions.clear();
-        notes.lags.keep(&[]);
-        info!(sink = &*self.sink, "joining the group anew");
+        let mut status = lock(&self.shared);
+        status.state = SinkState::Starting;
+        status.partitions.clear();
+        status.lags.keep(&[]);
+        info!(sink = &*self.sink, "rejoining the group");
     }
 
-    /// Notes how far the sink is behind. `held` has the oldest records in hand; the source
+    /// Notes how far the sink is behind. `held` has the oldest records in flight; the source
     /// `is_asked` for more.
-    pub(crate) fn reach(&mut self, reaches: &[Reach], held: &Oldest, is_asked: bool) {
-        let mut notes = lock(&self.shared);
-        notes.lags.look(reaches, held, is_asked);
-        notes.is_holding = !held.is_empty();
+    pub(crate) fn update_lag(
+        &mut self,
+        offsets: &[PartitionOffsets],
+        held: &Oldest,
+        is_asked: bool,
+    ) {
+        let mut status = lock(&self.shared);
+        status.lags.update(offsets, held, is_asked);
+        status.is_holding = !held.is_empty();
         let is_sure = [Trouble::Source, Trouble::Commit]
             .iter()
-            .all(|trouble| !notes.troubles.contains_key(trouble));
-        let is_up_to_date = notes.lags.oldest().is_none() && held.is_empty();
-        if is_up_to_date && is_sure && notes.state == SinkState::Running {
-            notes.progress = Instant::now();
+            .all(|trouble| !status.troubles.contains_key(trouble));
+        let is_up_to_date = status.lags.oldest().is_none() && held.is_empty();
+        if is_up_to_date && is_sure && status.state == SinkState::Running {
+            status.progress = Instant::now();
         }
-        self.metrics.lag(&notes.lags);
+        self.metrics.lag(&status.lags);
     }
 
     pub(crate) fn lost(&self, cause: LossCause, records: u64) {
@@ -144,53 +153,54 @@ impl Monitor {
         }
     }
 
-    /// Notes that the letters are in the dead-letter topic.
+    /// Notes that the dead letters are in the dead-letter topic.
     pub(crate) fn dead_lettered(&mut self, letters: &[DeadLetter]) {
         for letter in letters {
             self.metrics.dead_lettered(letter.cause);
         }
         lock(&self.shared).dead_lettered += letters.len() as u64;
-        self.untold_letters += letters.len() as u64;
-        self.tell_letters();
+        self.unlogged_letters += letters.len() as u64;
+        self.log_letters();
     }
 
-    /// A producer gone wrong would fill the log otherwise. The reasons stay in the topic: a sink's
-    /// may quote the event.
-    fn tell_letters(&mut self) {
+    /// Otherwise a faulty producer would flood the log. The reasons stay in the topic, because a
+    /// sink's reason may quote the event.
+    fn log_letters(&mut self) {
         let is_due = self
-            .letters_told
-            .is_none_or(|told| told.elapsed() >= Self::LETTERS_EVERY);
-        if self.untold_letters > 0 && is_due && !self.is_replay {
+            .letters_logged_at
+            .is_none_or(|logged| logged.elapsed() >= Self::LETTERS_EVERY);
+        if self.unlogged_letters > 0 && is_due && !self.is_replay {
             warn!(
                 sink = &*self.sink,
-                records = self.untold_letters,
+                records = self.unlogged_letters,
                 "records went to the dead-letter topic; their header dlq_reason says why"
             );
-            self.untold_letters = 0;
-            self.letters_told = Some(Instant::now());
+            self.unlogged_letters = 0;
+            self.letters_logged_at = Some(Instant::now());
         }
     }
 
     /// Notes that everything of a batch is settled.
     pub(crate) fn settled(&mut self, batch: &Batch) {
         self.metrics.tombstones(batch.tombstones());
-        let mut notes = lock(&self.shared);
+        let mut status = lock(&self.shared);
         for (partition, next_offset, time) in batch.last() {
-            notes.lags.stored(partition, next_offset, time);
+            status.lags.stored(partition, next_offset, time);
         }
-        notes.is_holding = false;
-        // What the group does not get to know comes again: that is no progress.
-        if !notes.troubles.contains_key(&Trouble::Commit) {
-            notes.progress = Instant::now();
+        status.is_holding = false;
+        // What is not committed is read again, so it does not count as progress.
+        if !status.troubles.contains_key(&Trouble::Commit) {
+            status.progress = Instant::now();
         }
-        drop(notes);
-        self.tell_letters();
+        drop(status);
+        self.log_letters();
     }
 
     /// Notes that something is wrong, with a warning if it was not before.
     pub(crate) fn begin(&self, trouble: Trouble, what: &str) {
         let since = self.note(trouble, what);
-        // What reads has told of it already, and who can't read can't commit either.
+        // The source has already logged it, and if it can't be read, it can't be committed to
+        // either.
         let is_told = trouble == Trouble::Source
             || trouble == Trouble::Commit
                 && lock(&self.shared).troubles.contains_key(&Trouble::Source);
@@ -204,25 +214,25 @@ impl Monitor {
         }
     }
 
-    /// Returns since when it has been wrong, if it was before.
+    /// Returns since when it has been wrong, if it already was.
     fn note(&self, trouble: Trouble, what: &str) -> Option<UnixMillis> {
-        let mut notes = lock(&self.shared);
-        let before = notes.troubles.get(&trouble).map(|problem| problem.since);
+        let mut status = lock(&self.shared);
+        let before = status.troubles.get(&trouble).map(|problem| problem.since);
         let since = before.unwrap_or_else(|| SystemTime::now().into());
         let what = what.to_owned();
-        notes.troubles.insert(trouble, Problem { what, since });
+        status.troubles.insert(trouble, SinkProblem { what, since });
         before
     }
 
     /// Notes that something is no longer wrong.
     pub(crate) fn end(&self, trouble: Trouble) {
-        let mut notes = lock(&self.shared);
-        let ended = notes.troubles.remove(&trouble);
+        let mut status = lock(&self.shared);
+        let ended = status.troubles.remove(&trouble);
         if ended.is_some() && trouble == Trouble::Commit {
-            notes.progress = Instant::now();
+            status.progress = Instant::now();
         }
-        drop(notes);
-        if let Some(Problem { since, .. }) = ended
+        drop(status);
+        if let Some(SinkProblem { since, .. }) = ended
             && trouble != Trouble::Source
         {
             let lasted = UnixMillis::from(SystemTime::now()).since(since);
@@ -236,17 +246,17 @@ impl Monitor {
     }
 
     /// Notes the end of the pipeline.
-    pub(crate) fn finished(shared: &Shared, failure: Option<&str>) {
-        let mut notes = lock(shared);
-        notes.partitions.clear();
-        notes.state = SinkState::Ended;
+    pub(crate) fn finished(shared: &SharedStatus, failure: Option<&str>) {
+        let mut status = lock(shared);
+        status.partitions.clear();
+        status.state = SinkState::Ended;
         if let Some(failure) = failure {
-            notes.state = SinkState::Failed;
-            let problem = Problem {
+            status.state = SinkState::Failed;
+            let problem = SinkProblem {
                 what: failure.to_owned(),
                 since: SystemTime::now().into(),
             };
-            notes.troubles.insert(Trouble::Failure, problem);
+            status.troubles.insert(Trouble::Failure, problem);
         }
     }
 }

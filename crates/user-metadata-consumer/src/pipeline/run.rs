@@ -14,8 +14,8 @@ use super::source::{LossCause, Source};
 use super::words::in_words;
 use crate::{BoxError, Rejection, Sink, SinkError, TopicWriter};
 
-/// One sink and what it reads: gathers a batch, has it stored, makes dead letters of what can't be,
-/// commits, and so on.
+/// One sink and its source: gathers a batch, has it stored, makes dead letters of what can't be
+/// stored, commits, and starts over.
 pub(crate) struct Pipeline<K: Source, S: Sink> {
     intake: Intake<K>,
     sink: S,
@@ -26,11 +26,11 @@ pub(crate) struct Pipeline<K: Source, S: Sink> {
 /// Why a pipeline has ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// It was told to, or nothing more will come.
+    /// It was stopped, or nothing more will come.
     Stopped,
-    /// The sink's target wants no more.
+    /// The sink's target accepts no more.
     Closed,
-    /// It can't go on.
+    /// It can't continue.
     Failed(BoxError),
 }
 
@@ -55,7 +55,7 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
         }
     }
 
-    /// Runs until it is stopped or can't go on, and lets go of the group.
+    /// Runs until it is stopped or can't continue, and leaves the group.
     pub(crate) async fn run(mut self) -> End {
         let end = match self.prepare().await {
             Ok(()) => self.consume().await,
@@ -65,7 +65,7 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
         end
     }
 
-    /// Has the sink look at its target until that is there.
+    /// Has the sink prepare its target, until that succeeds.
     async fn prepare(&mut self) -> Result<(), End> {
         let mut failures = 0;
         while let Err(error) = self.intake.during(self.sink.prepare()).await {
@@ -102,7 +102,7 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
             if let Some(failure) = self.intake.failure() {
                 return Err(End::Failed(failure));
             }
-            if self.intake.has_looked() {
+            if self.intake.has_checked_lag() {
                 self.intake.commit(&[]).await;
             }
             let due = self.intake.due();
@@ -115,17 +115,17 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
         }
     }
 
-    /// Does with every record of the batch what has to be done, then commits past it.
+    /// Settles every record of the batch, then commits past it.
     async fn settle(&mut self, mut batch: Batch) -> Result<(), End> {
         self.store(&mut batch).await?;
         self.intake.keep_own(&mut batch);
-        self.bury(&mut batch).await?;
+        self.write_dead_letters(&mut batch).await?;
         self.intake.keep_own(&mut batch);
         self.intake.settled(batch).await;
         Ok(())
     }
 
-    /// Writes the events until the sink has taken them.
+    /// Writes the events until the sink has accepted them.
     async fn store(&mut self, batch: &mut Batch) -> Result<(), End> {
         let mut failures = 0;
         while !batch.deliveries.is_empty() {
@@ -150,8 +150,8 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
         Ok(())
     }
 
-    /// Brings the dead letters to their topic.
-    async fn bury(&mut self, batch: &mut Batch) -> Result<(), End> {
+    /// Writes the dead letters to their topic.
+    async fn write_dead_letters(&mut self, batch: &mut Batch) -> Result<(), End> {
         let mut failures = 0;
         while !batch.letters.is_empty() {
             let now = SystemTime::now().into();
@@ -179,8 +179,8 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
         Ok(())
     }
 
-    /// The last resort: a letter that its topic will never take is lost, and the log says where it
-    /// was.
+    /// The last resort: a dead letter that its topic will never accept is lost, and its position is
+    /// logged.
     fn lose(&self, batch: &mut Batch, mut refused: Vec<Rejection>) {
         refused.sort_by_key(|rejection| std::cmp::Reverse(rejection.index));
         refused.dedup_by_key(|rejection| rejection.index);
@@ -197,7 +197,7 @@ impl<K: Source, S: Sink> Pipeline<K, S> {
         }
     }
 
-    /// Waits after a failure, if there is any use in it.
+    /// Waits after a retriable failure.
     async fn back_off(
         &mut self,
         trouble: Trouble,

@@ -4,67 +4,76 @@ use user_metadata_events::{Record, UnixMillis};
 
 use crate::{BoxError, TopicWriter};
 
-/// Where a pipeline reads, as one member of a consumer group.
+/// What a pipeline reads, as a member of a consumer group.
 pub(crate) trait Source: Send + 'static {
-    /// Where the dead letters of this source go.
+    /// Where the dead letters of this source are written.
     type DeadLetters: TopicWriter;
 
-    /// Waits for the next thing to happen, for as long as it takes. Cancel safe. An error is for
-    /// good; an outage is [`Input::Unavailable`].
+    /// Waits for the next input, for as long as it takes. Cancel safe. An error is final; an outage
+    /// is [`Input::Unavailable`].
     fn next(&mut self) -> impl Future<Output = Result<Input, BoxError>> + Send;
 
-    /// Commits per partition the next offset to read. It need not be done when this returns: the
-    /// next call tells what failed, and tries it again together with what it is given, if anything.
+    /// Commits, per partition, the next offset to read. The commit may still be in flight when this
+    /// returns: the next call returns its error, and retries it together with its own positions, if
+    /// any.
     fn commit(
         &mut self,
         positions: &[(u32, u64)],
     ) -> impl Future<Output = Result<(), BoxError>> + Send;
 
-    /// How far each partition of this member goes, and how far it is committed.
-    fn reach(&self) -> Vec<Reach>;
+    /// The end offset and the committed position of each partition of this member.
+    fn offsets(&self) -> Vec<PartitionOffsets>;
 
-    /// Called once, when the first dead letter comes.
+    /// Called once, with the first dead letter.
     fn dead_letters(&self) -> Self::DeadLetters;
 
-    /// Commits what is kept and lets go of the group, so that another member can go on at once.
+    /// Commits what is pending and leaves the group, so that another member can continue at once.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
 
-/// What a source tells.
+/// What a source sends.
 #[derive(Debug)]
 pub(crate) enum Input {
     /// Records, in the order of their offsets within a partition.
     Records(Vec<Fetched>),
-    /// This member now has exactly these partitions; drop what is in hand of others.
+    /// This member now owns exactly these partitions; drop the records in flight of others.
     Assigned(Vec<u32>),
-    /// This member has none and is none, until it is `Assigned` some.
+    /// This member has lost its membership and rejoins; the next `Assigned` says that it has
+    /// joined.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        allow(dead_code, reason = "a log has one member")
+    )]
     Left,
-    /// Some partitions are about to go to another member: settle what is in hand before asking for
-    /// more.
+    /// Some partitions are about to move to another member: settle the records in flight before
+    /// asking for more.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        allow(dead_code, reason = "a log has one member")
+    )]
     Revoking,
     /// Records that this group will never see. Already logged.
     Lost { records: u64, cause: LossCause },
-    /// Nothing comes until `Recovered`. Already logged.
+    /// Nothing arrives until `Recovered`. Already logged.
     Unavailable { reason: String },
-    /// It works again.
+    /// The source can be read again.
     Recovered,
-    /// Nothing more will come: the end of a replay. Only after it, the last batch is not waited for
-    /// to fill.
+    /// Nothing more will come: the end of a replay. The last batch need not wait to fill.
     End,
 }
 
 /// Why records are lost to a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LossCause {
-    /// Retention removed them first.
+    /// Retention removed them before they were read.
     Retention,
-    /// They are damaged.
+    /// They are corrupt.
     Damage,
     /// They could neither be stored nor become dead letters.
     Refused,
 }
 
-/// A record and where it lies.
+/// A record and its position.
 #[derive(Debug, Clone)]
 pub(crate) struct Fetched {
     pub(crate) partition: u32,
@@ -72,9 +81,9 @@ pub(crate) struct Fetched {
     pub(crate) record: Record,
 }
 
-/// How far a partition goes and how far the group is committed.
+/// The end of a partition and the position of the group in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reach {
+pub(crate) struct PartitionOffsets {
     pub(crate) partition: u32,
     /// The next offset to read.
     pub(crate) position: u64,
@@ -82,7 +91,7 @@ pub(crate) struct Reach {
     pub(crate) end: u64,
 }
 
-impl Reach {
+impl PartitionOffsets {
     pub(crate) const fn lag_records(&self) -> u64 {
         self.end.saturating_sub(self.position)
     }
@@ -101,7 +110,7 @@ impl LossCause {
     }
 }
 
-/// Kafka's signed milliseconds: what lies before 1970 or after 9999 becomes the nearest moment.
+/// Kafka's signed milliseconds: times before 1970 or after 9999 are clamped.
 pub(crate) fn to_unix_millis(timestamp_ms: i64) -> UnixMillis {
     match u64::try_from(timestamp_ms) {
         Ok(millis) => UnixMillis::new(millis).unwrap_or(UnixMillis::MAX),

@@ -1,15 +1,10 @@
 use std::error::Error;
 
-/// Writes an error and its causes in one line.
-pub(crate) fn in_words(error: &(dyn Error + 'static)) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !words.ends_with(&text) {
-            words = format!("{words}: {text}");
-        }
-        cause = error.source();
-    }
-    words
+/// The error and its causes in one line.
+pub(crate) fn in_words(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
+    // Some errors quote their cause.
+    words.dedup_by(|cause, error| error.ends_with(&**cause));
+    words.join(": ")
 }

@@ -5,20 +5,21 @@ use std::sync::Arc;
 
 use user_metadata_events::UnixMillis;
 
-use super::ask::{Ask, letters_group};
 #[cfg(feature = "kafka")]
 use super::kafka::KafkaReplay;
 #[cfg(feature = "embedded")]
 use super::log::LogReplay;
-use super::replayer::Setting;
+use super::plan::{ReplayPlan, letters_group};
+use super::replayer::ReplaySettings;
 #[cfg(feature = "embedded")]
 use super::replayer::log_path;
-use super::{ReplayError, ReplayOf, ReplayProgress};
-use crate::consumer::Carrier;
+use super::{ReplayError, ReplayProgress, ReplayRequest};
+use crate::consumer::Backend;
 use crate::pipeline::{Fetched, Input, Source};
 
-/// Counts what a replay would read, and changes nothing anywhere; opened by
-/// [`ConsumerBuilder::open_count`](crate::ConsumerBuilder::open_count).
+/// Counts what a replay would read, without changing anything; made by
+/// [`ConsumerBuilder::count_replay`](crate::ConsumerBuilder::count_replay).
+#[must_use = "nothing happens until it runs"]
 pub struct ReplayCounter {
     progress: ReplayProgress,
     counting: Counting,
@@ -26,17 +27,17 @@ pub struct ReplayCounter {
 
 type Counting = Pin<Box<dyn Future<Output = Result<ReplayCount, ReplayError>> + Send>>;
 
-/// What a replay would read, as a [`ReplayCounter`] has counted it.
+/// What a replay would read, as counted by a [`ReplayCounter`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplayCount {
-    /// The topic that is read.
+    /// The topic that would be read.
     pub topic: String,
-    /// Per partition, in their order.
+    /// By partition.
     pub partitions: BTreeMap<u32, PartitionCount>,
-    /// Only of dead letters: by sink and by reason, as the letters tell them.
+    /// Only for dead letters: by the sink and the reason in their headers.
     pub letters: Option<BTreeMap<(String, String), LetterCount>>,
-    /// Per sink whose letters are to be read, where its replay stands.
+    /// Per sink whose dead letters are to be read, the positions of its replay.
     positions: BTreeMap<String, BTreeMap<u32, u64>>,
 }
 
@@ -44,15 +45,15 @@ pub struct ReplayCount {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartitionCount {
-    /// The records that a sink gets, or all dead letters.
+    /// The records that a sink would get, or all dead letters.
     pub records: u64,
-    /// The records between these that no sink gets.
+    /// The records among them that no sink would get.
     pub left_out: u64,
-    /// Bytes of key, value and headers of those that a sink gets.
+    /// The bytes of key, value and headers of the records that a sink would get.
     pub bytes: u64,
-    /// The time of the oldest of them.
+    /// The time of the oldest of these.
     pub first: Option<UnixMillis>,
-    /// The time of the newest of them.
+    /// The time of the newest of these.
     pub last: Option<UnixMillis>,
 }
 
@@ -60,61 +61,62 @@ pub struct PartitionCount {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LetterCount {
-    /// All that are kept.
+    /// All that are available.
     pub kept: u64,
-    /// Those that a replay would read: none for a sink that is not given.
+    /// Those that a replay would read: 0 for a sink that is not given.
     pub ahead: u64,
 }
 
 impl ReplayCounter {
-    /// Finds out what there is to count.
+    /// Connects, and determines what to count.
     pub(crate) async fn open(
-        setting: &Setting,
+        settings: &ReplaySettings,
         sinks: &[&str],
-        what: &ReplayOf,
+        request: &ReplayRequest,
     ) -> Result<Self, ReplayError> {
-        let ask = Ask::counting(setting, what);
-        let progress = ReplayProgress::new(vec![Arc::clone(&ask.progress)]);
-        let mut count = ReplayCount::new(ask.topic.clone(), *what == ReplayOf::DeadLetters);
-        let counting: Counting = match &setting.carrier {
+        let plan = ReplayPlan::counting(settings, request);
+        let progress = ReplayProgress::new(vec![Arc::clone(&plan.progress)]);
+        let mut count =
+            ReplayCount::new(plan.topic.clone(), *request == ReplayRequest::DeadLetters);
+        let counting: Counting = match &settings.backend {
             #[cfg(feature = "kafka")]
-            Carrier::Kafka(options) => {
-                if *what == ReplayOf::DeadLetters {
+            Backend::Kafka(options) => {
+                if *request == ReplayRequest::DeadLetters {
                     let admin = user_metadata_kafka::TopicAdmin::connect(options).await?;
                     for sink in sinks {
-                        let group = letters_group(&setting.group, sink);
-                        count.is_at(sink, admin.committed(&group, &ask.topic).await?);
+                        let group = letters_group(&settings.group, sink);
+                        count.set_positions(sink, admin.committed(&group, &plan.topic).await?);
                     }
                 }
-                Box::pin(count.all_of(KafkaReplay::open(options, ask).await?))
+                Box::pin(count.count_all(KafkaReplay::open(options, plan).await?))
             }
             #[cfg(feature = "embedded")]
-            Carrier::Log(dir) => {
-                if *what == ReplayOf::DeadLetters {
+            Backend::Log(dir) => {
+                if *request == ReplayRequest::DeadLetters {
                     for sink in sinks {
-                        let group = letters_group(&setting.group, sink);
+                        let group = letters_group(&settings.group, sink);
                         let letters = dir.dead_letter_groups();
                         let at = user_metadata_log::GroupPositions::peek(&letters, &group)?;
-                        count.is_at(sink, at);
+                        count.set_positions(sink, at);
                     }
                 }
-                Box::pin(count.all_of(LogReplay::open(dir, &log_path(dir, what), ask)?))
+                Box::pin(count.count_all(LogReplay::open(dir, &log_path(dir, request), plan)?))
             }
         };
         Ok(Self { progress, counting })
     }
 
-    /// A handle that says how far it is, also while it runs.
+    /// A handle to the progress, also while it runs.
     #[must_use]
     pub fn progress(&self) -> ReplayProgress {
         self.progress.clone()
     }
 
-    /// Reads all of it. An outage of Kafka is waited for.
+    /// Reads everything. An outage is waited for.
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Read`] when the topic can't be read on.
+    /// [`ReplayError::Read`] if reading can't continue.
     pub async fn run(self) -> Result<ReplayCount, ReplayError> {
         self.counting.await
     }
@@ -128,8 +130,8 @@ impl fmt::Debug for ReplayCounter {
     }
 }
 
-/// A sink's reasons may differ in every letter.
-const MOST_REASONS: usize = 1_000;
+/// The reason may differ in every dead letter of a sink.
+const MAX_REASONS: usize = 1_000;
 
 impl ReplayCount {
     fn new(topic: String, are_letters: bool) -> Self {
@@ -141,13 +143,13 @@ impl ReplayCount {
         }
     }
 
-    /// Notes where the replay of a sink's letters stands.
-    fn is_at(&mut self, sink: &str, positions: BTreeMap<u32, u64>) {
+    /// Sets where the replay of a sink's dead letters stands.
+    fn set_positions(&mut self, sink: &str, positions: BTreeMap<u32, u64>) {
         self.positions.insert(sink.to_owned(), positions);
     }
 
     /// Reads all of it.
-    async fn all_of(mut self, mut source: impl Source) -> Result<Self, ReplayError> {
+    async fn count_all(mut self, mut source: impl Source) -> Result<Self, ReplayError> {
         loop {
             match source.next().await.map_err(ReplayError::Read)? {
                 Input::Assigned(partitions) => {
@@ -192,17 +194,17 @@ impl ReplayCount {
         let Some(letters) = &mut self.letters else {
             return;
         };
-        let told = |name| {
+        let header = |name| {
             let value = letter.record.header(name).unwrap_or_default();
             String::from_utf8_lossy(value).into_owned()
         };
-        let sink = told("dlq_sink");
+        let sink = header("dlq_sink");
         let is_ahead = self.positions.get(&sink).is_some_and(|positions| {
             let position = positions.get(&letter.partition).copied();
             position.unwrap_or_default() <= letter.offset
         });
-        let mut kind = (sink, told("dlq_reason"));
-        if letters.len() >= MOST_REASONS && !letters.contains_key(&kind) {
+        let mut kind = (sink, header("dlq_reason"));
+        if letters.len() >= MAX_REASONS && !letters.contains_key(&kind) {
             kind.1 = "(further reasons)".to_owned();
         }
         let count = letters.entry(kind).or_default();

@@ -1,26 +1,27 @@
 use crate::BuildError;
 
-/// A replay can't be opened, or counted. The message names the remedy.
+/// Why a replay or its count can't be started. The message names the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// The consumer is not right, or, on the embedded log, a replay of the same dead letters runs.
+    /// The consumer can't be built; or, on the embedded log, a replay of the same dead letters is
+    /// already running.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// There is no such topic.
+    /// The topic does not exist.
     #[error("there is no topic `{topic}`; nothing was ever published to it")]
     NoTopic {
         /// Its name.
         topic: String,
     },
-    /// The topic has no such partition.
+    /// The topic does not have this partition.
     #[error("`{topic}` has no partition {partition}; it has 0 to {last}")]
     NoPartition {
         /// The topic.
         topic: String,
-        /// What was asked for.
+        /// The partition.
         partition: u32,
-        /// The last that there is.
+        /// The last partition of the topic.
         last: u32,
     },
     /// The topic can't be read.

@@ -1,112 +1,81 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use user_metadata_kafka::{ConsumeError, GroupRecord, KafkaOptions, TopicReader};
 
-use super::ask::Ask;
-use super::course::Course;
 use super::error::ReplayError;
+use super::inputs::ReplayInputs;
+use super::plan::ReplayPlan;
 use super::report::Report;
 use crate::BoxError;
 use crate::kafka::to_fetched;
-use crate::pipeline::{Input, Reach, Source, delay, in_words};
+use crate::pipeline::{Input, PartitionOffsets, Source, delay};
 
 /// Reads a part of a Kafka topic, without being a member of a group.
 pub(crate) struct KafkaReplay {
     reader: Arc<TopicReader>,
     pages: mpsc::Receiver<Page>,
-    /// The task that reads, which ends with this.
+    /// The reading task, which ends with this.
     reading: JoinSet<()>,
-    course: Course,
     topic: String,
-    /// Whose positions are kept.
+    /// The group whose positions are committed.
     group: Option<String>,
-    uncommitted: BTreeMap<u32, u64>,
-    report: Report,
-    told: VecDeque<Input>,
-    /// Kafka has not answered.
-    in_trouble: bool,
-    has_ended: bool,
+    inputs: ReplayInputs,
 }
 
-/// What one look at Kafka has brought.
+/// The result of one read.
 type Page = Result<Found, ConsumeError>;
 
 struct Found {
     records: Vec<GroupRecord>,
-    /// Where the reader stood behind these records. By the time somebody takes them it may be
-    /// further.
+    /// The position of the reader after these records. It may be further by the time they are
+    /// taken.
     positions: Vec<(u32, u64)>,
 }
 
 impl KafkaReplay {
-    pub(crate) async fn open(options: &KafkaOptions, ask: Ask) -> Result<Self, ReplayError> {
-        let max_batch = u32::try_from(ask.max_events).unwrap_or(u32::MAX);
-        let mut reader = TopicReader::connect(options, &ask.topic, max_batch).await?;
+    pub(crate) async fn open(
+        options: &KafkaOptions,
+        plan: ReplayPlan,
+    ) -> Result<Self, ReplayError> {
+        let max_batch = u32::try_from(plan.max_events).unwrap_or(u32::MAX);
+        let mut reader = TopicReader::connect(options, &plan.topic, max_batch).await?;
         let Some(bounds) = reader.bounds().await? else {
-            return Err(ReplayError::NoTopic { topic: ask.topic });
+            return Err(ReplayError::NoTopic { topic: plan.topic });
         };
         let bounds = bounds.into_iter();
         let bounds = bounds.map(|found| (found.partition, found.start..found.end));
         let bounds = bounds.collect();
-        let starts = match (&ask.group, ask.time()) {
-            (Some(group), _) => reader.admin().committed(group, &ask.topic).await?,
+        let starts = match (&plan.group, plan.time()) {
+            (Some(group), _) => reader.admin().committed(group, &plan.topic).await?,
             (None, Some(time)) => reader.offsets_at(time.as_i64()).await?,
             (None, None) => BTreeMap::new(),
         };
-        let course = ask.course(&bounds, &starts)?;
-        reader.start_at(&course.starts()).await?;
+        let (topic, group) = (plan.topic.clone(), plan.group.clone());
+        let inputs = ReplayInputs::new(plan, "Kafka", bounds, &starts)?;
+        reader.start_at(&inputs.cursor.starts()).await?;
         let reader = Arc::new(reader);
-        let (outlet, pages) = mpsc::channel(1);
+        let (sender, pages) = mpsc::channel(1);
         let mut reading = JoinSet::new();
-        reading.spawn(read_on(Arc::clone(&reader), outlet));
+        reading.spawn(read_on(Arc::clone(&reader), sender));
         Ok(Self {
             reader,
             pages,
             reading,
-            told: VecDeque::from([Input::Assigned(bounds.into_keys().collect())]),
-            course,
-            report: Report::new(ask.progress),
-            topic: ask.topic,
-            group: ask.group,
-            uncommitted: BTreeMap::new(),
-            in_trouble: false,
-            has_ended: false,
+            topic,
+            group,
+            inputs,
         })
-    }
-
-    fn take(&mut self, found: Found) {
-        let records = found.records.into_iter().map(to_fetched).collect();
-        let records = self.course.take(records);
-        // There may be no record up to the end, as behind the last transaction.
-        for (partition, position) in found.positions {
-            self.course.passed(partition, position);
-        }
-        if std::mem::take(&mut self.in_trouble) {
-            tracing::info!("reading from Kafka again");
-            self.told.push_back(Input::Recovered);
-        }
-        if !records.is_empty() {
-            self.told.push_back(Input::Records(records));
-        }
-    }
-
-    fn note(&mut self, error: &ConsumeError) {
-        if !std::mem::replace(&mut self.in_trouble, true) {
-            let reason = in_words(error);
-            tracing::warn!(reason, "can't read from Kafka; waiting for it");
-            self.told.push_back(Input::Unavailable { reason });
-        }
     }
 }
 
-/// Reads on as long as somebody takes it. A task of its own: whoever waits for a page does other
-/// things every second, and a look at a Kafka that is away takes longer.
-async fn read_on(reader: Arc<TopicReader>, outlet: mpsc::Sender<Page>) {
+/// Reads as long as somebody takes the pages. This is a task of its own because the pipeline drops
+/// the wait for a page every second, and a read takes longer while Kafka is unavailable.
+async fn read_on(reader: Arc<TopicReader>, sender: mpsc::Sender<Page>) {
     let mut failures = 0;
-    while let Ok(place) = outlet.reserve().await {
+    while let Ok(permit) = sender.reserve().await {
         let page = match reader.next().await {
             Ok(records) => Ok(Found {
                 records,
@@ -115,7 +84,7 @@ async fn read_on(reader: Arc<TopicReader>, outlet: mpsc::Sender<Page>) {
             Err(error) => Err(error),
         };
         failures = if page.is_err() { failures + 1 } else { 0 };
-        place.send(page);
+        permit.send(page);
         if failures > 0 {
             tokio::time::sleep(delay(failures, None)).await;
         }
@@ -127,19 +96,15 @@ impl Source for KafkaReplay {
 
     async fn next(&mut self) -> Result<Input, BoxError> {
         loop {
-            if let Some(input) = self.told.pop_front() {
+            if let Some(input) = self.inputs.next().await {
                 return Ok(input);
             }
-            if self.has_ended {
-                return std::future::pending().await;
-            }
-            if self.course.is_done() {
-                self.has_ended = true;
-                return Ok(Input::End);
-            }
             match self.pages.recv().await {
-                Some(Ok(found)) => self.take(found),
-                Some(Err(error)) if error.is_retriable() => self.note(&error),
+                Some(Ok(Found { records, positions })) => {
+                    let records = records.into_iter().map(to_fetched).collect();
+                    self.inputs.read(records, positions);
+                }
+                Some(Err(error)) if error.is_retriable() => self.inputs.unavailable(&error),
                 Some(Err(error)) => return Err(error.into()),
                 None => return Err("the task that reads has ended".into()),
             }
@@ -147,30 +112,28 @@ impl Source for KafkaReplay {
     }
 
     async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
-        self.uncommitted.extend(positions.iter().copied());
-        let positions: Vec<_> = self.uncommitted.clone().into_iter().collect();
+        let positions = self.inputs.settled(positions);
         if let Some(group) = &self.group
             && !positions.is_empty()
         {
             let admin = self.reader.admin();
             admin.commit(group, &self.topic, &positions).await?;
         }
-        self.uncommitted.clear();
-        self.course.settled(&positions);
+        self.inputs.committed(&positions);
         Ok(())
     }
 
-    fn reach(&self) -> Vec<Reach> {
-        self.course.reach()
+    fn offsets(&self) -> Vec<PartitionOffsets> {
+        self.inputs.cursor.offsets()
     }
 
     fn dead_letters(&self) -> Report {
-        self.report.clone()
+        self.inputs.report.clone()
     }
 
     async fn close(mut self) {
-        let kept = self.commit(&[]).await;
-        self.course.finish(kept);
+        let committed = self.commit(&[]).await;
+        self.inputs.cursor.finish(committed);
         self.reading.shutdown().await;
         if let Some(reader) = Arc::into_inner(self.reader) {
             reader.close().await;

@@ -1,45 +1,41 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 use user_metadata_log::{DataDir, GroupPositions, LogReader, OpenError, ReadError};
 
-use super::ask::Ask;
-use super::course::Course;
 use super::error::ReplayError;
+use super::inputs::ReplayInputs;
+use super::plan::ReplayPlan;
 use super::report::Report;
 use crate::BoxError;
 use crate::embedded::Topic;
-use crate::pipeline::{Fetched, Input, Reach, Source, delay, in_words};
+use crate::pipeline::{Fetched, Input, PartitionOffsets, Source, delay};
 
-/// Reads a part of an embedded log, while its writer and the groups are at work.
+/// Reads a part of an embedded log, while it is being written and consumed.
 pub(crate) struct LogReplay {
-    /// `None` while the log is read.
+    /// `None` while the log is being read.
     topic: Option<Topic>,
     reading: Option<Reading>,
     max_events: usize,
-    course: Course,
-    /// Those of the group whose positions are kept.
+    /// The positions of the group, if they are committed.
     positions: Option<GroupPositions>,
-    uncommitted: BTreeMap<u32, u64>,
-    report: Report,
-    told: VecDeque<Input>,
-    /// How often in a row the log could not be read.
+    inputs: ReplayInputs,
+    /// How often in a row reading has failed.
     failures: u32,
-    /// When it is tried again.
+    /// When to try again.
     retry_at: Option<Instant>,
-    has_ended: bool,
 }
 
 type Reading = JoinHandle<(Topic, Result<Vec<Fetched>, ReadError>)>;
 
 impl LogReplay {
     /// Blocks for some milliseconds.
-    pub(crate) fn open(dir: &DataDir, path: &Path, ask: Ask) -> Result<Self, ReplayError> {
+    pub(crate) fn open(dir: &DataDir, path: &Path, plan: ReplayPlan) -> Result<Self, ReplayError> {
         let mut reader = match LogReader::open(path) {
             Err(OpenError::Missing { .. }) => {
-                return Err(ReplayError::NoTopic { topic: ask.topic });
+                return Err(ReplayError::NoTopic { topic: plan.topic });
             }
             opened => opened?,
         };
@@ -50,11 +46,11 @@ impl LogReplay {
                 partition,
                 reader.earliest(partition)?..reader.end(partition)?,
             );
-            if let Some(time) = ask.time() {
+            if let Some(time) = plan.time() {
                 starts.insert(partition, reader.offset_at(partition, time.as_i64())?);
             }
         }
-        let group = ask.group.as_deref();
+        let group = plan.group.as_deref();
         let positions = group.map(|group| GroupPositions::open(&dir.dead_letter_groups(), group));
         let positions = positions.transpose()?;
         if let Some(positions) = &positions {
@@ -63,28 +59,25 @@ impl LogReplay {
                 starts.extend(position.map(|position| (*partition, position)));
             }
         }
-        let course = ask.course(&bounds, &starts)?;
-        // What no sink gets is not read.
+        // Partitions that no sink gets are not read.
         let mut next: Vec<u64> = bounds.values().map(|range| range.end).collect();
-        for (partition, start) in course.starts() {
+        let max_events = plan.max_events;
+        let inputs = ReplayInputs::new(plan, "the log", bounds, &starts)?;
+        for (partition, start) in inputs.cursor.starts() {
             next[partition as usize] = start;
         }
         Ok(Self {
             topic: Some(Topic::new(reader, next)),
             reading: None,
-            max_events: ask.max_events,
-            told: VecDeque::from([Input::Assigned(bounds.into_keys().collect())]),
-            course,
+            max_events,
             positions,
-            uncommitted: BTreeMap::new(),
-            report: Report::new(ask.progress),
+            inputs,
             failures: 0,
             retry_at: None,
-            has_ended: false,
         })
     }
 
-    /// Cancel safe: what is being read is kept.
+    /// Cancel safe: a read in progress is kept.
     async fn read(&mut self) -> Result<(), BoxError> {
         if let Some(mut topic) = self.topic.take() {
             let max = self.max_events;
@@ -100,35 +93,20 @@ impl LogReplay {
         self.reading = None;
         let (mut topic, read) = read?;
         let next = topic.next_offsets();
-        self.told.extend(topic.take_losses());
+        self.inputs.ready.extend(topic.take_losses());
         self.topic = Some(topic);
         match read {
             Ok(records) => {
-                let records = self.course.take(records);
-                for (partition, next) in (0..).zip(next) {
-                    self.course.passed(partition, next);
-                }
-                if std::mem::take(&mut self.failures) > 0 {
-                    tracing::info!("reading the log again");
-                    self.told.push_back(Input::Recovered);
-                }
-                if !records.is_empty() {
-                    self.told.push_back(Input::Records(records));
-                }
+                self.failures = 0;
+                self.inputs.read(records, (0..).zip(next));
             }
-            Err(error) => self.note(&error),
+            Err(error) => {
+                self.failures += 1;
+                self.retry_at = Some(Instant::now() + delay(self.failures, None));
+                self.inputs.unavailable(&error);
+            }
         }
         Ok(())
-    }
-
-    fn note(&mut self, error: &ReadError) {
-        self.failures += 1;
-        self.retry_at = Some(Instant::now() + delay(self.failures, None));
-        if self.failures == 1 {
-            let reason = in_words(error);
-            tracing::warn!(reason, "the log can't be read; waiting for it");
-            self.told.push_back(Input::Unavailable { reason });
-        }
     }
 }
 
@@ -137,17 +115,10 @@ impl Source for LogReplay {
 
     async fn next(&mut self) -> Result<Input, BoxError> {
         loop {
-            if let Some(input) = self.told.pop_front() {
+            if let Some(input) = self.inputs.next().await {
                 return Ok(input);
             }
-            if self.has_ended {
-                return std::future::pending().await;
-            }
-            if self.course.is_done() {
-                self.has_ended = true;
-                return Ok(Input::End);
-            }
-            // Whoever waits here does other things every second, and comes back.
+            // The pipeline drops this wait every second, and comes back.
             if let Some(at) = self.retry_at {
                 tokio::time::sleep_until(at).await;
                 self.retry_at = None;
@@ -157,8 +128,7 @@ impl Source for LogReplay {
     }
 
     async fn commit(&mut self, positions: &[(u32, u64)]) -> Result<(), BoxError> {
-        self.uncommitted.extend(positions.iter().copied());
-        let positions: Vec<_> = self.uncommitted.clone().into_iter().collect();
+        let positions = self.inputs.settled(positions);
         if positions.is_empty() {
             return Ok(());
         }
@@ -172,21 +142,20 @@ impl Source for LogReplay {
             self.positions = Some(group);
             committed?;
         }
-        self.uncommitted.clear();
-        self.course.settled(&positions);
+        self.inputs.committed(&positions);
         Ok(())
     }
 
-    fn reach(&self) -> Vec<Reach> {
-        self.course.reach()
+    fn offsets(&self) -> Vec<PartitionOffsets> {
+        self.inputs.cursor.offsets()
     }
 
     fn dead_letters(&self) -> Report {
-        self.report.clone()
+        self.inputs.report.clone()
     }
 
     async fn close(mut self) {
-        let kept = self.commit(&[]).await;
-        self.course.finish(kept);
+        let committed = self.commit(&[]).await;
+        self.inputs.cursor.finish(committed);
     }
 }

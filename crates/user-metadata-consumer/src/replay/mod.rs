@@ -1,17 +1,18 @@
-//! Reading again what is there: events from a time or an offset on, or dead letters.
+//! Reading again what the topic holds: events from a time or an offset, or dead letters.
 
-mod ask;
 mod count;
-mod course;
+mod cursor;
 mod error;
+mod inputs;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "embedded")]
 mod log;
+mod plan;
 mod progress;
 mod replayer;
 mod report;
-mod what;
+mod request;
 
 pub use count::{LetterCount, PartitionCount, ReplayCount, ReplayCounter};
 pub use error::ReplayError;
@@ -21,5 +22,5 @@ pub(crate) use kafka::KafkaReplay;
 pub(crate) use log::LogReplay;
 pub use progress::{ReplayProgress, SinkProgress};
 pub use replayer::Replay;
-pub(crate) use replayer::{Setting, open};
-pub use what::ReplayOf;
+pub(crate) use replayer::{ReplaySettings, open};
+pub use request::ReplayRequest;

@@ -2,50 +2,50 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::pipeline::Reach;
+use crate::pipeline::PartitionOffsets;
 
-/// How far a replay is, at any time and from any task.
+/// The progress of a replay, at any time and from any task.
 #[derive(Debug, Clone)]
 pub struct ReplayProgress {
-    sinks: Vec<Shared>,
+    sinks: Vec<SharedTrack>,
 }
 
-/// How far one sink is.
+/// The progress of one sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SinkProgress {
     /// The sink's name.
-    pub name: Arc<str>,
-    /// The records to read, those that the sink does not get among them.
+    pub name: String,
+    /// The number of records to read, including those that the sink does not get.
     pub total: u64,
-    /// Those that are dealt with: stored, rejected, or left out.
+    /// How many of them are processed: stored, rejected or left out.
     pub done: u64,
     /// Events that the sink has rejected.
     pub rejected: u64,
-    /// Per partition the next offset to deal with, and the end.
+    /// Per partition, the next offset to process, and the end.
     pub partitions: BTreeMap<u32, Range<u64>>,
 }
 
-pub(super) type Shared = Arc<Mutex<Track>>;
+pub(super) type SharedTrack = Arc<Mutex<Track>>;
 
-/// What a source notes and the progress reads.
+/// What the source records and the progress shows.
 #[derive(Debug)]
 pub(super) struct Track {
     name: Arc<str>,
     begun: BTreeMap<u32, Range<u64>>,
-    /// Per partition the offset after the last record that was read.
+    /// Per partition, the offset after the last record that was read.
     read: BTreeMap<u32, u64>,
     settled: BTreeMap<u32, u64>,
     rejected: u64,
 }
 
-pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, Track> {
-    // Nothing panics while it is held.
+pub(super) fn lock(shared: &SharedTrack) -> MutexGuard<'_, Track> {
+    // Nothing panics while it is locked.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Track {
-    pub(super) fn shared(name: &Arc<str>) -> Shared {
+    pub(super) fn shared(name: &Arc<str>) -> SharedTrack {
         Arc::new(Mutex::new(Self {
             name: Arc::clone(name),
             begun: BTreeMap::new(),
@@ -67,7 +67,7 @@ impl Track {
         self.settled.extend(positions.iter().copied());
     }
 
-    /// All is read; what is read and not settled stays to be done.
+    /// Everything is read; records that are read and not settled are still to be done.
     pub(super) fn finish(&mut self) {
         for (partition, range) in &self.begun {
             if self.settled.get(partition) >= self.read.get(partition) {
@@ -76,7 +76,7 @@ impl Track {
         }
     }
 
-    /// Counts an event that the sink has rejected; how many there are now.
+    /// Counts an event that the sink has rejected, and returns how many there are now.
     pub(super) const fn rejected(&mut self) -> u64 {
         self.rejected += 1;
         self.rejected
@@ -92,14 +92,14 @@ impl Track {
         ahead.collect()
     }
 
-    pub(super) fn reach(&self) -> Vec<Reach> {
+    pub(super) fn offsets(&self) -> Vec<PartitionOffsets> {
         let ahead = self.partitions().into_iter();
-        let reach = ahead.map(|(partition, range)| Reach {
+        let offsets = ahead.map(|(partition, range)| PartitionOffsets {
             partition,
             position: range.start,
             end: range.end,
         });
-        reach.collect()
+        offsets.collect()
     }
 
     fn progress(&self) -> SinkProgress {
@@ -110,7 +110,7 @@ impl Track {
         let partitions = self.partitions();
         let total = count(&self.begun);
         SinkProgress {
-            name: Arc::clone(&self.name),
+            name: self.name.to_string(),
             total,
             done: total - count(&partitions),
             rejected: self.rejected,
@@ -120,11 +120,11 @@ impl Track {
 }
 
 impl ReplayProgress {
-    pub(super) fn new(sinks: Vec<Shared>) -> Self {
+    pub(super) fn new(sinks: Vec<SharedTrack>) -> Self {
         Self { sinks }
     }
 
-    /// Every sink, in the order in which they were given.
+    /// Every sink, in the order in which they were added.
     #[must_use]
     pub fn sinks(&self) -> Vec<SinkProgress> {
         self.sinks
@@ -133,13 +133,13 @@ impl ReplayProgress {
             .collect()
     }
 
-    /// The records that all sinks together have to deal with.
+    /// The number of records to process, all sinks together.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.sinks().iter().map(|sink| sink.total).sum()
     }
 
-    /// Those that are dealt with.
+    /// How many of them are processed.
     #[must_use]
     pub fn done(&self) -> u64 {
         self.sinks().iter().map(|sink| sink.done).sum()
@@ -147,7 +147,7 @@ impl ReplayProgress {
 }
 
 impl SinkProgress {
-    /// Whether all is dealt with.
+    /// Whether all records are processed.
     #[must_use]
     pub const fn is_done(&self) -> bool {
         self.done == self.total

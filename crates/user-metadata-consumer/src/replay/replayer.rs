@@ -3,45 +3,46 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::ask::Ask;
 use super::error::ReplayError;
+use super::plan::ReplayPlan;
 use super::progress::ReplayProgress;
-use super::what::ReplayOf;
-use crate::consumer::{Carrier, Feed, Start};
+use super::request::ReplayRequest;
+use crate::consumer::{Backend, Feed, Start};
 use crate::pipeline::{BatchLimits, Monitor};
-use crate::{ConsumeError, Consumer, ConsumerStatus, Summary};
+use crate::{Consumer, ConsumerStatus, RunError, Summary};
 
 #[cfg(feature = "kafka")]
 use super::kafka::KafkaReplay;
 #[cfg(feature = "embedded")]
 use super::log::LogReplay;
 
-/// Reads again what is in the topic, into sinks, and ends; opened by
-/// [`ConsumerBuilder::open_replay`](crate::ConsumerBuilder::open_replay).
+/// Reads events or dead letters again into sinks, and ends; made by
+/// [`ConsumerBuilder::replay`](crate::ConsumerBuilder::replay).
 ///
-/// The groups that consume the topic notice nothing of it. What a sink rejects stays where it is,
-/// is counted and, for the first hundred, named in the log by its position.
+/// It does not affect the groups that consume the topic. What a sink rejects stays in its topic and
+/// is counted, and the positions of the first hundred are logged.
+#[must_use = "nothing happens until it runs"]
 pub struct Replay {
     consumer: Consumer,
     progress: ReplayProgress,
 }
 
 impl Replay {
-    /// A handle that says how far it is, also while it runs.
+    /// A handle to the progress, also while it runs.
     #[must_use]
     pub fn progress(&self) -> ReplayProgress {
         self.progress.clone()
     }
 
-    /// Reads to the end that there was when it was opened, or until `stop`, as
-    /// [`Consumer::run`] does. What is dead-lettered in the summary was rejected.
+    /// Reads up to the end of the topic as of when the replay was made, or until `stop`, like
+    /// [`Consumer::run`]. In the summary, `dead_lettered` counts the rejected events.
     ///
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// [`ConsumeError`] when a sink has failed for good; the others have done their part.
-    pub async fn run(self, stop: CancellationToken) -> Result<Summary, ConsumeError> {
+    /// [`RunError`] if a sink has failed for good; the others have done their part.
+    pub async fn run(self, stop: CancellationToken) -> Result<Summary, RunError> {
         self.consumer.run(stop).await
     }
 }
@@ -54,39 +55,39 @@ impl fmt::Debug for Replay {
     }
 }
 
-/// What a consumer would read, and as whom.
-pub(crate) struct Setting {
-    pub(crate) carrier: Carrier,
+/// What a replay reads, and as which group.
+pub(crate) struct ReplaySettings {
+    pub(crate) backend: Backend,
     pub(crate) topic: String,
     pub(crate) dead_letters: String,
     pub(crate) group: String,
     pub(crate) limits: BatchLimits,
 }
 
-/// Finds out what there is to read, for each sink.
+/// Determines for each sink what to read.
 pub(crate) async fn open(
-    setting: &Setting,
+    settings: &ReplaySettings,
     sinks: Vec<(String, Start)>,
-    what: &ReplayOf,
+    request: &ReplayRequest,
 ) -> Result<Replay, ReplayError> {
     let (mut pipelines, mut monitors, mut tracks) = (Vec::new(), Vec::new(), Vec::new());
     for (name, start) in sinks {
         let name = Arc::from(name);
-        let ask = Ask::new(setting, &name, what);
-        tracks.push(Arc::clone(&ask.progress));
-        let topic = ask.topic.clone();
-        let group = ask.group.clone().unwrap_or_default();
-        let feed = match &setting.carrier {
+        let plan = ReplayPlan::new(settings, &name, request);
+        tracks.push(Arc::clone(&plan.progress));
+        let topic = plan.topic.clone();
+        let group = plan.group.clone().unwrap_or_default();
+        let feed = match &settings.backend {
             #[cfg(feature = "kafka")]
-            Carrier::Kafka(options) => {
-                let replay = KafkaReplay::open(options, ask).await?;
-                Feed::kafka_replay(topic, setting.limits, replay)
+            Backend::Kafka(options) => {
+                let replay = KafkaReplay::open(options, plan).await?;
+                Feed::kafka_replay(topic, settings.limits, replay)
             }
             #[cfg(feature = "embedded")]
-            Carrier::Log(dir) => {
-                let path = log_path(dir, what);
-                let replay = LogReplay::open(dir, &path, ask)?;
-                Feed::log_replay(topic, setting.limits, replay)
+            Backend::Log(dir) => {
+                let path = log_path(dir, request);
+                let replay = LogReplay::open(dir, &path, plan)?;
+                Feed::log_replay(topic, settings.limits, replay)
             }
         };
         let monitor = Monitor::new(&name, group).of_replay();
@@ -100,9 +101,12 @@ pub(crate) async fn open(
 }
 
 #[cfg(feature = "embedded")]
-pub(super) fn log_path(dir: &user_metadata_log::DataDir, what: &ReplayOf) -> std::path::PathBuf {
-    match what {
-        ReplayOf::DeadLetters => dir.dead_letters_path(),
-        ReplayOf::Events { .. } => dir.topic_path(),
+pub(super) fn log_path(
+    dir: &user_metadata_log::DataDir,
+    request: &ReplayRequest,
+) -> std::path::PathBuf {
+    match request {
+        ReplayRequest::DeadLetters => dir.dead_letters_path(),
+        ReplayRequest::Events { .. } => dir.topic_path(),
     }
 }

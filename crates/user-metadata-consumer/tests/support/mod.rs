@@ -9,19 +9,19 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use user_metadata_consumer::{
-    ConsumeError, Consumer, ConsumerStatus, Delivery, Rejection, Sink, SinkError, Summary,
+    Consumer, ConsumerStatus, Delivery, Rejection, RunError, Sink, SinkError, Summary,
 };
 use user_metadata_events::{
     ClientId, ConnectionInfo, EventId, Metadata, Record, UnixMillis, User, UserMetadataEvent,
 };
 
-/// Bounds every step; a step that takes as long has failed.
+/// Bounds every step; a step that takes this long has failed.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A sink that takes everything and shows it to the test.
+/// A sink that accepts everything and shows it to the test.
 pub(crate) struct Collect(mpsc::UnboundedSender<Delivery>);
 
-/// What a [`Collect`] has taken.
+/// What a [`Collect`] has received.
 pub(crate) struct Collected(mpsc::UnboundedReceiver<Delivery>);
 
 pub(crate) fn collect() -> (Collect, Collected) {
@@ -76,7 +76,7 @@ impl Collected {
     }
 }
 
-/// A sink that answers what the function says.
+/// A sink that returns what the function returns.
 pub(crate) struct Answer<F>(pub(crate) F);
 
 impl<F> Sink for Answer<F>
@@ -88,7 +88,7 @@ where
     }
 }
 
-/// A sink that says when it has a batch, and never answers.
+/// A sink that reports when it gets a batch, and never returns.
 pub(crate) struct Hang(pub(crate) mpsc::UnboundedSender<usize>);
 
 impl Sink for Hang {
@@ -98,11 +98,11 @@ impl Sink for Hang {
     }
 }
 
-/// A consumer at work.
+/// A running consumer.
 pub(crate) struct Running {
     pub(crate) status: ConsumerStatus,
     pub(crate) stop: CancellationToken,
-    task: JoinHandle<Result<Summary, ConsumeError>>,
+    task: JoinHandle<Result<Summary, RunError>>,
 }
 
 impl Running {
@@ -115,7 +115,7 @@ impl Running {
         }
     }
 
-    pub(crate) async fn ended(self) -> Result<Summary, ConsumeError> {
+    pub(crate) async fn ended(self) -> Result<Summary, RunError> {
         within(self.task).await.unwrap()
     }
 
@@ -124,7 +124,7 @@ impl Running {
         self.ended().await.unwrap()
     }
 
-    /// Ends it as a crash does: nothing more is stored or committed.
+    /// Ends it like a crash: nothing more is stored or committed.
     pub(crate) async fn crashed(self) {
         self.task.abort();
         assert!(within(self.task).await.unwrap_err().is_cancelled());

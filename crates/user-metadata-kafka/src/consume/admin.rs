@@ -1,4 +1,4 @@
-//! What there is and where groups stand, without reading.
+//! Looks up topics and group positions without reading records.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,8 +14,8 @@ use super::classify::{classify, deadline};
 use super::login::log_in;
 use crate::{KafkaOptions, TopicSpec};
 
-/// Looks at topics, and at the positions of groups, which it can set where a group has no members;
-/// where it has, Kafka refuses.
+/// Looks up topics and the committed positions of groups. It can also set the positions of a group
+/// that has no members; while a group has members, Kafka refuses that.
 pub struct TopicAdmin {
     client: AdminClient,
     request_timeout: Duration,
@@ -41,7 +41,8 @@ impl TopicAdmin {
         Ok(Self::new(client, kafka.request_timeout()))
     }
 
-    /// The topics are listed first: some brokers make one that is asked for.
+    /// All topics are listed first, because some brokers create a topic when asked about it by
+    /// name.
     pub(super) async fn partitions(&self, topic: &str) -> Result<Option<u32>, ConsumeError> {
         let list = self.client.list_topics(ListTopicsOptions::default());
         let topics = deadline(self.request_timeout, list).await?;
@@ -55,13 +56,13 @@ impl TopicAdmin {
         Ok(described.and_then(|topic| u32::try_from(topic.partitions.len()).ok()))
     }
 
-    /// The partitions of a topic; `None` where it is not there and could be made so, which
-    /// asking does not do.
+    /// The number of partitions of a topic; `None` if it does not exist but could be created.
+    /// Asking does not create it.
     ///
     /// # Errors
     ///
-    /// [`ConsumeError`], within the request timeout for each of three questions;
-    /// [`Refused`](ConsumeError::Refused) where it could not be made.
+    /// [`ConsumeError`], within the request timeout for each of three requests;
+    /// [`Refused`](ConsumeError::Refused) if the topic could not be created.
     pub async fn find(&self, topic: &TopicSpec) -> Result<Option<u32>, ConsumeError> {
         let found = self.partitions(topic.name()).await?;
         if found.is_some() {
@@ -105,8 +106,8 @@ impl TopicAdmin {
         Ok(positions)
     }
 
-    /// Sets the positions of `group` in `topic`: per partition the offset after the last record
-    /// that is dealt with.
+    /// Sets the positions of `group` in `topic`: per partition, the offset after the last processed
+    /// record.
     ///
     /// # Errors
     ///

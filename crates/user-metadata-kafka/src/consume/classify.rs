@@ -1,4 +1,4 @@
-//! What an error of krafka means for the member.
+//! What a krafka error means for the member.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use krafka::error::{ErrorCode, KrafkaError, ProtocolErrorKind};
 
 use super::ConsumeError;
 
-/// Turns an error into ours. Only what surely stays until somebody changes a flag or the cluster
-/// is a refusal: whoever waits for the rest to pass loses nothing.
+/// Maps a krafka error to ours. Only an error that persists until somebody changes the
+/// configuration or the cluster is a refusal; for anything else, waiting loses nothing.
 pub(super) fn classify(error: KrafkaError) -> ConsumeError {
     if matches!(error, KrafkaError::Closed { .. }) {
         ConsumeError::Ended
@@ -17,6 +17,8 @@ pub(super) fn classify(error: KrafkaError) -> ConsumeError {
         || matches!(error, KrafkaError::Fenced { .. })
     {
         ConsumeError::InstanceInUse
+    } else if is_code(&error, ErrorCode::InvalidSessionTimeout) {
+        ConsumeError::Refused(Box::new(SessionTimeoutRefused))
     } else if is_refusal(&error) {
         ConsumeError::Refused(Box::new(error))
     } else {
@@ -24,7 +26,8 @@ pub(super) fn classify(error: KrafkaError) -> ConsumeError {
     }
 }
 
-/// Whoever would join again would fence the other in turn, and so on.
+/// Not retried: rejoining would fence the other process, which would then fence this one, and so
+/// on.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "another process has joined the group under the same instance id; give each process an id of \
@@ -32,11 +35,18 @@ pub(super) fn classify(error: KrafkaError) -> ConsumeError {
 )]
 struct Fenced;
 
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the broker does not allow this session timeout; use one between its \
+     group.min.session.timeout.ms (6 s by default) and group.max.session.timeout.ms (30 min)"
+)]
+struct SessionTimeoutRefused;
+
 fn is_code(error: &KrafkaError, wanted: ErrorCode) -> bool {
     matches!(error, KrafkaError::Broker { code, .. } if *code == wanted)
 }
 
-/// The same for an error of a poll, which reports a batch that it can't decode again and again.
+/// The same for an error of a poll. krafka reports a batch that it can't decode on every poll.
 pub(super) fn classify_poll(error: KrafkaError) -> ConsumeError {
     match error {
         KrafkaError::Protocol { kind, .. } if kind != ProtocolErrorKind::UnknownApiVersion => {
@@ -62,7 +72,6 @@ fn is_refusal(error: &KrafkaError) -> bool {
                 | E::UnsupportedVersion
                 | E::InvalidTopic
                 | E::InvalidGroupId
-                | E::InvalidSessionTimeout
                 | E::InconsistentGroupProtocol
                 | E::GroupMaxSizeReached
                 | E::InvalidRequest
@@ -71,16 +80,16 @@ fn is_refusal(error: &KrafkaError) -> bool {
     }
 }
 
-/// Whether a commit failed only because the group is being, or was, shared out anew.
+/// Whether a commit failed only because of a rebalance, in progress or just completed.
 pub(super) fn is_rebalance(error: &KrafkaError) -> bool {
     use ErrorCode as E;
     match error {
-        // krafka's word for a member between two generations.
+        // krafka's error for a member between two generations.
         KrafkaError::IllegalState { .. } => true,
         KrafkaError::Broker { code, .. } => matches!(
             code,
-            // A commit that was under way when this member took its own place under its instance
-            // id; that another one has taken it is the heartbeat's to tell.
+            // A commit that was in flight when this member replaced itself under its instance id.
+            // If another process has taken the id, a heartbeat reports it.
             E::FencedInstanceId
                 | E::IllegalGeneration
                 | E::RebalanceInProgress
@@ -92,7 +101,7 @@ pub(super) fn is_rebalance(error: &KrafkaError) -> bool {
     }
 }
 
-/// Bounds a call that krafka bounds by several of its own time-outs in a row.
+/// Bounds a call for which krafka applies several of its own timeouts in a row.
 pub(super) async fn deadline<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, KrafkaError>>,
@@ -112,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_waited_for() {
+    fn transient_errors_are_retriable() {
         for error in [
             broker(ErrorCode::CoordinatorNotAvailable),
             broker(ErrorCode::UnknownServerError),
@@ -125,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_has_to_change_ends_the_member() {
+    fn refusals_end_the_member() {
         for error in [
             broker(ErrorCode::GroupAuthorizationFailed),
             broker(ErrorCode::InvalidSessionTimeout),
@@ -138,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_id_that_is_lost_is_told_from_one_that_is_not_free_yet() {
+    fn a_fenced_instance_id_is_distinguished_from_one_that_is_not_free_yet() {
         let lost = classify(broker(ErrorCode::FencedInstanceId));
         assert!(!lost.is_retriable(), "{lost:?}");
         let taken = classify(broker(ErrorCode::UnreleasedInstanceId));
@@ -146,20 +155,20 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_was_closed_is_not_waited_for() {
+    fn a_closed_client_is_replaced() {
         let closed = classify_poll(KrafkaError::closed("consumer is closed"));
         assert!(closed.needs_a_new_member(), "{closed:?}");
     }
 
     #[test]
-    fn a_damaged_batch_is_told_from_an_outage() {
+    fn a_damaged_batch_is_distinguished_from_an_outage() {
         let damaged = KrafkaError::protocol_kind(ProtocolErrorKind::CrcMismatch, "at offset 7");
         let error = classify_poll(damaged);
         assert!(matches!(error, ConsumeError::Undecodable(_)), "{error:?}");
     }
 
     #[test]
-    fn a_rebalance_is_told_from_other_reasons_not_to_commit() {
+    fn a_rebalance_is_distinguished_from_other_commit_errors() {
         assert!(is_rebalance(&broker(ErrorCode::IllegalGeneration)));
         assert!(is_rebalance(&broker(ErrorCode::RebalanceInProgress)));
         assert!(is_rebalance(&broker(ErrorCode::UnknownMemberId)));

@@ -1,4 +1,4 @@
-//! Commits beside the reading: the broker takes some 6 ms for each, so none waits for one.
+//! Commits run beside reading: each takes a broker about 6 ms, and reading does not wait for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,28 +12,28 @@ use super::ConsumeError;
 use super::classify::{deadline, is_rebalance};
 use super::incident::Incident;
 
-/// Between two commits: one tells as much as ten would, and each costs the broker more than reading
-/// the batch that it is for.
+/// The pause between two commits. One commit of the latest positions is as good as ten, and each
+/// costs the broker more than reading the batch that it is for.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The next offset to be read of each partition.
+/// Per partition, the next offset to read.
 type Positions = BTreeMap<u32, u64>;
 
-/// What the group has yet to be told, and whom it would be right to believe.
+/// The positions that are not committed yet, and which of the caller's positions are still valid.
 #[derive(Debug, Default)]
 struct Pending {
     positions: Positions,
-    /// How often an assignment, or another place to go on at, was announced to the caller.
+    /// How often the caller was notified of an assignment or of a new start offset.
     announcements: u64,
-    /// Per partition of this member, which announcement gave it.
+    /// Per partition of this member, the number of the announcement that assigned it.
     given: BTreeMap<u32, u64>,
-    /// Since when there are positions and none was told.
+    /// Since when there have been positions without a successful commit.
     since: Option<Instant>,
 }
 
 impl Pending {
-    /// To be called after every change of the positions.
-    fn note(&mut self) {
+    /// Must be called after every change of the positions.
+    fn update_since(&mut self) {
         self.since = match self.since {
             _ if self.positions.is_empty() => None,
             None => Some(Instant::now()),
@@ -42,8 +42,8 @@ impl Pending {
     }
 }
 
-/// Shared between the caller, who knows the positions, the listener, who knows the partitions, and
-/// the task, which tells the group.
+/// Shared between the caller, who knows the positions, the listener, which knows the partitions, and
+/// the task that commits.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Commits {
     pending: watch::Sender<Pending>,
@@ -51,15 +51,16 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    /// Takes where reading starts in partitions of this member, before the caller has any of it.
+    /// Takes the start offsets of partitions of this member, before the caller has any record of
+    /// them.
     pub(super) fn start(&self, positions: &[(u32, u64)]) {
         let announcements = self.pending.borrow().announcements;
         self.push(positions, announcements);
     }
 
-    /// Takes positions from a caller that has seen `announcements`. One of a partition that was
-    /// lost and given back since then would put the group back behind what another member has
-    /// committed meanwhile.
+    /// Takes positions from a caller that has seen `announcements`. A position of a partition that
+    /// was lost and assigned again since then would move the group back behind what another member
+    /// has committed in between.
     pub(super) fn push(&self, positions: &[(u32, u64)], announcements: u64) {
         self.pending.send_modify(|pending| {
             let given = &pending.given;
@@ -73,12 +74,12 @@ impl Commits {
                     .copied()
                     .filter(|(partition, _)| is_known(partition)),
             );
-            pending.note();
+            pending.update_since();
         });
     }
 
-    /// Notes that the caller will be told to own exactly these partitions; call it before the
-    /// caller can know.
+    /// Notes that the caller is about to be notified that it owns exactly these partitions. Must be
+    /// called before the notification.
     pub(super) fn announce(&self, partitions: &BTreeSet<u32>) {
         self.pending.send_modify(|pending| {
             pending.announcements += 1;
@@ -92,19 +93,19 @@ impl Commits {
                 let given = pending.given.entry(*partition);
                 given.or_insert(pending.announcements);
             }
-            pending.note();
+            pending.update_since();
         });
     }
 
-    /// Notes that the caller will be told that a partition goes on at `start`, which is told the
-    /// group, too; call it before the caller can know. What it says until then is of no use.
+    /// Notes that the caller is about to be notified that a partition continues at `start`, which is
+    /// committed, too. Must be called before the notification. Positions from before it are ignored.
     pub(super) fn restart(&self, partition: u32, start: u64) {
         self.pending.send_modify(|pending| {
             pending.announcements += 1;
             if let Some(given) = pending.given.get_mut(&partition) {
                 *given = pending.announcements;
                 pending.positions.insert(partition, start);
-                pending.note();
+                pending.update_since();
             }
         });
     }
@@ -114,17 +115,17 @@ impl Commits {
         self.lock_failure().clone()
     }
 
-    /// For how long nothing was told although there is something to tell.
-    pub(super) fn untold_for(&self) -> Option<Duration> {
+    /// For how long positions have been waiting without a successful commit.
+    pub(super) fn uncommitted_for(&self) -> Option<Duration> {
         let since = self.pending.borrow().since;
         since.map(|since| since.elapsed())
     }
 
-    /// Waits until nothing is left to tell. Cancel safe.
+    /// Waits until nothing is left to commit. Cancel safe.
     pub(super) async fn settled(&self) {
         let mut pending = self.pending.subscribe();
         let settled = pending.wait_for(|pending| pending.positions.is_empty());
-        // An error would say that the sender is gone; it is here.
+        // It fails only if the sender is gone, and `self` holds it.
         drop(settled.await);
     }
 
@@ -134,7 +135,7 @@ impl Commits {
     }
 }
 
-/// The task's side.
+/// The side of the task.
 pub(super) struct Committer {
     pub(super) consumer: Arc<Consumer>,
     pub(super) topic: String,
@@ -144,14 +145,14 @@ pub(super) struct Committer {
     pub(super) commits: Commits,
 }
 
-/// krafka goes on as a member under an instance id that another one has by now.
+/// krafka does not notice that another process has taken this instance id.
 fn stranded() -> ConsumeError {
-    ConsumeError::Unavailable("the group takes no commits of this member".into())
+    ConsumeError::Unavailable("the group accepts no commits from this member".into())
 }
 
 impl Committer {
-    /// Tells the group what is pending, again and again until it is told. Returns when Kafka
-    /// refuses it for good, or when this member is none any more and krafka does not notice.
+    /// Commits what is pending, and retries until it is committed. Returns when Kafka refuses it for
+    /// good, or when this member has lost its membership and krafka does not notice.
     pub(super) async fn run(&self) -> ConsumeError {
         let mut pending = self.commits.pending.subscribe();
         let mut incident = Incident::default();
@@ -176,15 +177,15 @@ impl Committer {
         }
     }
 
-    /// Whether no rebalance can be the reason any more.
+    /// Whether this takes too long for a rebalance to be the reason.
     fn is_stranded(&self) -> bool {
         let limit = self.rebalance_timeout * 2;
         self.commits
-            .untold_for()
-            .is_some_and(|untold| untold >= limit)
+            .uncommitted_for()
+            .is_some_and(|uncommitted| uncommitted >= limit)
     }
 
-    /// Returns whether the group knows; during a rebalance it does not listen.
+    /// Returns whether it is committed; during a rebalance the group accepts no commits.
     async fn commit(&self, positions: Positions) -> Result<bool, ConsumeError> {
         let offsets: Vec<_> = positions
             .iter()
@@ -200,17 +201,17 @@ impl Committer {
                 answer => answer.map(|()| true),
             }
         };
-        let told = deadline(self.request_timeout, commit).await?;
-        if told {
+        let committed = deadline(self.request_timeout, commit).await?;
+        if committed {
             self.commits.pending.send_modify(|pending| {
                 pending
                     .positions
                     .retain(|partition, offset| positions.get(partition) != Some(offset));
                 pending.since = None;
-                pending.note();
+                pending.update_since();
             });
         }
-        Ok(told)
+        Ok(committed)
     }
 }
 
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_position_takes_the_place_of_an_earlier_one() {
+    fn a_later_position_replaces_an_earlier_one() {
         let commits = Commits::default();
         announce(&commits, &[0, 1]);
         commits.push(&[(0, 3), (1, 4)], 1);
@@ -237,20 +238,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_reading_starts_is_told_before_the_partition_goes() {
+    async fn a_start_offset_is_committed_before_the_partition_is_revoked() {
         let commits = Commits::default();
         announce(&commits, &[0]);
         commits.start(&[(0, 7), (1, 7)]);
         assert_eq!(pending(&commits), [(0, 7)]);
         let soon = Duration::from_millis(1);
         let settled = tokio::time::timeout(soon, commits.settled()).await;
-        assert!(settled.is_err(), "nobody was told");
+        assert!(settled.is_err(), "nothing was committed");
         announce(&commits, &[]);
         commits.settled().await;
     }
 
     #[test]
-    fn a_partition_that_is_taken_away_takes_its_position_along() {
+    fn the_position_of_a_revoked_partition_is_dropped() {
         let commits = Commits::default();
         announce(&commits, &[0, 1]);
         commits.push(&[(0, 3), (1, 4)], 1);
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_that_has_not_seen_a_partition_go_and_come_back_commits_nothing_of_it() {
+    fn a_position_from_before_a_partition_was_lost_and_assigned_again_is_ignored() {
         let commits = Commits::default();
         announce(&commits, &[0, 1]);
         announce(&commits, &[1]);

@@ -1,4 +1,4 @@
-//! The caller's side of a member of a consumer group.
+//! The caller's side of a group member.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -13,29 +13,29 @@ use tokio::task::JoinHandle;
 
 use super::classify::classify;
 use super::commits::Commits;
+use super::end_offsets::EndOffsets;
+use super::event_queue::{EventQueue, Message};
 use super::fetch::in_batches_of;
 use super::listener::Listener;
 use super::login::log_in;
 use super::member::{CLOSE, Member};
-use super::outlet::{Message, Outlet};
 use super::progress::Progress;
-use super::reach::Reaches;
 use super::{ConsumeError, GroupEvent, GroupOptions, GroupProtocol, PartitionLag};
 use crate::KafkaOptions;
 
-/// How long the members have to answer a rebalance, beside the hand-over. Its task answers within
-/// a second unless the brokers hang.
+/// How long the members have to respond to a rebalance, in addition to the handover timeout. This
+/// member's task responds within a second unless the brokers hang.
 pub(super) const REBALANCE: Duration = Duration::from_secs(60);
 
-/// A member learns of a rebalance from the answer to a heartbeat, however long its session.
+/// A member learns of a rebalance from a heartbeat response, however long its session timeout.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 
 /// A member of a consumer group, reading one topic.
 ///
-/// It stays a member for as long as it lives, whether [`next`](Self::next) is called or not: its
-/// own task polls Kafka, answers rebalances, and stops fetching while the caller is busy. So a
-/// sink may be away for hours without the group taking the partitions away. The topic must exist
-/// (`ensure_topic` makes it); reading never does.
+/// It stays a member for as long as it lives, whether or not [`next`](Self::next) is called: a task
+/// of its own polls Kafka, responds to rebalances, and stops fetching while the caller is busy. So
+/// a sink may be unavailable for hours without the group taking its partitions away. The topic must
+/// exist (`ensure_topic` creates it); reading never creates it.
 pub struct GroupConsumer {
     options: GroupOptions,
     request_timeout: Duration,
@@ -44,16 +44,17 @@ pub struct GroupConsumer {
     has_ended: bool,
     has_left: bool,
     assignment: Vec<u32>,
-    /// How often [`GroupEvent::Assigned`], [`GroupEvent::Left`] or [`GroupEvent::OffsetReset`] was
-    /// taken.
+    /// How many [`GroupEvent::Assigned`], [`GroupEvent::Left`] and [`GroupEvent::OffsetReset`] the
+    /// caller has received.
     announcements: u64,
     progress: Progress,
     commits: Commits,
-    reaches: Reaches,
+    end_offsets: EndOffsets,
 }
 
 impl GroupConsumer {
-    /// Connects and starts to join the group. The first [`GroupEvent::Assigned`] says that it has.
+    /// Connects and starts to join the group. The first [`GroupEvent::Assigned`] says that it has
+    /// joined.
     ///
     /// Must be called within a tokio runtime.
     ///
@@ -61,17 +62,17 @@ impl GroupConsumer {
     ///
     /// [`ConsumeError`], within the connect timeout.
     pub async fn join(kafka: &KafkaOptions, options: GroupOptions) -> Result<Self, ConsumeError> {
-        let options = options.identified();
-        let (outlet, messages) = Outlet::new();
-        let outlet = Arc::new(outlet);
+        let options = options.with_some_id();
+        let (queue, messages) = EventQueue::new();
+        let queue = Arc::new(queue);
         let commits = Commits::default();
         let listener = Listener::new(
-            Arc::clone(&outlet),
+            Arc::clone(&queue),
             commits.clone(),
             options.handover_timeout(),
         );
         let consumer = connect(kafka, &options, listener).await?;
-        let member = Member::new(kafka, options.clone(), consumer, outlet, commits.clone());
+        let member = Member::new(kafka, options.clone(), consumer, queue, commits.clone());
         Ok(Self {
             options,
             request_timeout: kafka.request_timeout(),
@@ -82,7 +83,7 @@ impl GroupConsumer {
             announcements: 0,
             progress: Progress::default(),
             commits,
-            reaches: member.reaches.clone(),
+            end_offsets: member.end_offsets.clone(),
             member: tokio::spawn(member.run()),
         })
     }
@@ -91,8 +92,8 @@ impl GroupConsumer {
     ///
     /// # Errors
     ///
-    /// [`ConsumeError::Refused`] and [`ConsumeError::Undecodable`] end the member. An outage is no
-    /// error: it is [`GroupEvent::Unavailable`], and the member goes on trying.
+    /// [`ConsumeError::Refused`] and [`ConsumeError::Undecodable`] end the member. An outage is not
+    /// an error: it is reported as [`GroupEvent::Unavailable`], and the member keeps trying.
     ///
     /// # Cancel safety
     ///
@@ -111,7 +112,7 @@ impl GroupConsumer {
                     self.has_ended = true;
                     return Err(error);
                 }
-                // That the caller is here again is the answer; nobody may be waiting any more.
+                // The caller coming back is the answer; the receiver may have given up waiting.
                 Some(Message::HandOver(dealt_with)) => drop(dealt_with),
                 None => self.has_ended = true,
             }
@@ -127,14 +128,14 @@ impl GroupConsumer {
                 self.has_left = false;
                 self.assignment.clone_from(partitions);
                 self.progress.keep(partitions);
-                self.reaches.keep(partitions);
+                self.end_offsets.keep(partitions);
             }
             GroupEvent::Left => {
                 self.announcements += 1;
                 self.has_left = true;
                 self.assignment.clear();
                 self.progress.keep(&[]);
-                self.reaches.keep(&[]);
+                self.end_offsets.keep(&[]);
             }
             GroupEvent::OffsetReset { partition, to, .. } => {
                 self.announcements += 1;
@@ -144,66 +145,66 @@ impl GroupConsumer {
         }
     }
 
-    /// Commits positions: per partition the offset after the last record that is dealt with.
+    /// Commits positions: per partition, the offset after the last processed record.
     ///
-    /// Returns at once, and the member's task tells the group, again and again if it has to: later
-    /// positions take the place of earlier ones. Those of a partition that was taken away since the
-    /// last [`Assigned`](GroupEvent::Assigned) that `next` has returned are dropped, also if it was
-    /// given back: its records come again, from where the group stands. So are those of records from
-    /// before an [`OffsetReset`](GroupEvent::OffsetReset) that lie beyond what has come since.
-    /// [`close`](Self::close) and the end of a [`Revoking`](GroupEvent::Revoking) wait for it.
+    /// Returns at once. The member's task commits in the background and retries if necessary; later
+    /// positions replace earlier ones. A position is dropped if its partition was taken away since
+    /// the last [`Assigned`](GroupEvent::Assigned) that `next` returned, even if it was assigned
+    /// again: its records are read again from the group's position. The same goes for positions
+    /// from before an [`OffsetReset`](GroupEvent::OffsetReset) that lie beyond what was received
+    /// since. [`close`](Self::close) and the end of a [`Revoking`](GroupEvent::Revoking) wait for
+    /// pending commits.
     pub fn commit(&mut self, positions: &[(u32, u64)]) {
-        let positions = self.progress.dealt_with(positions);
+        let positions = self.progress.processed(positions);
         self.commits.push(&positions, self.announcements);
     }
 
-    /// For how long the group has not been told positions that it is to be told. A rebalance takes
-    /// seconds, an outage as long as it takes; while commits succeed one after the other it is next
-    /// to nothing.
+    /// For how long positions have been waiting to be committed. A rebalance takes seconds, an
+    /// outage as long as it lasts; while commits succeed, this is close to zero.
     #[must_use]
     pub fn uncommitted_for(&self) -> Option<Duration> {
-        self.commits.untold_for()
+        self.commits.uncommitted_for()
     }
 
-    /// Why the last attempt to tell the group has failed, until one succeeds; a rebalance is no
+    /// Why the last attempt to commit failed, until one succeeds. A rebalance does not count as a
     /// failure.
     #[must_use]
     pub fn last_commit_error(&self) -> Option<Arc<ConsumeError>> {
         self.commits.failure()
     }
 
-    /// The partitions that this member owns, sorted, as the last [`GroupEvent::Assigned`] said.
+    /// The partitions that this member owns, sorted, as of the last [`GroupEvent::Assigned`].
     #[must_use]
     pub fn assignment(&self) -> &[u32] {
         &self.assignment
     }
 
-    /// How far the group is behind in each partition of this member. The ends are those of a few
-    /// seconds ago, also while nothing is read; a partition whose end nobody has seen yet is left
-    /// out.
+    /// How far the group is behind in each partition of this member. The end offsets are a few
+    /// seconds old, also while nothing is read; a partition whose end offset is not known yet is
+    /// left out.
     #[must_use]
     pub fn lag(&self) -> Vec<PartitionLag> {
         self.assignment
             .iter()
             .filter_map(|partition| {
-                let reach = self.reaches.get(*partition)?;
-                let position = self.progress.position(*partition, &reach);
+                let end_offset = self.end_offsets.get(*partition)?;
+                let position = self.progress.position(*partition, &end_offset);
                 Some(PartitionLag {
                     partition: *partition,
                     position,
-                    end: reach.end.max(position),
+                    end: end_offset.end.max(position),
                 })
             })
             .collect()
     }
 
-    /// Waits until what was committed is told, leaves the group, so that others get the partitions
-    /// at once, and ends. A consumer that is dropped instead does the same in the background.
+    /// Waits for pending commits, leaves the group, so that other members get the partitions at
+    /// once, and ends. A consumer that is dropped does the same in the background.
     ///
     /// # Errors
     ///
-    /// [`ConsumeError`] when the group could not be told, within the request timeout and 5 s; it
-    /// will notice after the session timeout.
+    /// [`ConsumeError`] if the group could not be reached within the request timeout plus 5 s; it
+    /// notices after the session timeout.
     pub async fn close(self) -> Result<(), ConsumeError> {
         let limit = self.request_timeout + CLOSE;
         drop(self.messages);
@@ -239,7 +240,7 @@ pub(super) async fn connect(
             GroupProtocol::Classic => Protocol::Classic,
             GroupProtocol::Consumer => Protocol::Consumer,
         })
-        // A position that is refused and one that was never there are told apart in `place`.
+        // `set_positions` handles both a rejected offset and a missing one.
         .auto_offset_reset(AutoOffsetReset::None)
         .enable_auto_commit(false)
         .session_timeout(options.session_timeout())
@@ -254,10 +255,10 @@ pub(super) async fn connect(
         .map_err(classify)
 }
 
-/// A rebalance starts the heartbeats of all members at the same time. If they stay in step, one
-/// member's heartbeat meets the end of the next rebalance, which another's heartbeat has brought
-/// about; krafka then takes itself for fenced and loses its partitions. So each has a beat of its
-/// own.
+/// A rebalance starts the heartbeats of all members at the same time. If they stayed in step, one
+/// member's heartbeat could coincide with the end of the next rebalance, which another member's
+/// heartbeat triggered; krafka then considers itself fenced and loses its partitions. So each
+/// member has an interval of its own.
 fn heartbeat(session_timeout: Duration) -> Duration {
     let longest = HEARTBEAT.min(session_timeout / 3);
     let random = RandomState::new().hash_one(longest);

@@ -4,52 +4,53 @@ use std::time::Duration;
 
 use crate::{BoxError, Refusal};
 
-/// Why consuming does not go on. A rebalance is never an error.
+/// Why consuming can't continue. A rebalance is never an error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConsumeError {
     /// No broker can be reached, or the cluster is not ready. Try again after a back-off.
     #[error("Kafka is unavailable")]
     Unavailable(#[source] BoxError),
-    /// No answer in time. Try again after a back-off.
+    /// No response in time. Try again after a back-off.
     #[error("Kafka does not answer within {} s", .0.as_secs_f32())]
     Timeout(Duration),
-    /// One side does not trust the other. Somebody has to change a flag, a certificate or the
-    /// cluster; where it is the cluster, trying again goes on with what is there now. For a member
-    /// that has joined it is an outage.
+    /// One side does not trust the other. Somebody has to change the configuration, a certificate
+    /// or the cluster; if it is the cluster, retrying continues with the new state. For a member
+    /// that has joined, this is an outage.
     #[error("Kafka and this process don't trust each other")]
     Untrusted(#[source] Refusal),
-    /// The cluster will not let this process read the topic or use the group: no right to, a
-    /// session timeout outside its limits, too old a version. Somebody has to change a flag or
-    /// the cluster.
+    /// The cluster does not allow this process to read the topic or to use the group: missing
+    /// permissions, a session timeout outside the broker's limits, an old version. Somebody has to
+    /// change the configuration or the cluster.
     #[error("Kafka refuses the consumer")]
     Refused(#[source] BoxError),
-    /// Another process is in the group under the same instance id, or was and its session is not
-    /// over ([`GroupProtocol::Consumer`](crate::GroupProtocol::Consumer) alone: else who comes later
-    /// takes over, and who is there is [`Refused`](Self::Refused)). For a member it is an outage.
+    /// Another process uses the same instance id, or did and its session has not expired. Only with
+    /// [`GroupProtocol::Consumer`](crate::GroupProtocol::Consumer); with the classic protocol the
+    /// later process takes over, and the earlier one gets [`Refused`](Self::Refused). For a member
+    /// that has joined, this is an outage.
     #[error(
         "another process is in the group under the same instance id, or was and its session is not \
          over; give each process an id of its own"
     )]
     InstanceInUse,
-    /// A batch in the topic is damaged, or packed in a way that is not known. Reading can't pass it
-    /// until somebody moves the group's offset behind it.
+    /// A batch in the topic is corrupt or uses an unknown compression. Reading can't pass it until
+    /// somebody moves the group's offset past it.
     #[error("the topic holds a batch that can't be read")]
     Undecodable(#[source] BoxError),
-    /// The member has ended, by an error that an earlier call returned.
+    /// The member has ended because of an error that an earlier call returned.
     #[error("the consumer has ended")]
     Ended,
 }
 
 impl ConsumeError {
-    /// Whether the member's krafka can't go on, but one that is made anew.
+    /// Whether the member's krafka consumer can't recover, but a new one can.
     pub(super) const fn needs_a_new_member(&self) -> bool {
         matches!(self, Self::InstanceInUse | Self::Ended)
     }
 
-    /// Whether waiting may help without anybody changing a flag of this process. The one after an
-    /// [`Untrusted`](Self::Untrusted) is
-    /// [kept in here](crate::KafkaOptions::with_refusal_pause).
+    /// Whether waiting may help without a change to the configuration of this process. The wait
+    /// after an [`Untrusted`](Self::Untrusted) is [enforced by this
+    /// crate](crate::KafkaOptions::with_refusal_pause).
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         matches!(

@@ -2,13 +2,13 @@
 
 use krafka::consumer::ConsumerBuilder;
 
-/// The most bytes that a broker's answer brings, of all partitions together.
+/// The largest fetch response in bytes, all partitions together.
 const MAX_BYTES: i32 = 8 << 20;
-/// More records than such an answer has as a rule. What lies above it krafka throws away and fetches
-/// again; and while that many lie ready and none is taken, it does not wait but turns in circles.
+/// More records than such a response usually has. krafka discards what exceeds this and fetches it
+/// again; and while this many records are buffered and none is taken, it busy-loops.
 const MAX_RECORDS: i32 = MAX_BYTES / 64;
 
-/// Hands out at most `max_batch` records at a time.
+/// Returns at most `max_batch` records at a time.
 pub(super) fn in_batches_of(max_batch: u32, builder: ConsumerBuilder) -> ConsumerBuilder {
     let max_batch = i32::try_from(max_batch.max(1)).unwrap_or(i32::MAX);
     builder

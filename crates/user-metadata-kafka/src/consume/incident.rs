@@ -1,11 +1,12 @@
-//! One outage: one warning at its start, one line at its end, and growing waits between.
+//! One outage: one warning at its start, one log line at its end, and growing delays between
+//! attempts.
 
 use std::time::Duration;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// The outage that is going on, if any.
+/// The current outage, if any.
 #[derive(Debug, Default)]
 pub(super) struct Incident {
     is_open: bool,
@@ -14,12 +15,12 @@ pub(super) struct Incident {
 }
 
 impl Incident {
-    /// Notes that an outage is going on. Returns whether that is news.
+    /// Notes an outage. Returns whether it has just begun.
     pub(super) fn begin(&mut self) -> bool {
         !std::mem::replace(&mut self.is_open, true)
     }
 
-    /// Notes that it is one that somebody has to mend. Returns whether that is news.
+    /// Notes an outage that somebody has to fix. Returns whether that is new.
     pub(super) fn begin_refusal(&mut self) -> bool {
         self.is_open = true;
         !std::mem::replace(&mut self.is_refusal, true)
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_news_in_an_outage_once() {
+    fn a_refusal_during_an_outage_is_new_once() {
         let mut incident = Incident::default();
         assert!(incident.begin());
         assert!(incident.begin_refusal());
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_to_a_second_and_start_over_after_the_end() {
+    fn delays_grow_to_a_second_and_start_over_after_the_end() {
         let mut incident = Incident::default();
         let waits: Vec<u128> = (0..6).map(|_| incident.failed().as_millis()).collect();
         assert_eq!(waits, [100, 200, 400, 800, 1000, 1000]);

@@ -1,4 +1,4 @@
-//! What krafka calls, inside its poll, when the group shares the partitions out anew.
+//! krafka calls this, inside its poll, when the group rebalances.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,21 +8,25 @@ use krafka::consumer::{ConsumerRebalanceListener, TopicPartition};
 
 use super::GroupEvent;
 use super::commits::Commits;
-use super::outlet::{Message, Outlet};
+use super::event_queue::{EventQueue, Message};
 
 #[derive(Debug)]
 pub(super) struct Listener {
-    outlet: Arc<Outlet>,
+    queue: Arc<EventQueue>,
     commits: Commits,
     handover_timeout: Duration,
-    /// What was last announced; `None` before the first assignment.
+    /// The assignment announced last; `None` before the first.
     announced: Mutex<Option<BTreeSet<u32>>>,
 }
 
 impl Listener {
-    pub(super) fn new(outlet: Arc<Outlet>, commits: Commits, handover_timeout: Duration) -> Self {
+    pub(super) fn new(
+        queue: Arc<EventQueue>,
+        commits: Commits,
+        handover_timeout: Duration,
+    ) -> Self {
         Self {
-            outlet,
+            queue,
             commits,
             handover_timeout,
             announced: Mutex::default(),
@@ -36,7 +40,7 @@ impl Listener {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Announces the assignment after `change`, if it is another.
+    /// Announces the assignment after `change`, if it differs.
     fn announce(&self, change: impl FnOnce(&mut BTreeSet<u32>)) {
         let mut announced = self.announced();
         let mut partitions = announced.clone().unwrap_or_default();
@@ -45,7 +49,7 @@ impl Listener {
             self.commits.announce(&partitions);
             let event = GroupEvent::Assigned(partitions.iter().copied().collect());
             *announced = Some(partitions);
-            self.outlet.push(Message::Event(event));
+            self.queue.push(Message::Event(event));
         }
     }
 }
@@ -55,20 +59,21 @@ impl ConsumerRebalanceListener for Listener {
         self.announce(|partitions| partitions.extend(numbers(added)));
     }
 
-    /// Two members write no record twice if the one waits here for the other to commit.
+    /// Waits for the caller to commit, so that the old and the new owner don't both write the same
+    /// records.
     async fn on_partitions_revoked(&self, revoked: &[TopicPartition]) {
-        if self.outlet.is_closed() {
+        if self.queue.is_closed() {
             return;
         }
         let event = GroupEvent::Revoking(numbers(revoked).collect());
-        self.outlet.push(Message::Event(event));
+        self.queue.push(Message::Event(event));
         let hand_over = async {
-            self.outlet.hand_over().await;
+            self.queue.hand_over().await;
             self.commits.settled().await;
         };
         let handed_over = tokio::time::timeout(self.handover_timeout, hand_over).await;
         if handed_over.is_err() {
-            tracing::debug!("partitions are released with records still in hand");
+            tracing::debug!("partitions are released with records still in flight");
         }
         self.announce(|partitions| {
             for partition in numbers(revoked) {
@@ -81,7 +86,7 @@ impl ConsumerRebalanceListener for Listener {
         let mut announced = self.announced();
         self.commits.announce(&BTreeSet::new());
         *announced = None;
-        self.outlet.push(Message::Event(GroupEvent::Left));
+        self.queue.push(Message::Event(GroupEvent::Left));
     }
 }
 

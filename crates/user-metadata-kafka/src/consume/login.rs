@@ -15,23 +15,23 @@ use super::member::Member;
 use super::{ConsumeError, GroupEvent};
 use crate::{KafkaOptions, Refusal, SaslMechanism};
 
-/// Connects to a broker, as the user that the options name.
+/// Connects to a broker as the user that the options name.
 pub(super) async fn log_in(kafka: &KafkaOptions) -> Result<Kafka, ConsumeError> {
     let login = async {
         let gate = kafka.gate();
-        let turn = gate.turn().await.map_err(ConsumeError::Untrusted)?;
-        let client = Kafka::builder(turn.brokers(kafka.brokers()).join(","))
+        let permit = gate.acquire().await.map_err(ConsumeError::Untrusted)?;
+        let client = Kafka::builder(permit.brokers(kafka.brokers()).join(","))
             .client_id(kafka.client_id())
             .security(security(kafka))
             .request_timeout(kafka.request_timeout())
-            // krafka refuses one that is longer than a request may take.
+            // krafka rejects a connect timeout that is longer than the request timeout.
             .connect_timeout(kafka.connect_timeout().min(kafka.request_timeout()))
             .metadata_max_age(kafka.metadata_max_age())
             .connect()
             .await
             .map_err(classify);
         let error = client.as_ref().err();
-        let refusal = turn.end(kafka, error.map(|error| error as &dyn Error));
+        let refusal = permit.finish(kafka, error.map(|error| error as &dyn Error));
         match (client, refusal) {
             (_, Some(refusal)) => Err(ConsumeError::Untrusted(refusal)),
             (Err(ConsumeError::Unavailable(cause)), None) => {
@@ -66,50 +66,50 @@ fn security(kafka: &KafkaOptions) -> AuthConfig {
 }
 
 impl Member {
-    /// Lets go of everything and joins anew once Kafka and this process trust each other again.
+    /// Drops everything and rejoins once Kafka and this process trust each other again.
     ///
     /// # Errors
     ///
-    /// The caller is gone, or was told that nothing will come any more.
+    /// The caller is gone, or was notified that nothing more will come.
     pub(super) async fn log_in_again(mut self, refusal: Refusal) -> Result<Self, ConsumeError> {
         let pause = self.kafka.refusal_pause();
         self.kafka.gate().refused(&refusal, pause).await;
         let error = ConsumeError::Untrusted(refusal);
         if self.incident.begin_refusal() {
-            self.tell(&error);
+            self.report_outage(&error);
         }
-        self.connect_anew(error).await
+        self.reconnect(error).await
     }
 
-    /// Lets go of everything and joins anew, since krafka does not: another member has the instance
-    /// id, or the group takes no commits of this one.
+    /// Drops everything and rejoins with a new krafka consumer, since krafka does not: another
+    /// member uses the instance id, or the group accepts no commits from this one.
     ///
     /// # Errors
     ///
     /// As [`log_in_again`](Self::log_in_again).
-    pub(super) async fn start_over(mut self, error: ConsumeError) -> Result<Self, ConsumeError> {
+    pub(super) async fn reconnect_as_new_member(
+        mut self,
+        error: ConsumeError,
+    ) -> Result<Self, ConsumeError> {
         self.begin_incident(&error);
         self.awaits_group = true;
-        self.connect_anew(error).await
+        self.reconnect(error).await
     }
 
-    /// Why it has to is `error`.
-    pub(super) async fn connect_anew(
-        mut self,
-        mut error: ConsumeError,
-    ) -> Result<Self, ConsumeError> {
-        // The group gives the partitions to others.
+    /// Connects again after `error`.
+    pub(super) async fn reconnect(mut self, mut error: ConsumeError) -> Result<Self, ConsumeError> {
+        // The group assigns the partitions to others.
         self.commits.announce(&BTreeSet::new());
         self.event(GroupEvent::Left);
-        // krafka's own tasks would go on knocking, at the rate of an outage.
+        // krafka's own tasks would keep retrying at the rate of an outage.
         drop(self.consumer);
         loop {
             let wait = self.incident.failed();
-            if !self.outlet.keep_up_for(wait).await {
+            if !self.queue.keep_up_for(wait).await {
                 return Err(error);
             }
             let listener = Listener::new(
-                Arc::clone(&self.outlet),
+                Arc::clone(&self.queue),
                 self.commits.clone(),
                 self.options.handover_timeout(),
             );
@@ -118,13 +118,13 @@ impl Member {
                     self.consumer = Arc::new(consumer);
                     self.subscribed = None;
                     self.paused = false;
-                    self.look_at = Instant::now();
+                    self.check_at = Instant::now();
                     self.list_at = Instant::now();
                     return Ok(self);
                 }
                 Err(error) if error.is_retriable() => error,
                 Err(error) => {
-                    self.outlet.fail(error).await;
+                    self.queue.fail(error).await;
                     return Err(ConsumeError::Ended);
                 }
             };

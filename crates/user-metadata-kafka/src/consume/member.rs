@@ -8,13 +8,13 @@ use krafka::consumer::{Consumer, ConsumerRecord};
 use krafka::error::KrafkaError;
 use tokio::time::Instant;
 
-use super::care::{LOOK_EVERY_IN_TROUBLE, Listed};
 use super::classify::{classify, classify_poll};
 use super::commits::{Commits, Committer};
 use super::consumer::REBALANCE;
+use super::end_offsets::EndOffsets;
+use super::event_queue::{EventQueue, Message};
 use super::incident::Incident;
-use super::outlet::{Message, Outlet};
-use super::reach::Reaches;
+use super::upkeep::{CHECK_EVERY_IN_OUTAGE, Listed};
 use super::{ConsumeError, GroupEvent, GroupOptions, GroupRecord};
 use crate::error::in_words;
 use crate::{KafkaOptions, KafkaRecord};
@@ -31,19 +31,19 @@ pub(super) struct Member {
     pub(super) options: GroupOptions,
     pub(super) commits: Commits,
     pub(super) request_timeout: Duration,
-    /// How often the topic is listed; krafka's list is as old again at most.
+    /// How often the topic is listed. krafka's own list may be as old again.
     pub(super) list_every: Duration,
-    pub(super) outlet: Arc<Outlet>,
-    pub(super) reaches: Reaches,
+    pub(super) queue: Arc<EventQueue>,
+    pub(super) end_offsets: EndOffsets,
     pub(super) incident: Incident,
-    /// The topic as it is subscribed to; `None` while it is not.
+    /// The topic as of the last subscription; `None` while not subscribed.
     pub(super) subscribed: Option<Listed>,
-    /// The topic's partitions when it was first subscribed to.
+    /// The number of partitions at the first subscription.
     pub(super) first_count: Option<u32>,
-    pub(super) look_at: Instant,
+    pub(super) check_at: Instant,
     pub(super) list_at: Instant,
     pub(super) paused: bool,
-    /// A broker that answers is not enough: the group has to let this member in.
+    /// A response from a broker is not enough: the group has to accept this member.
     pub(super) awaits_group: bool,
 }
 
@@ -52,7 +52,7 @@ impl Member {
         kafka: &KafkaOptions,
         options: GroupOptions,
         consumer: Consumer,
-        outlet: Arc<Outlet>,
+        queue: Arc<EventQueue>,
         commits: Commits,
     ) -> Self {
         Self {
@@ -62,39 +62,39 @@ impl Member {
             options,
             request_timeout: kafka.request_timeout(),
             list_every: kafka.metadata_max_age(),
-            outlet,
-            reaches: Reaches::default(),
+            queue,
+            end_offsets: EndOffsets::default(),
             incident: Incident::default(),
             subscribed: None,
             first_count: None,
-            look_at: Instant::now(),
+            check_at: Instant::now(),
             list_at: Instant::now(),
             paused: false,
             awaits_group: false,
         }
     }
 
-    /// Runs until the caller is gone, tells the group what was committed, and leaves it.
+    /// Runs until the caller is gone, commits what is pending, and leaves the group.
     pub(super) async fn run(mut self) -> Result<(), ConsumeError> {
-        let told = loop {
+        let ended = loop {
             self = match self.serve().await {
                 Err(ConsumeError::Untrusted(refusal)) => self.log_in_again(refusal).await?,
                 Err(error @ (ConsumeError::InstanceInUse | ConsumeError::Unavailable(_))) => {
-                    self.start_over(error).await?
+                    self.reconnect_as_new_member(error).await?
                 }
-                // It has left, to join anew.
-                Err(error @ ConsumeError::Ended) => self.connect_anew(error).await?,
-                told => break told,
+                // It has left the group in order to rejoin.
+                Err(error @ ConsumeError::Ended) => self.reconnect(error).await?,
+                ended => break ended,
             };
         };
         let options = CloseOptions::new()
             .timeout(CLOSE)
-            .group_membership_operation(self.options.leaving());
+            .group_membership_operation(self.options.end_of_membership());
         let left = self.consumer.close_with(options).await;
-        told.and(left.map_err(classify))
+        ended.and(left.map_err(classify))
     }
 
-    /// Reads and commits until the caller is gone, or everything has to be let go of.
+    /// Reads and commits until the caller is gone, or the consumer has to be replaced.
     async fn serve(&mut self) -> Result<(), ConsumeError> {
         let committer = Committer {
             consumer: Arc::clone(&self.consumer),
@@ -104,7 +104,7 @@ impl Member {
             commits: self.commits.clone(),
         };
         let error = tokio::select! {
-            told = self.read() => return told,
+            ended = self.read() => return ended,
             error = committer.run() => error,
         };
         if let Some(refusal) = self.kafka.refusal(&error) {
@@ -113,20 +113,20 @@ impl Member {
         if error.is_retriable() || error.needs_a_new_member() {
             return Err(error);
         }
-        self.outlet.fail(error).await;
+        self.queue.fail(error).await;
         Ok(())
     }
 
     async fn read(&mut self) -> Result<(), ConsumeError> {
-        while !self.outlet.is_closed() {
-            match self.turn().await {
+        while !self.queue.is_closed() {
+            match self.step().await {
                 Ok(true) => self.answered().await,
                 Ok(false) => {}
                 Err(error) => match self.kafka.refusal(&error) {
                     Some(refusal) => return Err(ConsumeError::Untrusted(refusal)),
                     None if error.needs_a_new_member() => return Err(error),
                     None if error.is_retriable() => self.failed(&error).await,
-                    None => self.outlet.fail(error).await,
+                    None => self.queue.fail(error).await,
                 },
             }
         }
@@ -135,26 +135,26 @@ impl Member {
             .map_err(|_| ConsumeError::Timeout(self.request_timeout))
     }
 
-    /// Returns whether all of Kafka that is asked has answered.
-    async fn turn(&mut self) -> Result<bool, ConsumeError> {
-        let looked = self.look_after().await;
+    /// Returns whether all brokers that were asked have responded.
+    async fn step(&mut self) -> Result<bool, ConsumeError> {
+        let checked = self.maintain().await;
         if self.subscribed.is_none() {
-            return looked;
+            return checked;
         }
         self.pause_or_resume().await;
-        let has_read = self.read_on().await?;
-        match looked {
-            // One broker of several is away: those that are there must not wait for it.
+        let has_read = self.poll_records().await?;
+        match checked {
+            // One of several brokers is down: reading from the others must not wait for it.
             Err(error) if has_read && error.is_retriable() => {
                 self.begin_incident(&error);
                 Ok(false)
             }
-            looked => looked,
+            checked => checked,
         }
     }
 
-    /// Returns whether there was something to do.
-    async fn read_on(&self) -> Result<bool, ConsumeError> {
+    /// Returns whether anything happened.
+    async fn poll_records(&self) -> Result<bool, ConsumeError> {
         match self.poll().await {
             Ok(records) if records.is_empty() => Ok(false),
             Ok(records) => {
@@ -164,30 +164,31 @@ impl Member {
             }
             Err(KrafkaError::Wakeup) => Ok(false),
             Err(KrafkaError::NoOffset { partitions }) => {
-                self.place(partitions).await?;
+                let partitions: Vec<i32> = partitions.into_iter().map(|(_, it)| it).collect();
+                self.set_positions(&partitions).await?;
                 Ok(true)
             }
             Err(error) => Err(classify_poll(error)),
         }
     }
 
-    /// Polls krafka, which also answers rebalances. A poll is woken, never dropped: it may be in
-    /// the middle of one.
+    /// Polls krafka, which also handles rebalances. A poll is woken up, never dropped, because it
+    /// may be in the middle of one.
     async fn poll(&self) -> Result<Vec<ConsumerRecord>, KrafkaError> {
         let poll = self.consumer.poll(POLL);
         tokio::pin!(poll);
         tokio::select! {
             polled = &mut poll => return polled,
-            () = self.outlet.drain(), if self.outlet.is_full() => {}
-            () = self.outlet.closed() => {}
+            () = self.queue.drain(), if self.queue.is_full() => {}
+            () = self.queue.closed() => {}
         }
         self.consumer.wakeup();
         poll.await
     }
 
-    /// Fetches nothing while the caller has not taken what is there.
+    /// Fetches nothing while messages wait for the caller.
     async fn pause_or_resume(&mut self) {
-        let full = self.outlet.is_full();
+        let full = self.queue.is_full();
         if !full && !self.paused {
             return;
         }
@@ -212,7 +213,7 @@ impl Member {
     }
 
     pub(super) fn event(&self, event: GroupEvent) {
-        self.outlet.push(Message::Event(event));
+        self.queue.push(Message::Event(event));
     }
 
     async fn failed(&mut self, error: &ConsumeError) {
@@ -220,19 +221,19 @@ impl Member {
         let wait = self.incident.failed();
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = self.outlet.closed() => {}
+            () = self.queue.closed() => {}
         }
     }
 
     pub(super) fn begin_incident(&mut self, error: &ConsumeError) {
-        // Its end is seen by looking.
-        self.look_at = self.look_at.min(Instant::now() + LOOK_EVERY_IN_TROUBLE);
+        // The next check notices its end.
+        self.check_at = self.check_at.min(Instant::now() + CHECK_EVERY_IN_OUTAGE);
         if self.incident.begin() {
-            self.tell(error);
+            self.report_outage(error);
         }
     }
 
-    pub(super) fn tell(&self, error: &ConsumeError) {
+    pub(super) fn report_outage(&self, error: &ConsumeError) {
         let reason = in_words(error);
         let group = self.options.group();
         tracing::warn!(group, reason, "can't read from Kafka");
@@ -252,7 +253,7 @@ impl Member {
     }
 }
 
-/// `None` for numbers that no Kafka sends.
+/// `None` for numbers that Kafka never sends.
 pub(super) fn to_group_record(record: ConsumerRecord) -> Option<GroupRecord> {
     Some(GroupRecord {
         partition: u32::try_from(record.partition).ok()?,

@@ -8,30 +8,30 @@ use krafka::GroupMembershipOperation;
 use crate::OptionsError;
 use crate::topic::{checked_topic, is_legal};
 
-/// Where a partition starts for which the group has no commit yet.
+/// Where to start in a partition for which the group has no commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ConsumeStart {
-    /// At the oldest record that is kept.
+    /// At the oldest available record.
     #[default]
     Earliest,
     /// After the newest record.
     Latest,
-    /// At the first record of this time (ms since the Unix epoch) or later; after the newest
-    /// record if there is none.
+    /// At the first record of this time (ms since the Unix epoch) or later; after the newest record
+    /// if there is none.
     At(i64),
 }
 
-/// How the members of a group agree on who reads what; Kafka's `group.protocol`. All members of a
-/// group use the same, but for the minutes in which they are moved from one to the other.
+/// How the partitions are assigned to the members of a group; Kafka's `group.protocol`. All members
+/// of a group use the same, except during a migration from one to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum GroupProtocol {
-    /// One of the members shares the partitions out, cooperatively: those that stay are read on
-    /// meanwhile. Works with every broker.
+    /// One of the members assigns the partitions, cooperatively: partitions that stay with their
+    /// owner are read without interruption. Works with every broker.
     #[default]
     Classic,
-    /// The broker shares them out (KIP-848), which needs Kafka 4.0. The session timeout is the
+    /// The broker assigns them (KIP-848), which needs Kafka 4.0. The session timeout is the
     /// broker's `group.consumer.session.timeout.ms`, 45 s by default.
     Consumer,
 }
@@ -44,15 +44,16 @@ pub struct GroupOptions {
     start: ConsumeStart,
     protocol: GroupProtocol,
     instance_id: Option<String>,
-    /// The instance id is good for this one membership.
-    is_passing: bool,
+    /// Whether the instance id is random, for one membership only.
+    has_random_id: bool,
     session_timeout: Duration,
     handover_timeout: Duration,
     max_batch: u32,
 }
 
 impl GroupOptions {
-    /// Reads `topic` as a member of `group`, from the oldest record where the group has no commit.
+    /// Reads `topic` as a member of `group`, starting at the oldest record where the group has no
+    /// commit.
     ///
     /// # Errors
     ///
@@ -68,31 +69,30 @@ impl GroupOptions {
             start: ConsumeStart::default(),
             protocol: GroupProtocol::default(),
             instance_id: None,
-            is_passing: false,
+            has_random_id: false,
             session_timeout: Duration::from_secs(10),
             handover_timeout: Duration::from_secs(5),
             max_batch: 1000,
         })
     }
 
-    /// Where to start without a commit of the group; default [`ConsumeStart::Earliest`].
+    /// Where to start where the group has no commit; default [`ConsumeStart::Earliest`].
     #[must_use]
     pub fn with_start(mut self, start: ConsumeStart) -> Self {
         self.start = start;
         self
     }
 
-    /// How the group shares out its partitions; default [`GroupProtocol::Classic`].
+    /// How the group assigns its partitions; default [`GroupProtocol::Classic`].
     #[must_use]
     pub fn with_protocol(mut self, protocol: GroupProtocol) -> Self {
         self.protocol = protocol;
         self
     }
 
-    /// Makes this a static member: one that comes back under the same id within the session timeout
-    /// gets its partitions back, and nobody else notices. In return nobody reads them meanwhile,
-    /// also after [`close`](crate::GroupConsumer::close). Each member of a group needs an id of its
-    /// own.
+    /// Makes this a static member: if it comes back under the same id within the session timeout,
+    /// it gets its partitions back without a rebalance. In the meantime nobody reads them, not even
+    /// after [`close`](crate::GroupConsumer::close). Each member of a group needs an id of its own.
     ///
     /// # Errors
     ///
@@ -108,16 +108,16 @@ impl GroupOptions {
         Ok(self)
     }
 
-    /// After how long without a sign of life the group takes this member's partitions away;
+    /// How long the group waits for a heartbeat before it takes this member's partitions away;
     /// default 10 s. A broker accepts 6 s to 30 min unless configured otherwise. With
-    /// [`GroupProtocol::Consumer`] the broker alone decides.
+    /// [`GroupProtocol::Consumer`] only the broker's setting counts.
     #[must_use]
     pub fn with_session_timeout(mut self, timeout: Duration) -> Self {
         self.session_timeout = timeout;
         self
     }
 
-    /// How long a partition that another member shall have waits for the records in hand to be
+    /// How long a partition that is to move to another member waits for its records in flight to be
     /// committed; default 5 s. See [`GroupEvent::Revoking`](crate::GroupEvent::Revoking).
     #[must_use]
     pub fn with_handover_timeout(mut self, timeout: Duration) -> Self {
@@ -125,8 +125,8 @@ impl GroupOptions {
         self
     }
 
-    /// The most records that one [`GroupEvent::Records`](crate::GroupEvent::Records) holds;
-    /// default 1,000. Up to 8 MiB a broker are fetched ahead.
+    /// The most records in one [`GroupEvent::Records`](crate::GroupEvent::Records); default 1,000.
+    /// Up to 8 MiB per broker are prefetched.
     #[must_use]
     pub fn with_max_batch(mut self, records: u32) -> Self {
         self.max_batch = records;
@@ -145,7 +145,7 @@ impl GroupOptions {
         &self.group
     }
 
-    /// Where to start without a commit of the group.
+    /// Where to start where the group has no commit.
     #[must_use]
     pub fn start(&self) -> ConsumeStart {
         self.start
@@ -159,23 +159,24 @@ impl GroupOptions {
         self.instance_id.as_deref()
     }
 
-    /// Gives a member of [`GroupProtocol::Classic`] that has no instance id one of its own. krafka
-    /// sends heartbeats while it waits for a rebalance, which makes it take itself for fenced when
-    /// that is over, and it joins again as another member. Under the same instance id that one takes
-    /// the place of the first; without, the group would wait for the first until its session is
-    /// over, the others would be fenced in turn, and so on for ever.
-    pub(super) fn identified(mut self) -> Self {
+    /// Gives a member of [`GroupProtocol::Classic`] without an instance id a random one. krafka sends
+    /// heartbeats while it waits for a rebalance; when that is over, it considers itself fenced and
+    /// joins again as another member. With an instance id, the new member replaces the first one;
+    /// without, the group would wait for the first one until its session expires, the others would be
+    /// fenced in turn, and so on forever.
+    pub(super) fn with_some_id(mut self) -> Self {
         if self.protocol == GroupProtocol::Classic && self.instance_id.is_none() {
             let random = RandomState::new().hash_one(&self.group);
             self.instance_id = Some(format!("member-{random:016x}"));
-            self.is_passing = true;
+            self.has_random_id = true;
         }
         self
     }
 
-    /// How the member ends: one that may come back under its instance id does not leave.
-    pub(super) fn leaving(&self) -> GroupMembershipOperation {
-        if self.is_passing {
+    /// What happens at the end: a member that may come back under its instance id does not leave the
+    /// group.
+    pub(super) fn end_of_membership(&self) -> GroupMembershipOperation {
+        if self.has_random_id {
             GroupMembershipOperation::LeaveGroup
         } else {
             GroupMembershipOperation::Default

@@ -1,24 +1,24 @@
-//! How far the caller is.
+//! How far the caller has got.
 
 use std::collections::BTreeMap;
 
 use super::GroupRecord;
-use super::reach::Reach;
+use super::end_offsets::EndOffset;
 
-/// What was taken, and what of it is dealt with.
+/// What the caller has received, and how much of it is processed.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// How many batches were taken.
+    /// How many batches the caller has received.
     batches: u64,
-    partitions: BTreeMap<u32, Place>,
+    partitions: BTreeMap<u32, PartitionProgress>,
 }
 
 /// One partition.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    /// The first offset that is not dealt with.
+struct PartitionProgress {
+    /// The first offset that is not processed.
     next: u64,
-    /// The offset after the last record that was taken.
+    /// The offset after the last record received.
     taken: u64,
 }
 
@@ -27,24 +27,24 @@ impl Progress {
         self.batches += 1;
         for run in records.chunk_by(|one, next| one.partition == next.partition) {
             let [first, ..] = run else { continue };
-            let place = self.partitions.entry(first.partition);
-            let place = place.or_insert(Place {
+            let progress = self.partitions.entry(first.partition);
+            let progress = progress.or_insert(PartitionProgress {
                 next: first.offset,
                 taken: first.offset,
             });
-            place.taken = run.last().unwrap_or(first).offset + 1;
+            progress.taken = run.last().unwrap_or(first).offset + 1;
         }
     }
 
-    /// Notes these positions, and returns those that can be: what lies beyond all that was taken is
-    /// of another topic, which was there before.
-    pub(super) fn dealt_with(&mut self, positions: &[(u32, u64)]) -> Vec<(u32, u64)> {
+    /// Notes these positions, and returns the valid ones: a position beyond everything received
+    /// belongs to an earlier topic of the same name.
+    pub(super) fn processed(&mut self, positions: &[(u32, u64)]) -> Vec<(u32, u64)> {
         let mut known = positions.to_vec();
         known.retain(
             |(partition, next)| match self.partitions.get_mut(partition) {
-                Some(place) if *next > place.taken => false,
-                Some(place) => {
-                    place.next = *next;
+                Some(progress) if *next > progress.taken => false,
+                Some(progress) => {
+                    progress.next = *next;
                     true
                 }
                 None => true,
@@ -53,28 +53,30 @@ impl Progress {
         known
     }
 
-    /// Goes on elsewhere.
+    /// Continues at another offset.
     pub(super) fn reset(&mut self, partition: u32, to: u64) {
-        let place = Place {
+        let progress = PartitionProgress {
             next: to,
             taken: to,
         };
-        self.partitions.insert(partition, place);
+        self.partitions.insert(partition, progress);
     }
 
     pub(super) fn keep(&mut self, partitions: &[u32]) {
         self.partitions.retain(|own, _| partitions.contains(own));
     }
 
-    /// The first offset of a partition that is not dealt with.
-    pub(super) fn position(&self, partition: u32, reach: &Reach) -> u64 {
+    /// The first offset of a partition that is not processed.
+    pub(super) fn position(&self, partition: u32, end_offset: &EndOffset) -> u64 {
         match self.partitions.get(&partition) {
-            None => reach.position,
-            // What lies behind it is no record: the end of a transaction, or compacted away.
-            Some(Place { next, taken }) if next == taken && self.batches >= reach.batches => {
-                reach.position.max(*next)
+            None => end_offset.position,
+            // What follows is not a record: the end of a transaction, or it was compacted away.
+            Some(PartitionProgress { next, taken })
+                if next == taken && self.batches >= end_offset.batches =>
+            {
+                end_offset.position.max(*next)
             }
-            Some(Place { next, .. }) => *next,
+            Some(PartitionProgress { next, .. }) => *next,
         }
     }
 }
@@ -98,25 +100,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_counts_as_dealt_with_once_all_before_it_is() {
+    fn what_is_not_a_record_counts_as_processed_once_all_before_it_is() {
         let mut progress = Progress::default();
-        let mut reach = Reach {
+        let mut end_offset = EndOffset {
             position: 4,
             end: 4,
             batches: 1,
         };
         progress.took(&[record(0), record(1), record(2)]);
-        assert_eq!(progress.position(0, &reach), 0);
-        progress.dealt_with(&[(0, 2)]);
-        assert_eq!(progress.position(0, &reach), 2);
-        progress.dealt_with(&[(0, 3)]);
-        assert_eq!(progress.position(0, &reach), 4);
-        // One more lies ready and was not taken.
-        (reach.position, reach.batches) = (6, 2);
-        assert_eq!(progress.position(0, &reach), 3);
+        assert_eq!(progress.position(0, &end_offset), 0);
+        progress.processed(&[(0, 2)]);
+        assert_eq!(progress.position(0, &end_offset), 2);
+        progress.processed(&[(0, 3)]);
+        assert_eq!(progress.position(0, &end_offset), 4);
+        // One more record is queued and not received yet.
+        (end_offset.position, end_offset.batches) = (6, 2);
+        assert_eq!(progress.position(0, &end_offset), 3);
         progress.took(&[record(4)]);
-        assert_eq!(progress.position(0, &reach), 3);
-        progress.dealt_with(&[(0, 5)]);
-        assert_eq!(progress.position(0, &reach), 6);
+        assert_eq!(progress.position(0, &end_offset), 3);
+        progress.processed(&[(0, 5)]);
+        assert_eq!(progress.position(0, &end_offset), 6);
     }
 }

@@ -1,11 +1,11 @@
-//! Records in the form that the client takes them in.
+//! Records in the form that rskafka takes.
 
 use rskafka::chrono::{DateTime, Utc};
 use rskafka::record::Record;
 
 use crate::KafkaRecord;
 
-/// The records of one batch, made for one attempt to produce them.
+/// The records of one batch, built for one attempt to produce them.
 ///
 /// ```
 /// use user_metadata_kafka::RecordBatch;
@@ -17,13 +17,13 @@ use crate::KafkaRecord;
 pub struct RecordBatch(Vec<Record>);
 
 impl RecordBatch {
-    /// Makes an empty one with room for so many records.
+    /// Makes an empty batch with room for `records` records.
     #[must_use]
     pub fn with_capacity(records: usize) -> Self {
         Self(Vec::with_capacity(records))
     }
 
-    /// Appends a record of these parts, see [`KafkaRecord`].
+    /// Appends a record, see [`KafkaRecord`].
     pub fn push<N: Into<String>>(
         &mut self,
         key: Option<Vec<u8>>,
@@ -69,7 +69,7 @@ impl FromIterator<KafkaRecord> for RecordBatch {
     }
 }
 
-/// Times beyond chrono's range (the year ±262,000) become its bounds; Kafka refuses them anyway.
+/// Times outside chrono's range (the year ±262,000) are clamped; Kafka rejects them anyway.
 fn timestamp(ms: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(ms).unwrap_or(if ms < 0 {
         DateTime::<Utc>::MIN_UTC

@@ -1,4 +1,4 @@
-//! What an error of rskafka means for the batch and for the connection it came over.
+//! What an rskafka error means for the batch and for its connection.
 
 use rskafka::BackoffError;
 use rskafka::client::error::{Error as ClientError, ProtocolError};
@@ -6,18 +6,19 @@ use rskafka::client::error::{Error as ClientError, ProtocolError};
 use super::ProduceError;
 use crate::BoxError;
 
-/// What became of a batch, and whether the session is worth keeping.
+/// Why a batch was not written, and whether the session can be used again.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The connection is broken or leads to the wrong broker: a new session has to be made.
+    /// The connection is broken or leads to the wrong broker: a new session is needed.
     Session(ProduceError),
-    /// The broker answered; the session is fine.
+    /// The broker responded; the session is fine.
     Batch(ProduceError),
 }
 
 impl From<ClientError> for Failure {
-    /// rskafka is told never to retry, so what Kafka's protocol calls retriable comes here, be it
-    /// on rskafka's own list or not. A stale leader is mended by a new session, too.
+    /// rskafka is configured never to retry, so every error that the Kafka protocol calls retriable
+    /// arrives here, whether or not rskafka considers it retriable. A new session also fixes a
+    /// stale leader.
     fn from(error: ClientError) -> Self {
         use ProtocolError as P;
         let ClientError::ServerError { protocol_error, .. } = &error else {
@@ -41,7 +42,7 @@ impl From<ClientError> for Failure {
     }
 }
 
-/// Whether a topic is not made until somebody changes a flag or the cluster.
+/// Whether the topic can't be created until somebody changes the configuration or the cluster.
 pub(super) fn is_topic_refusal(error: &ClientError) -> bool {
     let ClientError::ServerError {
         protocol_error,
@@ -51,8 +52,8 @@ pub(super) fn is_topic_refusal(error: &ClientError) -> bool {
     else {
         return false;
     };
-    // A cluster that starts up has no brokers yet ("All brokers are currently fenced"), and answers
-    // as one does that has too few.
+    // While a cluster is starting up it has no brokers yet ("All brokers are currently fenced") and
+    // responds like one that has too few.
     let is_starting = *protocol_error == ProtocolError::InvalidReplicationFactor
         && error_message
             .as_ref()
@@ -60,7 +61,8 @@ pub(super) fn is_topic_refusal(error: &ClientError) -> bool {
     is_refusal(*protocol_error) && !is_starting
 }
 
-/// Whether a broker's answer stays the same until somebody changes a flag or the cluster.
+/// Whether a broker's response stays the same until somebody changes the configuration or the
+/// cluster.
 fn is_refusal(error: ProtocolError) -> bool {
     use ProtocolError as P;
     matches!(
@@ -84,8 +86,7 @@ fn is_refusal(error: ProtocolError) -> bool {
     )
 }
 
-/// The part of rskafka's error that helps: without the layers that speak of the retries it was
-/// told not to make.
+/// The useful part of an rskafka error, without the layers about retries, which are turned off.
 pub(super) fn cause(error: ClientError) -> BoxError {
     match error {
         ClientError::RetryFailed(BackoffError::DeadlineExceded { source, .. }) => {
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moved_leader_asks_for_a_new_session_and_a_missing_replica_does_not() {
+    fn a_moved_leader_needs_a_new_session_and_a_missing_replica_does_not() {
         let moved = failure(ProtocolError::NotLeaderOrFollower);
         assert!(matches!(moved, Failure::Session(_)));
         let missing = failure(ProtocolError::NotEnoughReplicas);
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_the_batch_is_told_from_what_is_wrong_with_the_cluster() {
+    fn errors_of_the_batch_are_distinguished_from_errors_of_the_cluster() {
         use ProtocolError as P;
         let large = failure(P::MessageTooLarge);
         assert!(matches!(large, Failure::Batch(ProduceError::TooLarge(_))));
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_with_too_few_brokers_is_told_from_one_that_starts_up() {
+    fn a_cluster_with_too_few_brokers_is_distinguished_from_one_that_is_starting_up() {
         let refused = |message| {
             is_topic_refusal(&answer(
                 ProtocolError::InvalidReplicationFactor,
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_makes_no_sense_asks_for_a_new_session() {
+    fn an_invalid_response_needs_a_new_session() {
         let odd = ClientError::InvalidResponse("no metadata for partition 7".to_owned());
         assert!(matches!(
             Failure::from(odd),
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_speaks_of_what_happened_and_not_of_retries() {
+    fn a_cause_says_what_happened_without_the_retries() {
         let source = ClientError::InvalidResponse("odd".to_owned());
         let retried = ClientError::RetryFailed(BackoffError::DeadlineExceded {
             deadline: std::time::Duration::ZERO,

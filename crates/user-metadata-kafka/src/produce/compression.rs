@@ -1,13 +1,13 @@
-//! How the records of a batch are packed.
+//! How the records of a batch are compressed.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Compression of one batch; the broker stores it as it comes and every consumer unpacks it.
+/// Compression of a batch; the broker stores it as it is and every consumer decompresses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Compression {
-    /// As it is. Right for small batches: see the crate's README.
+    /// Uncompressed. Right for small batches: see the crate's README.
     #[default]
     None,
     /// Fast, about a fifth of the size for events.
@@ -17,7 +17,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// The name as a flag spells it.
+    /// The name as used in flags.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -43,20 +43,20 @@ impl fmt::Display for Compression {
     }
 }
 
-/// The text is none of `none`, `lz4` and `zstd`.
+/// The text is not `none`, `lz4` or `zstd`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a compression; use none, lz4 or zstd")]
-pub struct UnknownCompression;
+pub struct ParseCompressionError;
 
 impl FromStr for Compression {
-    type Err = UnknownCompression;
+    type Err = ParseCompressionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "none" => Ok(Self::None),
             "lz4" => Ok(Self::Lz4),
             "zstd" => Ok(Self::Zstd),
-            _ => Err(UnknownCompression),
+            _ => Err(ParseCompressionError),
         }
     }
 }
@@ -71,7 +71,7 @@ mod tests {
             assert_eq!(compression.to_string().parse(), Ok(compression));
         }
         for text in ["", "gzip", "LZ4", "zstd "] {
-            assert_eq!(text.parse::<Compression>(), Err(UnknownCompression));
+            assert_eq!(text.parse::<Compression>(), Err(ParseCompressionError));
         }
     }
 }

@@ -1,40 +1,40 @@
-//! Why a topic or a producer can't be had, and why a batch was not written.
+//! Why a topic or a producer is not available, and why a batch was not written.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::{BoxError, Refusal};
 
-/// Why the cluster or the topic can't be had. Whatever the cause, trying again is safe.
+/// Why the cluster or the topic is not available. Trying again is always safe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// No broker can be reached, or the cluster is not ready. Try again after a back-off.
     #[error("Kafka is unavailable")]
     Unavailable(#[source] BoxError),
-    /// No answer in time. Try again after a back-off.
+    /// No response in time. Try again after a back-off.
     #[error("Kafka does not answer within {} s", .0.as_secs_f32())]
     Timeout(Duration),
-    /// One side does not trust the other. Somebody has to change a flag, a certificate or the
-    /// cluster; where it is the cluster, trying again goes on with what is there now.
+    /// One side does not trust the other. Somebody has to change the configuration, a certificate
+    /// or the cluster; if it is the cluster, retrying continues with the new state.
     #[error("Kafka and this process don't trust each other")]
     Untrusted(#[source] Refusal),
-    /// The cluster refuses to make the topic: no right to, a replication factor beyond its
-    /// brokers, a policy. Somebody has to change a flag or the cluster.
+    /// The cluster refuses to create the topic: missing permissions, a replication factor beyond
+    /// its brokers, a policy. Somebody has to change the configuration or the cluster.
     #[error("Kafka refuses to create the topic `{topic}`")]
     TopicRefused {
         /// The topic that is missing.
         topic: String,
-        /// The broker's answer.
+        /// The broker's response.
         #[source]
         source: BoxError,
     },
 }
 
 impl ConnectError {
-    /// Whether waiting may help without anybody changing a flag of this process. The one after an
-    /// [`Untrusted`](Self::Untrusted) is
-    /// [kept in here](crate::KafkaOptions::with_refusal_pause).
+    /// Whether waiting may help without a change to the configuration of this process. The wait
+    /// after an [`Untrusted`](Self::Untrusted) is [enforced by this
+    /// crate](crate::KafkaOptions::with_refusal_pause).
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         matches!(
@@ -45,8 +45,8 @@ impl ConnectError {
 }
 
 /// Why a batch was not acknowledged. After [`Unavailable`](Self::Unavailable) and
-/// [`Timeout`](Self::Timeout) it may be stored all the same: producing it again can duplicate it,
-/// so records carry an id.
+/// [`Timeout`](Self::Timeout) it may have been stored all the same. Producing it again can
+/// duplicate it, so records carry an id.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProduceError {
@@ -54,30 +54,31 @@ pub enum ProduceError {
     /// back-off.
     #[error("Kafka is unavailable")]
     Unavailable(#[source] BoxError),
-    /// No answer in time: produce the same batch again after a back-off.
+    /// No response in time: produce the same batch again after a back-off.
     #[error("Kafka does not answer within {} s", .0.as_secs_f32())]
     Timeout(Duration),
     /// One side does not trust the other, as in [`ConnectError::Untrusted`]: produce the same batch
-    /// again, however often.
+    /// again, as often as necessary.
     #[error("Kafka and this process don't trust each other")]
     Untrusted(#[source] Refusal),
-    /// The topic has fewer partitions (it was made anew): choose the partitions again.
+    /// The topic has fewer partitions (it was recreated): choose the partitions again.
     #[error("the topic has {partitions} partitions, no number {partition}")]
     NoSuchPartition {
         /// The partition asked for.
         partition: u32,
-        /// The partitions that there are.
+        /// The number of partitions of the topic.
         partitions: NonZeroU32,
     },
-    /// The batch is larger than the broker takes: produce its halves; give up a single record.
+    /// The batch is larger than the broker accepts: produce its halves; drop a single record.
     #[error("the batch is larger than the broker takes")]
     TooLarge(#[source] BoxError),
-    /// The broker will never take this batch, e.g. for a record without a key in a compacted
-    /// topic: produce its halves to find the record; give up a single one.
+    /// The broker will never accept this batch, e.g. because of a record without a key in a
+    /// compacted topic: produce its halves to find the record; drop a single one.
     #[error("the broker rejects the batch")]
     Rejected(#[source] BoxError),
-    /// Nobody's batch is taken from this process: it may not write the topic, or the broker does
-    /// not know the compression. Somebody has to change a flag or the cluster; keep the batch.
+    /// The broker accepts no batch from this process: it may not write to the topic, or the broker
+    /// does not support the compression. Somebody has to change the configuration or the cluster;
+    /// keep the batch.
     #[error("Kafka refuses writing the topic")]
     Refused(#[source] BoxError),
 }

@@ -8,6 +8,6 @@ mod producer;
 mod session;
 
 pub use batch::RecordBatch;
-pub use compression::{Compression, UnknownCompression};
+pub use compression::{Compression, ParseCompressionError};
 pub use error::{ConnectError, ProduceError};
 pub use producer::{Producer, ensure_topic};

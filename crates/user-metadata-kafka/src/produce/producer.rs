@@ -1,4 +1,4 @@
-//! The producer that outlives its sessions.
+//! A producer that outlives its connections.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,9 +8,9 @@ use super::session::Session;
 use super::{Compression, ConnectError, ProduceError, RecordBatch};
 use crate::{KafkaOptions, KafkaRecord, TopicSpec, TopicState};
 
-/// Makes the topic if the cluster lacks it, and says what is there. Call it before anything else
-/// that names the topic: a broker with auto-creation makes a topic with its own number of
-/// partitions for whoever merely asks about one.
+/// Creates the topic if it does not exist, and returns its state. Call it before anything else that
+/// names the topic: a broker with auto-creation creates a topic, with its own number of partitions,
+/// for anyone who merely asks about it.
 ///
 /// # Errors
 ///
@@ -25,21 +25,21 @@ pub async fn ensure_topic(
 
 /// Writes batches to the partitions of one topic, acknowledged by all in-sync replicas.
 ///
-/// It connects again by itself: after an error the next call finds the cluster anew, ensures the
-/// topic and goes on. It never waits between attempts; the back-off is the caller's. Order within
-/// a partition is the caller's too: one call in flight per partition.
+/// It reconnects by itself: after an error, the next call discovers the cluster again, ensures the
+/// topic and continues. It never waits between attempts; the back-off is up to the caller. So is
+/// the order within a partition: one call in flight per partition.
 #[derive(Debug)]
 pub struct Producer {
     options: KafkaOptions,
     topic: TopicSpec,
     found: TopicState,
     current: Mutex<Current>,
-    /// Held by who makes a session: something at a broker's port that is none may cost memory with
-    /// each attempt, and a broker that is back is not met by as many as there are partitions.
+    /// Held while connecting. Each attempt at a port that is not a broker may cost memory, and a
+    /// broker that returns should see one connection, not one per partition.
     connecting: tokio::sync::Mutex<()>,
 }
 
-/// The session in use, and the partitions that the last one saw.
+/// The session in use, and the number of partitions as of the last one.
 #[derive(Debug)]
 struct Current {
     session: Option<Arc<Session>>,
@@ -47,7 +47,7 @@ struct Current {
 }
 
 impl Producer {
-    /// Connects, and makes the topic if it is not there.
+    /// Connects, and creates the topic if it does not exist.
     ///
     /// # Errors
     ///
@@ -66,22 +66,22 @@ impl Producer {
         })
     }
 
-    /// The topic as it was found or made by [`connect`](Self::connect).
+    /// The state of the topic when [`connect`](Self::connect) found or created it.
     #[must_use]
     pub fn topic_state(&self) -> TopicState {
         self.found
     }
 
-    /// The partitions of the topic, numbered from 0; no older than
-    /// [`metadata_max_age`](KafkaOptions::metadata_max_age) after a batch was produced.
+    /// The number of partitions of the topic; after a batch was produced, no older than
+    /// [`metadata_max_age`](KafkaOptions::metadata_max_age).
     #[must_use]
     pub fn partitions(&self) -> NonZeroU32 {
         self.current().partitions
     }
 
-    /// Writes `records` as one batch and returns the offset of the first of them, 0 if there is
-    /// none. The records are borrowed, so that the caller still has them after an error. A
-    /// connection that broke since the last call (brokers close idle ones) is made anew at once.
+    /// Writes `records` as one batch and returns the offset of the first, 0 if there are none. The
+    /// records are borrowed, so the caller still has them after an error. If the connection broke
+    /// since the last call (brokers close idle ones), it is made again at once.
     ///
     /// # Errors
     ///
@@ -100,8 +100,9 @@ impl Producer {
         self.produce_with(partition, batch, compression).await
     }
 
-    /// [`produce`](Self::produce), with the batch made for each attempt: an attempt uses up its
-    /// records, so whoever holds them in a form of its own need not hold a copy in this one.
+    /// [`produce`](Self::produce), with the batch built for each attempt. An attempt consumes its
+    /// records, so a caller that holds them in another form does not have to keep a copy in this
+    /// one.
     ///
     /// # Errors
     ///
@@ -120,7 +121,7 @@ impl Producer {
         if let Some(session) = in_use {
             match self.write(&session, partition, batch(), compression).await {
                 Err(Failure::Session(ProduceError::Unavailable(error))) => {
-                    tracing::debug!(error, partition, "the connection broke, making a new one");
+                    tracing::debug!(error, partition, "the connection broke; reconnecting");
                 }
                 Err(Failure::Session(error) | Failure::Batch(error)) => return Err(error),
                 Ok(offset) => return Ok(offset),
@@ -155,7 +156,7 @@ impl Producer {
         result
     }
 
-    /// Several partitions may come here at the same time; the first session made is everybody's.
+    /// Several partitions may get here at the same time; they share the first session.
     async fn connect_again(&self) -> Result<Arc<Session>, ConnectError> {
         let limit = self.options.connect_timeout();
         let turn = tokio::time::timeout(limit, self.connecting.lock()).await;

@@ -1,6 +1,5 @@
-//! One connected rskafka client and the writers made from it. A session is used until its first
-//! sign of trouble and then thrown away: a hung or misled connection would be used again
-//! otherwise.
+//! A connected rskafka client and its partition clients. A session is dropped at the first sign of
+//! trouble, because rskafka would keep using a hung or misdirected connection.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -20,12 +19,14 @@ use super::{ConnectError, ProduceError};
 use crate::security::client_config;
 use crate::{KafkaOptions, Refusal, SaslMechanism, SaslOptions, TopicSpec, TopicState};
 
-/// The brokers learn of a new topic some milliseconds after the controller has made it.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How often to look for a new topic: the brokers learn of it some milliseconds after the
+/// controller has created it.
+const TOPIC_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The largest answer that is read, in bytes: the list of the topics of a cluster with some 100,000
-/// partitions. rskafka takes this much memory for what claims to be as long or longer, as the words
-/// of a web server do ("HTTP" is a length of a gigabyte), and 100 MiB by default.
+/// The largest response that is read, in bytes: enough for the topic list of a cluster with about
+/// 100,000 partitions. rskafka allocates this much for a response that claims to be at least this
+/// long, for example when a web server answers ("HTTP" read as a length is a gigabyte); its default
+/// is 100 MiB.
 const MAX_ANSWER: usize = 16 << 20;
 
 pub(super) struct Session {
@@ -36,7 +37,7 @@ pub(super) struct Session {
     writers: Mutex<HashMap<u32, Arc<PartitionClient>>>,
 }
 
-/// The partitions that there were when somebody looked.
+/// The number of partitions, and when it was listed.
 #[derive(Debug, Clone, Copy)]
 struct Listed {
     partitions: NonZeroU32,
@@ -80,7 +81,7 @@ impl Session {
         Ok((session, state))
     }
 
-    /// The partitions when somebody last looked.
+    /// The number of partitions when it was last listed.
     pub(super) fn partitions(&self) -> NonZeroU32 {
         lock(&self.partitions).partitions
     }
@@ -116,11 +117,11 @@ impl Session {
         }
     }
 
-    /// Looks again: a topic's partitions may be raised while it is written to, and it may be
+    /// Lists the topic again: partitions may be added while it is written to, and it may be
     /// deleted.
     async fn list(&self) -> Result<(), Failure> {
         let Some(partitions) = count(&self.client, &self.topic).await? else {
-            let gone = format!("the topic `{}` is gone", self.topic);
+            let gone = format!("the topic `{}` no longer exists", self.topic);
             return Err(Failure::Session(ProduceError::Unavailable(gone.into())));
         };
         *lock(&self.partitions) = Listed {
@@ -134,8 +135,8 @@ impl Session {
         if let Some(writer) = lock(&self.writers).get(&partition) {
             return Ok(Arc::clone(writer));
         }
-        // rskafka names the topic when it asks for the leader, and so lets the broker make one that
-        // somebody has deleted.
+        // rskafka names the topic when it asks for the leader, which makes some brokers create a
+        // topic that somebody has deleted.
         self.list().await?;
         let partitions = self.partitions();
         let number = i32::try_from(partition)
@@ -145,7 +146,7 @@ impl Session {
                 partition,
                 partitions,
             }))?;
-        // `Retry` would wait for ever for a topic that is not there.
+        // `Retry` would wait forever for a topic that does not exist.
         let writer = self
             .client
             .partition_client(&self.topic, number, UnknownTopicHandling::Error)
@@ -156,11 +157,11 @@ impl Session {
     }
 }
 
-/// Connects to a broker, as the user that the options name.
+/// Connects to a broker as the user that the options name.
 async fn log_in(options: &KafkaOptions) -> Result<Client, ConnectError> {
     let gate = options.gate();
-    let turn = gate.turn().await?;
-    let mut builder = ClientBuilder::new(turn.brokers(options.brokers()).to_vec())
+    let permit = gate.acquire().await?;
+    let mut builder = ClientBuilder::new(permit.brokers(options.brokers()).to_vec())
         .client_id(options.client_id())
         .max_message_size(MAX_ANSWER)
         .backoff_config(no_retries());
@@ -173,7 +174,7 @@ async fn log_in(options: &KafkaOptions) -> Result<Client, ConnectError> {
     }
     let built = builder.build().await.map_err(unavailable);
     let error = built.as_ref().err();
-    let refusal = turn.end(options, error.map(|error| error as &dyn Error));
+    let refusal = permit.finish(options, error.map(|error| error as &dyn Error));
     match (built, refusal) {
         (_, Some(refusal)) => Err(refusal.into()),
         (Err(ConnectError::Unavailable(cause)), None) => {
@@ -192,8 +193,8 @@ fn to_rskafka(sasl: &SaslOptions) -> SaslConfig {
     }
 }
 
-/// The refusal that an error of a call after the login speaks of: by another broker, or of another
-/// name of the same.
+/// The refusal in an error of a call after the login: from another broker, or from another host
+/// name of the same one.
 async fn refused(options: &KafkaOptions, error: &(dyn Error + Sync)) -> Option<Refusal> {
     let refusal = options.refusal(error)?;
     let pause = options.refusal_pause();
@@ -201,8 +202,8 @@ async fn refused(options: &KafkaOptions, error: &(dyn Error + Sync)) -> Option<R
     Some(refusal)
 }
 
-/// Makes the topic unless it is there. Only the list of all topics is asked for, because a broker
-/// with auto-creation makes whatever topic a metadata request names.
+/// Creates the topic unless it exists. Only the list of all topics is requested, because a broker
+/// with auto-creation creates any topic that a metadata request names.
 async fn ensure(
     client: &Client,
     topic: &TopicSpec,
@@ -221,12 +222,12 @@ async fn ensure(
                 created,
             });
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(TOPIC_POLL_INTERVAL).await;
         found = count(client, topic.name()).await.map_err(unavailable)?;
     }
 }
 
-/// Returns whether it was this call that made the topic.
+/// Returns whether this call created the topic.
 async fn create(
     client: &Client,
     topic: &TopicSpec,
@@ -254,7 +255,7 @@ async fn create(
     }
 }
 
-/// The partitions of a topic, or `None` if there is no such topic (yet).
+/// The number of partitions of a topic; `None` if it does not exist (yet).
 async fn count(client: &Client, topic: &str) -> Result<Option<NonZeroU32>, ClientError> {
     let topics = client.list_topics().await?;
     let partitions = topics
@@ -264,8 +265,8 @@ async fn count(client: &Client, topic: &str) -> Result<Option<NonZeroU32>, Clien
     Ok(u32::try_from(partitions).ok().and_then(NonZeroU32::new))
 }
 
-/// The first error comes back at once: rskafka's own retries nest, and its deadline counts only
-/// the waits between them.
+/// Returns the first error at once: rskafka's own retries nest, and its deadline counts only the
+/// waits between them.
 fn no_retries() -> BackoffConfig {
     BackoffConfig {
         deadline: Some(Duration::ZERO),
@@ -273,7 +274,7 @@ fn no_retries() -> BackoffConfig {
     }
 }
 
-/// rskafka bounds no call by itself: a broker that is frozen hangs it for ever.
+/// rskafka applies no timeout: a call to a frozen broker would hang forever.
 async fn deadline<F: Future>(limit: Duration, future: F) -> Result<F::Output, ConnectError> {
     tokio::time::timeout(limit, future)
         .await
@@ -284,7 +285,7 @@ fn unavailable(error: ClientError) -> ConnectError {
     ConnectError::Unavailable(cause(error))
 }
 
-/// No code panics while it holds one of these locks, so there is no half-made state to fear.
+/// No code panics while it holds one of these locks, so their contents are always consistent.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

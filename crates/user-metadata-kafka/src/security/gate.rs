@@ -1,4 +1,5 @@
-//! Between a refused login and the next: whoever guesses on locks the account.
+//! What happens between a refused login and the next attempt: repeated attempts could lock the
+//! account.
 
 use std::error::Error;
 use std::fmt;
@@ -12,8 +13,8 @@ use tokio::time::Instant;
 use super::Refusal;
 use crate::KafkaOptions;
 
-/// All that share these options log in one after the other, and after a refusal nobody tries
-/// again for a while, however many ask.
+/// All that share these options log in one after the other, and after a refusal nobody tries again
+/// for a while, however many ask.
 #[derive(Clone, Default)]
 pub(crate) struct Gate(Arc<Mutex<State>>);
 
@@ -26,11 +27,11 @@ impl fmt::Debug for Gate {
 #[derive(Debug, Default)]
 struct State {
     refused: Option<(Refusal, Instant)>,
-    /// Since the last login.
+    /// Since the last successful login.
     refusals: usize,
 }
 
-/// Two gates are no difference between options.
+/// Gates are state, not options: equal options may have different ones.
 impl PartialEq for Gate {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -40,32 +41,32 @@ impl PartialEq for Gate {
 impl Eq for Gate {}
 
 impl Gate {
-    /// Waits for the login of others to end.
+    /// Waits until no other login is in progress.
     ///
     /// # Errors
     ///
-    /// What was refused not long ago, and would be again.
-    pub(crate) async fn turn(&self) -> Result<Turn<'_>, Refusal> {
+    /// A recent refusal, which would be repeated.
+    pub(crate) async fn acquire(&self) -> Result<LoginPermit<'_>, Refusal> {
         let state = self.0.lock().await;
         match &state.refused {
             Some((refusal, until)) if Instant::now() < *until => Err(refusal.clone()),
-            _ => Ok(Turn(state)),
+            _ => Ok(LoginPermit(state)),
         }
     }
 
-    /// Notes that a broker has refused what another has let in.
+    /// Notes that a broker has refused a login that another accepted.
     pub(crate) async fn refused(&self, refusal: &Refusal, pause: Duration) {
-        Turn(self.0.lock().await).refused(refusal, pause);
+        LoginPermit(self.0.lock().await).refused(refusal, pause);
     }
 }
 
-/// The right to try a login.
+/// The right to try to log in.
 #[derive(Debug)]
-pub(crate) struct Turn<'a>(MutexGuard<'a, State>);
+pub(crate) struct LoginPermit<'a>(MutexGuard<'a, State>);
 
-impl Turn<'_> {
-    /// Whom to ask: after a refusal, one broker after the other. A client knocks at every broker
-    /// that it is given, and each would count.
+impl LoginPermit<'_> {
+    /// The brokers to use: after a refusal, one at a time. A client logs in to every broker that it
+    /// is given, and each attempt would count.
     pub(crate) fn brokers<'b>(&self, brokers: &'b [String]) -> &'b [String] {
         match self.0.refusals {
             0 => brokers,
@@ -76,9 +77,9 @@ impl Turn<'_> {
         }
     }
 
-    /// Ends it, and returns the refusal that the error of the login speaks of, if it does. Whoever
-    /// does not answer does not refuse.
-    pub(crate) fn end(self, kafka: &KafkaOptions, error: Option<&dyn Error>) -> Option<Refusal> {
+    /// Ends the attempt, and returns the refusal in its error, if there is one. A broker that does
+    /// not respond does not refuse.
+    pub(crate) fn finish(self, kafka: &KafkaOptions, error: Option<&dyn Error>) -> Option<Refusal> {
         let Some(error) = error else {
             self.accepted();
             return None;
@@ -98,7 +99,7 @@ impl Turn<'_> {
     }
 }
 
-/// `pause`, of which up to a half is left out at random, so that many do not come back at once.
+/// `pause`, less up to half of it at random, so that many processes do not come back at once.
 fn jittered(pause: Duration) -> Duration {
     // The keys of a map's hasher are the standard library's source of random numbers.
     let random = RandomState::new().hash_one(pause);
@@ -116,30 +117,30 @@ mod tests {
     }
 
     async fn refuse(gate: &Gate) {
-        gate.turn().await.unwrap().refused(&refusal(), PAUSE);
+        gate.acquire().await.unwrap().refused(&refusal(), PAUSE);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_refusal_nobody_knocks_for_a_while_and_then_one_does() {
+    async fn after_a_refusal_nobody_tries_for_a_while_and_then_one_does() {
         let gate = Gate::default();
         refuse(&gate).await;
         let clone = gate.clone();
         for _ in 0..14 {
-            assert_eq!(clone.turn().await.unwrap_err(), refusal());
+            assert_eq!(clone.acquire().await.unwrap_err(), refusal());
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         tokio::time::advance(PAUSE).await;
-        let turn = clone.turn().await.unwrap();
-        let mut other = std::pin::pin!(gate.turn());
+        let permit = clone.acquire().await.unwrap();
+        let mut other = std::pin::pin!(gate.acquire());
         assert!(
             futures_poll(other.as_mut()).await.is_none(),
             "one at a time"
         );
-        turn.refused(&refusal(), PAUSE);
+        permit.refused(&refusal(), PAUSE);
         assert_eq!(other.await.unwrap_err(), refusal());
     }
 
-    /// What the future has come to, if anything.
+    /// The result of the future, if it is ready.
     async fn futures_poll<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
         tokio::time::timeout(Duration::from_millis(1), future)
             .await
@@ -147,13 +148,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn at_most_four_attempts_a_minute_whoever_asks_how_often() {
+    async fn at_most_four_attempts_a_minute_however_many_ask() {
         let gate = Gate::default();
         let mut attempts = 0;
         for _ in 0..600 {
-            if let Ok(turn) = gate.turn().await {
+            if let Ok(permit) = gate.acquire().await {
                 attempts += 1;
-                turn.refused(&refusal(), PAUSE);
+                permit.refused(&refusal(), PAUSE);
             }
             tokio::time::advance(Duration::from_millis(100)).await;
         }
@@ -161,26 +162,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_the_first_attempt_knocks_at_every_broker() {
+    async fn only_the_first_attempt_uses_every_broker() {
         let brokers = ["a:1", "b:2", "c:3"].map(str::to_owned);
         let gate = Gate::default();
-        assert_eq!(gate.turn().await.unwrap().brokers(&brokers), brokers);
+        assert_eq!(gate.acquire().await.unwrap().brokers(&brokers), brokers);
         for broker in ["b:2", "c:3", "a:1"] {
             refuse(&gate).await;
             tokio::time::advance(PAUSE).await;
-            assert_eq!(gate.turn().await.unwrap().brokers(&brokers), [broker]);
+            assert_eq!(gate.acquire().await.unwrap().brokers(&brokers), [broker]);
         }
-        gate.turn().await.unwrap().accepted();
-        assert_eq!(gate.turn().await.unwrap().brokers(&brokers), brokers);
+        gate.acquire().await.unwrap().accepted();
+        assert_eq!(gate.acquire().await.unwrap().brokers(&brokers), brokers);
     }
 
     #[tokio::test]
-    async fn an_outage_is_no_refusal() {
+    async fn an_outage_is_not_a_refusal() {
         let kafka = KafkaOptions::new(["a:1"]).unwrap();
         let outage = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let gate = Gate::default();
-        let turn = gate.turn().await.unwrap();
-        assert_eq!(turn.end(&kafka, Some(&outage)), None);
-        gate.turn().await.unwrap();
+        let permit = gate.acquire().await.unwrap();
+        assert_eq!(permit.finish(&kafka, Some(&outage)), None);
+        gate.acquire().await.unwrap();
     }
 }

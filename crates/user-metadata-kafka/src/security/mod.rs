@@ -1,10 +1,10 @@
-//! Who may talk to whom: TLS, SASL, and what happens when one side does not trust the other.
+//! TLS, SASL, and what happens when one side does not trust the other.
 
 #[cfg(any(feature = "consume", feature = "produce"))]
 mod gate;
-#[cfg(any(feature = "consume", feature = "produce"))]
-mod reading;
 mod refusal;
+#[cfg(any(feature = "consume", feature = "produce"))]
+mod refusal_text;
 mod sasl;
 mod secret;
 mod tls;

@@ -3,19 +3,19 @@ use std::fmt;
 use super::Secret;
 use crate::OptionsError;
 
-/// How a user proves to a broker that it knows the password.
+/// How a user proves to a broker that they know the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SaslMechanism {
-    /// The password itself: for TLS only, since everybody on the way reads it otherwise.
+    /// Sends the password itself. Use it with TLS only: otherwise everybody on the way can read it.
     Plain,
-    /// A proof by SHA-256; the password stays here.
+    /// A proof by SHA-256; the password is not sent.
     ScramSha256,
-    /// A proof by SHA-512; the password stays here.
+    /// A proof by SHA-512; the password is not sent.
     ScramSha512,
 }
 
-/// As Kafka's settings name it.
+/// The name in Kafka's settings.
 impl fmt::Display for SaslMechanism {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -26,7 +26,7 @@ impl fmt::Display for SaslMechanism {
     }
 }
 
-/// The user that a process is at the brokers.
+/// The user to log in as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SaslOptions {
     mechanism: SaslMechanism,
@@ -35,11 +35,11 @@ pub struct SaslOptions {
 }
 
 impl SaslOptions {
-    /// Names the user, its password and how it is proved.
+    /// Takes the mechanism, the user's name and the password.
     ///
     /// # Errors
     ///
-    /// [`OptionsError`] for a name or a password that is empty or holds a control character.
+    /// [`OptionsError`] for a name or a password that is empty or has a control character.
     pub fn new(
         mechanism: SaslMechanism,
         username: impl Into<String>,
@@ -60,7 +60,7 @@ impl SaslOptions {
         })
     }
 
-    /// How the password is proved.
+    /// The SASL mechanism.
     #[must_use]
     pub fn mechanism(&self) -> SaslMechanism {
         self.mechanism
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_printed_by_nothing() {
+    fn a_password_is_never_printed() {
         let password = Secret::new("open sesame");
         let sasl = SaslOptions::new(SaslMechanism::Plain, "app", password).unwrap();
         let printed = format!("{sasl:?}");

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A text that is written nowhere: `Debug` prints `***`.
+/// A text that is never printed: `Debug` prints `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

@@ -5,8 +5,8 @@ use super::Secret;
 use super::trust;
 use crate::OptionsError;
 
-/// Whom to trust, and who this process is, on connections by TLS. Certificates and host names are
-/// always verified.
+/// The certificates to trust, and the client certificate to present, on TLS connections.
+/// Certificates and host names are always verified.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TlsOptions {
     /// In PEM.
@@ -22,31 +22,31 @@ pub(crate) struct Identity {
 }
 
 impl TlsOptions {
-    /// Trusts whom the operating system trusts now.
+    /// Trusts the certificate authorities that the operating system trusts now.
     ///
     /// # Errors
     ///
-    /// [`OptionsError::NoSystemRoots`] where it trusts nobody.
-    pub fn trusting_system() -> Result<Self, OptionsError> {
+    /// [`OptionsError::NoSystemRoots`] if there are none.
+    pub fn with_system_roots() -> Result<Self, OptionsError> {
         Self::checked(system_roots()?, None)
     }
 
-    /// Trusts the certificates of a PEM bundle, and nobody else.
+    /// Trusts the certificates of a PEM bundle, and no others.
     ///
     /// # Errors
     ///
-    /// [`OptionsError::Ca`] for what is none.
-    pub fn trusting(ca_pem: impl Into<Vec<u8>>) -> Result<Self, OptionsError> {
+    /// [`OptionsError::Ca`] if it is not such a bundle.
+    pub fn with_ca(ca_pem: impl Into<Vec<u8>>) -> Result<Self, OptionsError> {
         Self::checked(ca_pem.into(), None)
     }
 
-    /// Shows the brokers a certificate, with its chain, for which this process has the key; both
-    /// in PEM.
+    /// Presents a client certificate, with its chain, and proves it with its private key; both in
+    /// PEM.
     ///
     /// # Errors
     ///
-    /// [`OptionsError::ClientCertificate`] and [`OptionsError::ClientKey`] for what is none, and
-    /// for a key that is not the certificate's.
+    /// [`OptionsError::ClientCertificate`] and [`OptionsError::ClientKey`] if they are not in PEM,
+    /// and if the key is not the certificate's.
     pub fn with_client_certificate(
         self,
         certificates_pem: impl Into<Vec<u8>>,
@@ -61,7 +61,7 @@ impl TlsOptions {
 
     fn checked(roots: Vec<u8>, identity: Option<Identity>) -> Result<Self, OptionsError> {
         let options = Self { roots, identity };
-        // Without a client there is nobody to use it.
+        // Without a client, nothing could use them.
         #[cfg(any(feature = "consume", feature = "produce"))]
         trust::client_config(&options)?;
         Ok(options)

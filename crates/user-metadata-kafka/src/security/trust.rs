@@ -1,4 +1,5 @@
-//! What rustls makes of the options. It verifies the brokers, with ring, for either client.
+//! The rustls configuration for these options. It verifies the brokers, with ring, for both
+//! clients.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use rustls::{ClientConfig, RootCertStore};
 use super::TlsOptions;
 use crate::OptionsError;
 
-/// The configuration of a connection; fails for options that are none.
+/// The configuration of a connection; fails for invalid options.
 pub(crate) fn client_config(options: &TlsOptions) -> Result<ClientConfig, OptionsError> {
     let ca = |problem: &dyn std::fmt::Display| OptionsError::Ca(problem.to_string());
     let mut roots = RootCertStore::empty();
@@ -42,8 +43,8 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     }
 }
 
-/// Those that rustls can read of whom the operating system trusts, in PEM. An old one that it can't
-/// would fail the whole store otherwise.
+/// The operating system's trusted certificates that rustls can read, in PEM. A single old
+/// certificate that it can't read would make the whole store fail.
 pub(super) fn system_roots() -> Result<Vec<u8>, OptionsError> {
     let found = rustls_native_certs::load_native_certs().certs;
     let readable = found

@@ -1,4 +1,4 @@
-//! What the tests against a broker share: topics of their own, and other clients to look with.
+//! What the tests against a broker share: topics of their own, and other clients to check with.
 #![allow(dead_code, clippy::unwrap_used)] // each test binary uses its part
 
 use std::num::{NonZeroU16, NonZeroU32};
@@ -15,7 +15,7 @@ use user_metadata_testing::{Missing, kafka};
 /// Bounds every step that waits for a broker.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-/// The broker that tests share which only need a topic of their own.
+/// The broker shared by tests that only need a topic of their own.
 pub(crate) fn shared() -> Result<KafkaOptions, Missing> {
     let brokers = kafka::shared()?;
     Ok(KafkaOptions::new(brokers.split(',')).unwrap())
@@ -28,7 +28,7 @@ pub(crate) fn topic(name: &str, partitions: u32) -> TopicSpec {
     TopicSpec::new(unique, partitions, NonZeroU16::MIN).unwrap()
 }
 
-/// This test run's time in ms: one long past would fall to the broker's retention.
+/// The time of this test run in ms: retention would remove a record from long ago.
 pub(crate) fn now_ms() -> i64 {
     static NOW: LazyLock<i64> = LazyLock::new(|| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -47,7 +47,7 @@ pub(crate) fn record(key: &str, value: &str) -> KafkaRecord {
 }
 
 /// Makes `topic` with `count` records in each partition, the n-th with the value `n` and a time n
-/// ms after the run's.
+/// ms after that of the run.
 pub(crate) async fn filled(options: &KafkaOptions, topic: &TopicSpec, count: i64) -> Producer {
     let producer = Producer::connect(options, topic).await.unwrap();
     let records: Vec<KafkaRecord> = (0..count)
@@ -62,7 +62,7 @@ pub(crate) async fn filled(options: &KafkaOptions, topic: &TopicSpec, count: i64
     producer
 }
 
-/// Produces until waiting can't help any more: a new partition may have no leader yet.
+/// Produces until the error is not retriable: a new partition may have no leader yet.
 pub(crate) async fn settled(
     producer: &Producer,
     partition: u32,
@@ -90,7 +90,7 @@ pub(crate) async fn produce(producer: &Producer, partition: u32, value: &str) {
     insist(producer, partition, &[record("key", value)]).await;
 }
 
-/// The brokers as other people's clients take them.
+/// The brokers in the form that other clients take.
 pub(crate) fn bootstrap(options: &KafkaOptions) -> String {
     options.brokers().join(",")
 }
@@ -109,7 +109,8 @@ pub(crate) fn read_with_kcat(
     Ok(records)
 }
 
-/// The partitions of a topic as kcat sees them, without naming it, `None` if it is not there.
+/// The partitions of a topic as kcat sees them, without naming the topic; `None` if it does not
+/// exist.
 pub(crate) fn partitions(
     options: &KafkaOptions,
     topic: &TopicSpec,
@@ -135,7 +136,7 @@ pub(crate) async fn until<T>(mut answer: impl AsyncFnMut() -> Option<T>) -> T {
     .await
 }
 
-/// What somebody who runs the cluster does to it.
+/// What an operator does to the cluster.
 #[cfg(feature = "consume")]
 pub(crate) mod admin {
     use std::collections::BTreeMap;
@@ -148,7 +149,7 @@ pub(crate) mod admin {
         client.await.unwrap().admin()
     }
 
-    /// Produces to partition 0, in one transaction, whose end takes an offset too.
+    /// Produces to partition 0 in one transaction, whose end takes up an offset, too.
     pub(crate) async fn transaction(options: &KafkaOptions, topic: &TopicSpec, values: &[&str]) {
         let client = krafka::Kafka::builder(super::bootstrap(options)).connect();
         let producer = client.await.unwrap().producer();
@@ -169,7 +170,7 @@ pub(crate) mod admin {
         raised.into_values().for_each(|result| result.unwrap());
     }
 
-    /// What retention does, of partition 0.
+    /// Removes the oldest records of partition 0, as retention does.
     pub(crate) async fn delete_records_before(
         options: &KafkaOptions,
         topic: &TopicSpec,
@@ -184,7 +185,7 @@ pub(crate) mod admin {
             .for_each(|result| assert_eq!(result.unwrap(), offset));
     }
 
-    /// What the group of the topic's name has committed, per partition.
+    /// Per partition, what the group of the topic's name has committed.
     pub(crate) async fn committed(options: &KafkaOptions, topic: &TopicSpec) -> BTreeMap<u32, u64> {
         let admin = connect(options).await;
         let list = admin.list_consumer_group_offsets(topic.name(), Default::default());

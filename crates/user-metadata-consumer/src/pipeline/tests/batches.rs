@@ -69,7 +69,7 @@ async fn a_delivery_has_the_event_the_record_and_its_position() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stop_finishes_the_batch_in_hand_and_writes_no_other() {
+async fn stop_finishes_the_batch_in_flight_and_writes_no_other() {
     let mut rig = Rig::start(2);
     rig.send((0..4).map(|offset| (0, offset)));
     let write = rig.write().await;
@@ -108,7 +108,7 @@ async fn a_source_that_ends_is_an_error_once_all_it_gave_is_settled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_commit_is_told_and_made_good_later() {
+async fn a_failed_commit_is_reported_and_retried_later() {
     let mut rig = Rig::start(1);
     rig.topic.state().commits_fail = Some("disk full");
     rig.send([(0, 0)]);

@@ -12,7 +12,7 @@ fn letters(rig: &Rig) -> Vec<Record> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_is_no_event_becomes_a_dead_letter_and_the_rest_goes_on() {
+async fn a_record_that_is_not_an_event_becomes_a_dead_letter_and_the_rest_is_stored() {
     let mut rig = Rig::start(3);
     rig.send([(0, 0)]);
     rig.send_value(1, Some(b"{\"no\": \"event\"}"));
@@ -34,7 +34,7 @@ async fn a_record_that_is_no_event_becomes_a_dead_letter_and_the_rest_goes_on() 
     assert_eq!(text(letter, "dlq_topic"), TOPIC);
     assert_eq!(text(letter, "dlq_partition"), "0");
     assert_eq!(text(letter, "dlq_offset"), "1");
-    // Retention goes by the time of a record: an old one must not take its letter with it.
+    // Retention goes by the timestamp: an old record must not take its dead letter with it.
     assert_eq!(text(letter, "dlq_time"), letter.timestamp.to_string());
     assert!(letter.timestamp > at());
     assert_eq!((rig.sink().written, rig.sink().dead_lettered), (2, 1));
@@ -59,7 +59,7 @@ async fn what_the_sink_rejects_becomes_a_dead_letter_with_the_sinks_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_letter_that_dies_again_tells_only_its_last_story() {
+async fn a_record_that_is_dead_lettered_again_has_only_the_headers_of_its_last_failure() {
     let mut rig = Rig::start(1);
     let mut record = record(Some(b"still no event"));
     record
@@ -70,7 +70,7 @@ async fn a_letter_that_dies_again_tells_only_its_last_story() {
         offset: 9,
         record,
     };
-    rig.topic.tell(Input::Records(vec![fetched]));
+    rig.topic.send(Input::Records(vec![fetched]));
     rig.committed(&[(1, 10)]).await;
     let letters = letters(&rig);
     let reasons = letters[0]

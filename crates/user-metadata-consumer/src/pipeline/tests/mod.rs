@@ -1,5 +1,5 @@
-//! The pipeline over a topic in memory, with a sink that the test answers for and a clock that
-//! stands still while anything can be done.
+//! The pipeline with a topic in memory, a sink whose results the test provides, and a clock that
+//! stands still as long as any task can run.
 
 mod batches;
 mod handover;
@@ -29,14 +29,14 @@ const MAX_WAIT: Duration = Duration::from_millis(200);
 
 type Answer = Result<Vec<Rejection>, SinkError>;
 
-/// A sink whose answers are the test's.
+/// A sink whose results the test provides.
 struct AskingSink {
-    /// What it says, one after the other, when it is to look at its target.
+    /// The results of `prepare`, one after the other.
     prepared: Vec<SinkError>,
     writes: mpsc::UnboundedSender<Write>,
 }
 
-/// A batch that the pipeline wants to be stored.
+/// A batch that the pipeline wants to store.
 struct Write {
     batch: Vec<Delivery>,
     at: Instant,
@@ -82,7 +82,7 @@ fn unavailable() -> Answer {
     Err(SinkError::unavailable("connection refused"))
 }
 
-/// A pipeline that runs, and all that is around it.
+/// A running pipeline and everything around it.
 struct Rig {
     topic: MemoryTopic,
     writes: mpsc::UnboundedReceiver<Write>,
@@ -97,7 +97,7 @@ impl Rig {
         Self::start_with(max_events, Vec::new())
     }
 
-    /// The same, with a target that is not right at first.
+    /// The same, with a target that is not ready at first.
     fn start_with(max_events: usize, prepared: Vec<SinkError>) -> Self {
         let (topic, source) = MemoryTopic::new();
         let (sender, writes) = mpsc::unbounded_channel();
@@ -114,7 +114,7 @@ impl Rig {
         };
         let intake = Intake::new(source, monitor, Arc::from(TOPIC), limits);
         let pipeline = Pipeline::new(intake, sink, stop.clone());
-        topic.tell(Input::Assigned(vec![0, 1, 2]));
+        topic.send(Input::Assigned(vec![0, 1, 2]));
         Self {
             topic,
             writes,
@@ -124,7 +124,7 @@ impl Rig {
         }
     }
 
-    /// Puts one event at each of these places (partition, offset) into the topic.
+    /// Puts one event at each of these positions (partition, offset) into the topic.
     fn send(&self, places: impl IntoIterator<Item = (u32, u64)>) {
         let events = places.into_iter().map(|(partition, offset)| {
             let record = event(offset).to_record("/test", None).unwrap();
@@ -134,12 +134,12 @@ impl Rig {
                 record,
             }
         });
-        self.topic.tell(Input::Records(events.collect()));
+        self.topic.send(Input::Records(events.collect()));
     }
 
     /// Puts a record with this value into partition 0.
     fn send_value(&self, offset: u64, value: Option<&[u8]>) {
-        self.topic.tell(Input::Records(vec![Fetched {
+        self.topic.send(Input::Records(vec![Fetched {
             partition: 0,
             offset,
             record: record(value),
@@ -150,7 +150,7 @@ impl Rig {
         self.writes.recv().await.expect("the pipeline has ended")
     }
 
-    /// Waits until exactly this is committed.
+    /// Waits until exactly these positions are committed.
     async fn committed(&mut self, positions: &[(u32, u64)]) {
         let positions = positions.iter().copied().collect();
         let committed = &mut self.topic.committed;
@@ -176,7 +176,7 @@ impl Rig {
     }
 }
 
-/// Lets the clock go on, which it does once nothing else is left to be done.
+/// Waits until the clock advances, which it does once no task can run.
 async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }

@@ -21,7 +21,7 @@ async fn an_unavailable_sink_gets_the_same_batch_again_and_nothing_is_committed_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_target_that_asks_to_be_left_alone_is() {
+async fn a_targets_retry_after_is_honoured() {
     let mut rig = Rig::start(1);
     rig.send([(0, 0)]);
     let first = rig.write().await;
@@ -65,7 +65,7 @@ async fn a_fatal_error_ends_the_pipeline_and_commits_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_target_that_wants_no_more_ends_the_pipeline_without_an_error() {
+async fn a_closed_target_ends_the_pipeline_without_an_error() {
     let mut rig = Rig::start(1);
     rig.send([(0, 0)]);
     rig.write().await.answer(Err(SinkError::Closed));
@@ -86,20 +86,20 @@ async fn the_status_says_what_is_wrong_with_the_target_while_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_away_is_told_until_it_is_back() {
+async fn an_unavailable_source_is_reported_until_it_is_back() {
     let mut rig = Rig::start(1);
     let reason = "Kafka is unavailable".to_owned();
-    rig.topic.tell(Input::Unavailable { reason });
+    rig.topic.send(Input::Unavailable { reason });
     pass(Duration::from_secs(1)).await;
     assert_eq!(rig.sink().problems[0].what, "Kafka is unavailable");
-    rig.topic.tell(Input::Recovered);
+    rig.topic.send(Input::Recovered);
     rig.send([(0, 0)]);
     rig.write().await.store();
     assert_eq!(rig.sink().problems, []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_written_before_the_target_is_right() {
+async fn nothing_is_written_before_the_target_is_prepared() {
     let away = || SinkError::unavailable("no route to host");
     let mut rig = Rig::start_with(1, vec![away(), away()]);
     rig.send([(0, 0)]);
@@ -114,7 +114,7 @@ async fn nothing_is_written_before_the_target_is_right() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_target_that_will_never_be_right_ends_the_pipeline_before_the_first_event() {
+async fn a_target_that_can_never_be_prepared_ends_the_pipeline_before_the_first_event() {
     let rig = Rig::start_with(1, vec![SinkError::fatal("wrong password")]);
     let End::Failed(error) = rig.pipeline.await.unwrap() else {
         panic!("it should have failed")

@@ -1,7 +1,7 @@
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
-use crate::pipeline::{LossCause, Reach, Trouble};
+use crate::pipeline::{LossCause, PartitionOffsets, Trouble};
 use crate::status::{ConsumerHealth, SinkState};
 
 fn not_ready(health: &ConsumerHealth) -> &[String] {
@@ -11,9 +11,9 @@ fn not_ready(health: &ConsumerHealth) -> &[String] {
     }
 }
 
-fn behind() -> Vec<Reach> {
+fn behind() -> Vec<PartitionOffsets> {
     [(0, 10, 14), (1, 3, 3)]
-        .map(|(partition, position, end)| Reach {
+        .map(|(partition, position, end)| PartitionOffsets {
             partition,
             position,
             end,
@@ -56,7 +56,7 @@ async fn a_consumer_is_not_ready_when_a_sink_has_failed_though_others_run() {
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_makes_no_progress_for_a_minute_is_stalled_until_it_does() {
     let mut rig = Rig::start(1);
-    rig.topic.state().reaches = behind();
+    rig.topic.state().offsets = behind();
     rig.send([(0, 0)]);
     let write = rig.write().await;
     pass(Duration::from_secs(59)).await;
@@ -76,9 +76,9 @@ async fn a_sink_with_nothing_to_do_is_never_stalled() {
     let rig = Rig::start(1);
     pass(Duration::from_secs(3_600)).await;
     assert_eq!(rig.status.health(), ConsumerHealth::Ready);
-    // A topic that can't be read may have something to do for it.
+    // A topic that can't be read may have more.
     let reason = "Kafka is unavailable".to_owned();
-    rig.topic.tell(Input::Unavailable { reason });
+    rig.topic.send(Input::Unavailable { reason });
     pass(Duration::from_secs(62)).await;
     let health = rig.status.health();
     assert!(
@@ -88,13 +88,13 @@ async fn a_sink_with_nothing_to_do_is_never_stalled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_hangs_is_stalled_however_often_the_group_is_shared_out_anew() {
+async fn a_sink_that_hangs_is_stalled_however_often_the_group_rebalances() {
     let mut rig = Rig::start(1);
     rig.send([(0, 0)]);
     let _hanging = rig.write().await;
     for partitions in [vec![0, 1], vec![], vec![0], vec![0, 2], vec![1]] {
         pass(Duration::from_secs(13)).await;
-        rig.topic.tell(Input::Assigned(partitions));
+        rig.topic.send(Input::Assigned(partitions));
     }
     assert_eq!(
         not_ready(&rig.status.health()),
@@ -103,9 +103,9 @@ async fn a_sink_that_hangs_is_stalled_however_often_the_group_is_shared_out_anew
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partition_of_which_nothing_comes_is_found_while_others_flow() {
+async fn a_silent_partition_is_found_while_others_are_read() {
     let mut rig = Rig::start(10);
-    rig.topic.state().reaches = behind();
+    rig.topic.state().offsets = behind();
     for offset in 0..60 {
         rig.send([(1, offset)]);
         rig.write().await.store();
@@ -115,7 +115,7 @@ async fn a_partition_of_which_nothing_comes_is_found_while_others_flow() {
     pass(Duration::from_secs(1)).await;
     assert_eq!(
         not_ready(&rig.status.health()),
-        ["memory: nothing has come of partition 0 for 61 s, with 4 records to read"]
+        ["memory: no records from partition 0 for 61 s, with 4 records to read"]
     );
     let sink = rig.sink();
     let silent: Vec<_> = sink.lags.iter().map(|lag| lag.silent.as_secs()).collect();
@@ -127,9 +127,9 @@ async fn a_partition_of_which_nothing_comes_is_found_while_others_flow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_so_slow_that_nothing_is_asked_for_is_not_called_silent() {
+async fn a_slow_sink_that_asks_for_nothing_is_not_silent() {
     let mut rig = Rig::start(1);
-    rig.topic.state().reaches = behind();
+    rig.topic.state().offsets = behind();
     rig.send((0..10).map(|offset| (1, offset)));
     for _ in 0..10 {
         let write = rig.write().await;
@@ -140,7 +140,7 @@ async fn a_sink_so_slow_that_nothing_is_asked_for_is_not_called_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn commits_that_fail_are_no_progress_though_all_is_stored() {
+async fn failed_commits_are_not_progress_even_if_all_is_stored() {
     let mut rig = Rig::start(1);
     rig.topic.state().commits_fail = Some("the disk is full");
     for offset in 0..62 {
@@ -166,7 +166,7 @@ async fn commits_that_fail_are_no_progress_though_all_is_stored() {
 #[tokio::test(start_paused = true)]
 async fn a_member_without_a_partition_is_a_stand_by_and_one_that_left_the_group_is_not() {
     let rig = Rig::start(1);
-    rig.topic.tell(Input::Assigned(Vec::new()));
+    rig.topic.send(Input::Assigned(Vec::new()));
     pass(Duration::from_secs(3_600)).await;
     assert_eq!(rig.status.health(), ConsumerHealth::Ready);
     assert_eq!(
@@ -174,7 +174,7 @@ async fn a_member_without_a_partition_is_a_stand_by_and_one_that_left_the_group_
         "running; a stand-by: other processes of its group have all partitions; 0 partitions, \
          0 records behind; 0 events stored"
     );
-    rig.topic.tell(Input::Left);
+    rig.topic.send(Input::Left);
     pass(Duration::from_secs(1)).await;
     let gone = "no sink is running in its group";
     assert_eq!(not_ready(&rig.status.health()), [gone]);
@@ -184,7 +184,7 @@ async fn a_member_without_a_partition_is_a_stand_by_and_one_that_left_the_group_
         not_ready(&health)[0].starts_with("memory: has not joined its group for 6"),
         "{health:?}"
     );
-    rig.topic.tell(Input::Assigned(vec![0]));
+    rig.topic.send(Input::Assigned(vec![0]));
     pass(Duration::from_secs(1)).await;
     assert_eq!(rig.status.health(), ConsumerHealth::Ready);
 }
@@ -196,8 +196,8 @@ async fn the_status_reads_as_a_sentence() {
         rig.sink().to_string(),
         "starting; 0 partitions, 0 records behind; 0 events stored"
     );
-    rig.topic.state().reaches = behind();
-    rig.topic.tell(Input::Lost {
+    rig.topic.state().offsets = behind();
+    rig.topic.send(Input::Lost {
         records: 5,
         cause: LossCause::Damage,
     });
@@ -225,13 +225,13 @@ async fn the_status_reads_as_a_sentence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_metric_tells_what_happened() {
+async fn every_metric_counts_what_happened() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     let _installed = ::metrics::set_default_local_recorder(&recorder);
     let mut rig = Rig::start(4);
-    rig.topic.state().reaches = behind();
-    rig.topic.tell(Input::Lost {
+    rig.topic.state().offsets = behind();
+    rig.topic.send(Input::Lost {
         records: 5,
         cause: LossCause::Retention,
     });
@@ -262,7 +262,7 @@ async fn every_metric_tells_what_happened() {
             "{line} is not in\n{text}"
         );
     }
-    // What is left in partition 0 is as old as what was stored last, which is a year or more.
+    // The rest of partition 0 counts as old as the last stored record, which is a year or more.
     for gauge in [
         "user_metadata_consumer_lag_seconds{sink=\"memory\"} ",
         "user_metadata_consumer_partition_lag_seconds{sink=\"memory\",partition=\"0\"} ",
@@ -271,8 +271,8 @@ async fn every_metric_tells_what_happened() {
         let age: f64 = age.unwrap().parse().unwrap();
         assert!(age > 30_000_000.0, "{gauge}{age}");
     }
-    // A partition that is another member's now has no lag here.
-    rig.topic.state().reaches.clear();
+    // The lag of a partition that belongs to another member now is 0.
+    rig.topic.state().offsets.clear();
     pass(Duration::from_secs(1)).await;
     let text = metrics.render();
     for name in ["lag_records", "partition_lag_seconds"] {

@@ -4,35 +4,39 @@ use std::sync::Arc;
 
 use user_metadata_events::{Record, UnixMillis, UserMetadataEvent};
 
-use super::progress::Shared;
+use super::progress::SharedTrack;
 use super::progress::lock;
 use crate::BoxError;
-use crate::pipeline::{Fetched, Reach};
+use crate::pipeline::{Fetched, PartitionOffsets};
 
-/// What one sink is to get of a topic, and how far reading is.
-pub(crate) struct Course {
-    /// Per partition what is still to be read.
+/// Which records of a topic one sink gets, and how far they have been read.
+pub(crate) struct ReplayCursor {
+    /// Per partition, the offsets that are still to be read.
     ahead: BTreeMap<u32, Range<u64>>,
     wanted: Wanted,
-    progress: Shared,
+    progress: SharedTrack,
 }
 
 /// Which records between two offsets a sink gets.
 #[derive(Debug, Clone)]
 pub(crate) enum Wanted {
-    /// What happened in this time.
+    /// Events of this period.
     Events {
         from: Option<UnixMillis>,
         until: Option<UnixMillis>,
     },
     /// The dead letters of this sink.
     LettersOf(Arc<str>),
-    /// Everything as it lies there.
+    /// All records.
     All,
 }
 
-impl Course {
-    pub(crate) fn new(ranges: BTreeMap<u32, Range<u64>>, wanted: Wanted, progress: Shared) -> Self {
+impl ReplayCursor {
+    pub(crate) fn new(
+        ranges: BTreeMap<u32, Range<u64>>,
+        wanted: Wanted,
+        progress: SharedTrack,
+    ) -> Self {
         lock(&progress).begin(&ranges);
         Self {
             ahead: ranges,
@@ -41,7 +45,7 @@ impl Course {
         }
     }
 
-    /// Where to start reading, and which partitions.
+    /// Where to start reading, and in which partitions.
     pub(crate) fn starts(&self) -> Vec<(u32, u64)> {
         let ahead = self.ahead.iter().filter(|(_, range)| !range.is_empty());
         ahead
@@ -53,8 +57,8 @@ impl Course {
         self.ahead.values().all(Range::is_empty)
     }
 
-    /// Takes what was read: the records as the sink gets them. What it does not get has no value
-    /// left, so that it is skipped, and committed past.
+    /// Takes records that were read, and returns them as the sink gets them. Those that it does not
+    /// get lose their value, so that they are skipped and committed past.
     pub(crate) fn take(&mut self, records: Vec<Fetched>) -> Vec<Fetched> {
         let mut taken = Vec::with_capacity(records.len());
         for mut fetched in records {
@@ -69,15 +73,15 @@ impl Course {
                 lock(&self.progress).read(fetched.partition, fetched.offset + 1);
                 taken.push(fetched);
             } else if fetched.offset >= range.end {
-                // What lay between is no longer there.
+                // The offsets in between have no records.
                 range.start = range.end;
             }
         }
         taken
     }
 
-    /// Notes that nothing lies before `next` that was not taken.
-    pub(crate) fn passed(&mut self, partition: u32, next: u64) {
+    /// Notes that there are no records before `next` other than those taken.
+    pub(crate) fn skip_to(&mut self, partition: u32, next: u64) {
         if let Some(range) = self.ahead.get_mut(&partition) {
             range.start = range.start.max(next.min(range.end));
         }
@@ -88,13 +92,13 @@ impl Course {
         lock(&self.progress).settled(positions);
     }
 
-    /// Notes the end, and whether the last positions could be `kept`: what was not a record counts
-    /// as dealt with, too.
-    pub(crate) fn finish(&self, kept: Result<(), BoxError>) {
-        if let Err(error) = kept {
+    /// Notes the end, and whether the last positions were `committed`: offsets without a record
+    /// count as processed, too.
+    pub(crate) fn finish(&self, committed: Result<(), BoxError>) {
+        if let Err(error) = committed {
             tracing::warn!(
                 error,
-                "the last positions are not kept; they are read again"
+                "the last positions are not committed; their records will be read again"
             );
         }
         if self.is_done() {
@@ -102,13 +106,14 @@ impl Course {
         }
     }
 
-    pub(crate) fn reach(&self) -> Vec<Reach> {
-        lock(&self.progress).reach()
+    pub(crate) fn offsets(&self) -> Vec<PartitionOffsets> {
+        lock(&self.progress).offsets()
     }
 }
 
 impl Wanted {
-    /// Whether the sink gets the record, which is put back as it was before it died.
+    /// Whether the sink gets the record, which is restored to what it was before it was
+    /// dead-lettered.
     fn pick(&self, record: &mut Record) -> bool {
         match self {
             Self::All => true,
@@ -119,7 +124,7 @@ impl Wanted {
             Self::LettersOf(sink) => {
                 let is_its = record.header("dlq_sink") == Some(sink.as_bytes());
                 record.headers.retain(|(name, _)| !name.starts_with("dlq_"));
-                // A letter has the time of its death.
+                // A dead letter has the time when it was dead-lettered.
                 if let Ok(event) = UserMetadataEvent::decode(record.value.as_deref()) {
                     record.timestamp = event.timestamp;
                 }

@@ -1,58 +1,60 @@
-//! Where reading starts in a partition that has no position, or one that is no longer kept.
+//! Where reading starts in a partition whose position is missing or no longer available.
 
 use std::collections::HashMap;
 
-use super::care::LATEST;
 use super::classify::deadline;
 use super::member::Member;
+use super::offsets::{EARLIEST, LATEST};
 use super::{ConsumeError, ConsumeStart, GroupEvent};
 
-/// The time that stands for a partition's start in a request for offsets.
-pub(super) const EARLIEST: i64 = -2;
-
 impl Member {
-    /// Gives each partition a position: the group's commit, else where the options say. One that
-    /// has a position had it refused by the broker and goes on at the oldest record.
-    pub(super) async fn place(&self, partitions: Vec<(String, i32)>) -> Result<(), ConsumeError> {
-        let mut unplaced = Vec::new();
-        for (topic, partition) in partitions {
-            match self.consumer.fetch_position(&topic, partition).await {
-                Some(refused) => self.reset(partition, refused).await?,
-                None => unplaced.push(partition),
+    /// Gives each partition a position: the group's commit, or else what the options say. If it
+    /// already has one, the broker has rejected it, and reading continues at the oldest record.
+    pub(super) async fn set_positions(&self, partitions: &[i32]) -> Result<(), ConsumeError> {
+        let topic = self.options.topic();
+        let mut without = Vec::new();
+        for partition in partitions {
+            match self.consumer.fetch_position(topic, *partition).await {
+                Some(refused) => self.reset_to_oldest(*partition, refused).await?,
+                None => without.push(*partition),
             }
         }
-        if unplaced.is_empty() {
+        if without.is_empty() {
             return Ok(());
         }
-        let committed = self.committed(&unplaced).await?;
-        for partition in &unplaced {
+        let committed = self.committed(&without).await?;
+        for partition in &without {
             if let Some(offset) = committed.get(partition) {
-                self.seek(*partition, *offset).await;
+                self.offsets().seek_if_assigned(*partition, *offset).await;
             }
         }
-        unplaced.retain(|partition| !committed.contains_key(partition));
-        self.start(&unplaced).await
+        without.retain(|partition| !committed.contains_key(partition));
+        self.set_start_offsets(&without).await
     }
 
-    /// Goes on at the oldest record, where the offset `refused` is of no use.
-    pub(super) async fn reset(&self, partition: i32, refused: i64) -> Result<(), ConsumeError> {
-        let Some((_, oldest)) = self.offsets(&[partition], EARLIEST).await?.pop() else {
+    /// Continues at the oldest record, because the offset `refused` is not available.
+    pub(super) async fn reset_to_oldest(
+        &self,
+        partition: i32,
+        refused: i64,
+    ) -> Result<(), ConsumeError> {
+        let Some((_, oldest)) = self.offsets().at(&[partition], EARLIEST).await?.pop() else {
             return Ok(());
         };
-        self.seek(partition, oldest).await;
+        self.offsets().seek_if_assigned(partition, oldest).await;
         tracing::warn!(
             group = self.options.group(),
             partition,
             from = refused,
             to = oldest,
-            "the topic does not keep the group's offset any more, reading on at the oldest record"
+            "the group's offset is no longer available; reading continues at the oldest record"
         );
         if let (Ok(partition), Ok(from), Ok(to)) = (
             u32::try_from(partition),
             u64::try_from(refused),
             u64::try_from(oldest),
         ) {
-            self.reaches.forget(partition);
+            self.end_offsets.forget(partition);
             self.commits.restart(partition, to);
             self.event(GroupEvent::OffsetReset {
                 partition,
@@ -63,24 +65,24 @@ impl Member {
         Ok(())
     }
 
-    /// Starts partitions that the group has never committed, and commits where they start: "latest"
-    /// is the end of today, also for tomorrow's restart.
-    async fn start(&self, partitions: &[i32]) -> Result<(), ConsumeError> {
-        // A partition that came while this member read has nothing that "latest" could mean to
+    /// Sets the start of partitions for which the group has no commit, and commits it: "latest"
+    /// means the end as of now, also after a restart tomorrow.
+    async fn set_start_offsets(&self, partitions: &[i32]) -> Result<(), ConsumeError> {
+        // In a partition that was added while this member was reading, "latest" has nothing to
         // skip.
         let (old, new): (Vec<i32>, Vec<i32>) = partitions.iter().partition(|partition| {
             let number = u32::try_from(**partition).unwrap_or_default();
             self.first_count.is_none_or(|count| number < count)
         });
-        let mut starts = self.offsets(&new, EARLIEST).await?;
+        let mut starts = self.offsets().at(&new, EARLIEST).await?;
         starts.extend(match self.options.start() {
-            ConsumeStart::Earliest => self.offsets(&old, EARLIEST).await?,
-            ConsumeStart::Latest => self.offsets(&old, LATEST).await?,
+            ConsumeStart::Earliest => self.offsets().at(&old, EARLIEST).await?,
+            ConsumeStart::Latest => self.offsets().at(&old, LATEST).await?,
             ConsumeStart::At(time) => self.offsets_at(&old, time).await?,
         });
         let mut positions = Vec::with_capacity(starts.len());
         for (partition, offset) in starts {
-            self.seek(partition, offset).await;
+            self.offsets().seek_if_assigned(partition, offset).await;
             if let (Ok(partition), Ok(offset)) = (u32::try_from(partition), u64::try_from(offset)) {
                 positions.push((partition, offset));
             }
@@ -89,20 +91,20 @@ impl Member {
         Ok(())
     }
 
-    /// Where nothing is as young as `time`, the end.
+    /// The end, where no record is at `time` or later.
     async fn offsets_at(
         &self,
         partitions: &[i32],
         time: i64,
     ) -> Result<Vec<(i32, i64)>, ConsumeError> {
-        let found = self.offsets(partitions, time.max(0)).await?;
+        let found = self.offsets().at(partitions, time.max(0)).await?;
         let (mut starts, without): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|(_, offset)| *offset >= 0);
         let without: Vec<i32> = without
             .into_iter()
             .map(|(partition, _)| partition)
             .collect();
-        starts.extend(self.offsets(&without, LATEST).await?);
+        starts.extend(self.offsets().at(&without, LATEST).await?);
         Ok(starts)
     }
 

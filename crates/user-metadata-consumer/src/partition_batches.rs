@@ -3,9 +3,9 @@ use std::num::NonZeroU32;
 
 use user_metadata_events::partition_for_key;
 
-/// Deals records to the partitions of their keys, in batches of at most `max_bytes` unless a single
-/// record is larger.
-pub(crate) fn deal<T>(
+/// Groups records into batches by the partition of their key, each of at most `max_bytes` unless a
+/// single record is larger.
+pub(crate) fn partition_batches<T>(
     records: impl IntoIterator<Item = T>,
     partitions: NonZeroU32,
     max_bytes: usize,
@@ -36,10 +36,10 @@ mod tests {
     #[test]
     fn a_batch_is_closed_before_it_is_too_large_and_the_order_of_a_key_stays() {
         let records = [("a", 3), ("a", 3), ("b", 9), ("a", 3), ("a", 1)];
-        let dealt = deal(records, NonZeroU32::MIN, 7, |(key, size)| {
+        let batches = partition_batches(records, NonZeroU32::MIN, 7, |(key, size)| {
             (Some(key.as_bytes()), *size)
         });
-        let sizes: Vec<_> = dealt
+        let sizes: Vec<_> = batches
             .iter()
             .map(|(partition, batch)| {
                 let sizes = batch.iter().map(|(_, size)| *size);

@@ -1,6 +1,6 @@
-//! The way from the member's task to the caller: one message lies ready, the others wait here, and
-//! the task fetches nothing while any waits. So what waits is a batch per poll that was under way,
-//! and what happens to the group while the caller is busy.
+//! The queue from the member's task to the caller. One message is ready, the others wait here, and
+//! the task fetches nothing while any message waits. So the queue holds at most a batch per poll in
+//! flight, plus the group events that occur while the caller is busy.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,36 +11,36 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{ConsumeError, GroupEvent};
 
-/// What the caller takes out.
+/// What the caller receives.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// Something for the caller.
+    /// An event for the caller.
     Event(GroupEvent),
     /// The member has ended.
     Failed(ConsumeError),
-    /// Taken out when the caller comes back for more: whatever came before is dealt with.
+    /// Received when the caller comes back for more, so everything before it is processed.
     HandOver(oneshot::Sender<()>),
 }
 
 #[derive(Debug)]
-pub(super) struct Outlet {
+pub(super) struct EventQueue {
     sender: mpsc::Sender<Message>,
     waiting: Mutex<VecDeque<Message>>,
     batches: AtomicU64,
 }
 
-impl Outlet {
+impl EventQueue {
     pub(super) fn new() -> (Self, mpsc::Receiver<Message>) {
         let (sender, receiver) = mpsc::channel(1);
-        let outlet = Self {
+        let queue = Self {
             sender,
             waiting: Mutex::default(),
             batches: AtomicU64::new(0),
         };
-        (outlet, receiver)
+        (queue, receiver)
     }
 
-    /// How many messages with records were ever queued.
+    /// How many messages with records have ever been queued.
     pub(super) fn batches(&self) -> u64 {
         self.batches.load(Ordering::Relaxed)
     }
@@ -52,7 +52,7 @@ impl Outlet {
         }
         let mut waiting = self.waiting();
         match (waiting.back(), &message) {
-            // An outage that is over before anybody was told is nobody's business.
+            // Nobody needs to know of an outage that was over before it was reported.
             (
                 Some(Message::Event(GroupEvent::Unavailable { .. })),
                 Message::Event(GroupEvent::Recovered),
@@ -69,16 +69,16 @@ impl Outlet {
         }
     }
 
-    /// Whether the caller has more to take than one message.
+    /// Whether more than one message waits for the caller.
     pub(super) fn is_full(&self) -> bool {
         !self.waiting().is_empty()
     }
 
-    /// Waits until the caller has made room for all that waits, or is gone. Cancel safe.
+    /// Waits until the caller has room for all queued messages, or is gone. Cancel safe.
     pub(super) async fn drain(&self) {
         while self.is_full() {
             let Ok(permit) = self.sender.reserve().await else {
-                // Nobody will take it, and a hand-over must not wait for anybody to.
+                // Nobody will receive them, and a handover must not wait for that.
                 self.waiting().clear();
                 return;
             };
@@ -88,15 +88,15 @@ impl Outlet {
         }
     }
 
-    /// Waits until the caller has dealt with everything pushed so far, or is gone.
+    /// Waits until the caller has processed everything pushed so far, or is gone.
     pub(super) async fn hand_over(&self) {
         let (done, dealt_with) = oneshot::channel();
         self.push(Message::HandOver(done));
-        // An error is as good: the caller is gone.
+        // An error means that the caller is gone, which is as good.
         drop(tokio::join!(self.drain(), dealt_with));
     }
 
-    /// Waits, and passes on meanwhile what the caller has room for. Returns whether it is still there.
+    /// Waits, and passes messages on meanwhile. Returns whether the caller is still there.
     pub(super) async fn keep_up_for(&self, wait: Duration) -> bool {
         let keep_up = async {
             self.drain().await;
@@ -105,8 +105,8 @@ impl Outlet {
         tokio::time::timeout(wait, keep_up).await.is_err()
     }
 
-    /// Tells the caller that there will be nothing more, and waits for it to go: it may still
-    /// commit what it has in hand.
+    /// Notifies the caller that nothing more will come, and waits until it is gone: it may still
+    /// commit its records in flight.
     pub(super) async fn fail(&self, error: ConsumeError) {
         self.push(Message::Failed(error));
         self.drain().await;
@@ -145,22 +145,22 @@ mod tests {
 
     #[tokio::test]
     async fn messages_come_in_order_and_the_second_waits() {
-        let (outlet, mut receiver) = Outlet::new();
-        outlet.push(Message::Event(assigned(0)));
-        assert!(!outlet.is_full());
-        outlet.push(Message::Event(assigned(1)));
-        assert!(outlet.is_full());
-        let (first, ()) = tokio::join!(take(&mut receiver), outlet.drain());
+        let (queue, mut receiver) = EventQueue::new();
+        queue.push(Message::Event(assigned(0)));
+        assert!(!queue.is_full());
+        queue.push(Message::Event(assigned(1)));
+        assert!(queue.is_full());
+        let (first, ()) = tokio::join!(take(&mut receiver), queue.drain());
         assert_eq!(first, assigned(0));
-        assert!(!outlet.is_full());
+        assert!(!queue.is_full());
         assert_eq!(take(&mut receiver).await, assigned(1));
     }
 
     #[tokio::test]
     async fn handing_over_waits_until_the_caller_comes_back() {
-        let (outlet, mut receiver) = Outlet::new();
-        outlet.push(Message::Event(assigned(0)));
-        let hand_over = outlet.hand_over();
+        let (queue, mut receiver) = EventQueue::new();
+        queue.push(Message::Event(assigned(0)));
+        let hand_over = queue.hand_over();
         tokio::pin!(hand_over);
         tokio::select! {
             () = &mut hand_over => panic!("nobody has come back"),
@@ -172,18 +172,18 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_waits_for_a_caller_that_is_gone() {
-        let (outlet, receiver) = Outlet::new();
-        outlet.push(Message::Event(assigned(0)));
-        outlet.push(Message::Event(assigned(1)));
+        let (queue, receiver) = EventQueue::new();
+        queue.push(Message::Event(assigned(0)));
+        queue.push(Message::Event(assigned(1)));
         drop(receiver);
-        outlet.hand_over().await;
-        outlet.closed().await;
-        assert!(outlet.is_closed());
+        queue.hand_over().await;
+        queue.closed().await;
+        assert!(queue.is_closed());
     }
 
     #[tokio::test]
-    async fn an_outage_that_is_over_before_it_is_told_is_not_told() {
-        let (outlet, mut receiver) = Outlet::new();
+    async fn an_outage_that_is_over_before_it_is_reported_is_not_reported() {
+        let (queue, mut receiver) = EventQueue::new();
         let reason = String::new();
         for event in [
             assigned(0),
@@ -191,11 +191,11 @@ mod tests {
             GroupEvent::Unavailable { reason },
             GroupEvent::Recovered,
         ] {
-            outlet.push(Message::Event(event));
+            queue.push(Message::Event(event));
         }
         take(&mut receiver).await;
-        outlet.drain().await;
+        queue.drain().await;
         assert_eq!(take(&mut receiver).await, assigned(1));
-        assert!(!outlet.is_full());
+        assert!(!queue.is_full());
     }
 }

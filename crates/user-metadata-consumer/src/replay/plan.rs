@@ -4,64 +4,64 @@ use std::sync::Arc;
 
 use user_metadata_events::UnixMillis;
 
-use super::course::{Course, Wanted};
+use super::cursor::{ReplayCursor, Wanted};
 use super::error::ReplayError;
-use super::progress::{Shared, Track};
-use super::replayer::Setting;
-use super::what::ReplayOf;
+use super::progress::{SharedTrack, Track};
+use super::replayer::ReplaySettings;
+use super::request::ReplayRequest;
 
-/// What one sink is to get, before anybody knows where it lies.
-pub(crate) struct Ask {
+/// What one sink is to get, before the offsets are known.
+pub(crate) struct ReplayPlan {
     pub(super) topic: String,
-    /// The group whose positions say where to start, and are kept.
+    /// The group whose positions are the start, and are committed.
     pub(super) group: Option<String>,
-    pub(super) what: ReplayOf,
+    pub(super) request: ReplayRequest,
     pub(super) wanted: Wanted,
     pub(super) max_events: usize,
-    pub(super) progress: Shared,
+    pub(super) progress: SharedTrack,
 }
 
-impl Ask {
-    pub(super) fn new(setting: &Setting, sink: &Arc<str>, what: &ReplayOf) -> Self {
-        let (topic, group, wanted) = match what {
-            ReplayOf::DeadLetters => (
-                setting.dead_letters.clone(),
-                Some(letters_group(&setting.group, sink)),
+impl ReplayPlan {
+    pub(super) fn new(settings: &ReplaySettings, sink: &Arc<str>, request: &ReplayRequest) -> Self {
+        let (topic, group, wanted) = match request {
+            ReplayRequest::DeadLetters => (
+                settings.dead_letters.clone(),
+                Some(letters_group(&settings.group, sink)),
                 Wanted::LettersOf(Arc::clone(sink)),
             ),
-            ReplayOf::Events { from, until, .. } => {
+            ReplayRequest::Events { from, until, .. } => {
                 let (from, until) = (*from, *until);
-                (setting.topic.clone(), None, Wanted::Events { from, until })
+                (settings.topic.clone(), None, Wanted::Events { from, until })
             }
         };
         Self {
             topic,
             group,
-            what: what.clone(),
+            request: request.clone(),
             wanted,
-            max_events: setting.limits.max_events.get(),
+            max_events: settings.limits.max_events.get(),
             progress: Track::shared(sink),
         }
     }
 
-    /// The same without leaving a trace, all of the dead letters for whatever sink.
-    pub(super) fn counting(setting: &Setting, what: &ReplayOf) -> Self {
-        let ask = Self::new(setting, &Arc::from(""), what);
-        match what {
-            ReplayOf::DeadLetters => Self {
+    /// The same without committing, and for dead letters of any sink.
+    pub(super) fn counting(settings: &ReplaySettings, request: &ReplayRequest) -> Self {
+        let plan = Self::new(settings, &Arc::from(""), request);
+        match request {
+            ReplayRequest::DeadLetters => Self {
                 group: None,
-                what: ReplayOf::events_from(None),
+                request: ReplayRequest::events_from(None),
                 wanted: Wanted::All,
-                ..ask
+                ..plan
             },
-            ReplayOf::Events { .. } => ask,
+            ReplayRequest::Events { .. } => plan,
         }
     }
 
-    /// The time whose first record is to be found, if any.
+    /// The time at which to start, if any.
     pub(super) const fn time(&self) -> Option<UnixMillis> {
-        match &self.what {
-            ReplayOf::Events {
+        match &self.request {
+            ReplayRequest::Events {
                 from,
                 from_offsets: None,
                 ..
@@ -70,22 +70,23 @@ impl Ask {
         }
     }
 
-    /// Where to read, given what the partitions hold and where the group stands or the time begins.
-    pub(super) fn course(
+    /// Determines the offsets to read from what the partitions hold and where the group or the
+    /// period starts.
+    pub(super) fn cursor(
         &self,
         bounds: &BTreeMap<u32, Range<u64>>,
         starts: &BTreeMap<u32, u64>,
-    ) -> Result<Course, ReplayError> {
+    ) -> Result<ReplayCursor, ReplayError> {
         self.check_partitions(bounds)?;
         let ranges = bounds.iter().filter_map(|(partition, bounds)| {
             let mut end = bounds.end;
-            let start = match &self.what {
-                // A position behind the end is one of a topic that was there before.
-                ReplayOf::DeadLetters => {
+            let start = match &self.request {
+                // A position past the end belongs to an earlier topic of the same name.
+                ReplayRequest::DeadLetters => {
                     let position = starts.get(partition).filter(|start| **start <= end);
                     position.copied().unwrap_or(bounds.start)
                 }
-                ReplayOf::Events {
+                ReplayRequest::Events {
                     from,
                     from_offsets,
                     until_offsets,
@@ -102,7 +103,7 @@ impl Ask {
             Some((*partition, start.max(bounds.start).min(end)..end))
         });
         let ranges = ranges.collect();
-        Ok(Course::new(
+        Ok(ReplayCursor::new(
             ranges,
             self.wanted.clone(),
             Arc::clone(&self.progress),
@@ -110,11 +111,11 @@ impl Ask {
     }
 
     fn check_partitions(&self, bounds: &BTreeMap<u32, Range<u64>>) -> Result<(), ReplayError> {
-        let ReplayOf::Events {
+        let ReplayRequest::Events {
             from_offsets,
             until_offsets,
             ..
-        } = &self.what
+        } = &self.request
         else {
             return Ok(());
         };
@@ -131,7 +132,7 @@ impl Ask {
     }
 }
 
-/// The group that remembers which dead letters of a sink were read again.
+/// The group that keeps which dead letters of a sink have been replayed.
 pub(super) fn letters_group(group: &str, sink: &str) -> String {
     format!("{group}.{sink}.replay")
 }
@@ -141,43 +142,43 @@ mod tests {
     use super::*;
     use crate::replay::ReplayProgress;
 
-    fn ask(what: ReplayOf) -> Ask {
-        Ask {
+    fn plan(request: ReplayRequest) -> ReplayPlan {
+        ReplayPlan {
             topic: "user-metadata".to_owned(),
             group: None,
-            what,
+            request,
             wanted: Wanted::All,
             max_events: 10,
             progress: Track::shared(&Arc::from("own")),
         }
     }
 
-    /// What of partitions with the offsets 10 to 20 is read.
-    fn ranges(what: ReplayOf, starts: &[(u32, u64)]) -> Vec<(u32, Range<u64>)> {
-        let ask = ask(what);
+    /// The offsets that are read of partitions that hold 10 to 20.
+    fn ranges(request: ReplayRequest, starts: &[(u32, u64)]) -> Vec<(u32, Range<u64>)> {
+        let plan = plan(request);
         let bounds = BTreeMap::from([(0, 10..20), (1, 10..20), (2, 10..20)]);
         let starts = starts.iter().copied().collect();
-        drop(ask.course(&bounds, &starts).unwrap());
-        let progress = ReplayProgress::new(vec![ask.progress]);
+        drop(plan.cursor(&bounds, &starts).unwrap());
+        let progress = ReplayProgress::new(vec![plan.progress]);
         progress.sinks().remove(0).partitions.into_iter().collect()
     }
 
     #[test]
-    fn letters_go_on_where_the_group_stands_unless_the_topic_is_another_one() {
+    fn letters_continue_at_the_groups_position_unless_the_topic_was_recreated() {
         let standing = [(0, 15), (1, 3), (2, 21)];
         let expected = [(0, 15..20), (1, 10..20), (2, 10..20)];
-        assert_eq!(ranges(ReplayOf::DeadLetters, &standing), expected);
+        assert_eq!(ranges(ReplayRequest::DeadLetters, &standing), expected);
     }
 
     #[test]
-    fn events_begin_at_a_time_or_an_offset_and_never_beyond_what_there_is() {
+    fn events_begin_at_a_time_or_an_offset_and_stay_within_the_topic() {
         let time = UnixMillis::new(1);
         let found = [(0, 12)];
         let expected = [(0, 12..20), (1, 20..20), (2, 20..20)];
-        assert_eq!(ranges(ReplayOf::events_from(time), &found), expected);
+        assert_eq!(ranges(ReplayRequest::events_from(time), &found), expected);
         let all = [(0, 10..20), (1, 10..20), (2, 10..20)];
-        assert_eq!(ranges(ReplayOf::events_from(None), &[]), all);
-        let between = ReplayOf::Events {
+        assert_eq!(ranges(ReplayRequest::events_from(None), &[]), all);
+        let between = ReplayRequest::Events {
             from: time,
             until: None,
             from_offsets: Some(BTreeMap::from([(0, 0), (1, 18), (2, 99)])),
@@ -188,25 +189,28 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_is_not_there_is_named_with_those_that_are() {
-        let what = ReplayOf::Events {
+    fn a_partition_that_does_not_exist_is_named_with_those_that_do() {
+        let request = ReplayRequest::Events {
             from: None,
             until: None,
             from_offsets: None,
             until_offsets: BTreeMap::from([(3, 1)]),
         };
         let bounds = BTreeMap::from([(0, 0..1), (1, 0..1)]);
-        let error = ask(what).course(&bounds, &BTreeMap::new()).err().unwrap();
+        let error = plan(request)
+            .cursor(&bounds, &BTreeMap::new())
+            .err()
+            .unwrap();
         let words = "`user-metadata` has no partition 3; it has 0 to 1";
         assert_eq!(error.to_string(), words);
     }
 
     #[test]
-    fn what_is_read_and_not_settled_is_still_ahead() {
-        let ask = ask(ReplayOf::events_from(None));
-        let course = ask.course(&BTreeMap::from([(0, 0..5), (1, 0..3)]), &BTreeMap::new());
-        let mut course = course.unwrap();
-        let progress = ReplayProgress::new(vec![Arc::clone(&ask.progress)]);
+    fn records_that_are_read_but_not_settled_are_still_ahead() {
+        let plan = plan(ReplayRequest::events_from(None));
+        let cursor = plan.cursor(&BTreeMap::from([(0, 0..5), (1, 0..3)]), &BTreeMap::new());
+        let mut cursor = cursor.unwrap();
+        let progress = ReplayProgress::new(vec![Arc::clone(&plan.progress)]);
         let record = |offset| crate::pipeline::Fetched {
             partition: 0,
             offset,
@@ -217,19 +221,19 @@ mod tests {
                 timestamp: UnixMillis::EPOCH,
             },
         };
-        // 5 lies beyond the end, 3 and 4 are not there.
-        let taken = course.take(vec![record(0), record(1), record(2), record(5)]);
+        // 5 is past the end, and 3 and 4 have no records.
+        let taken = cursor.take(vec![record(0), record(1), record(2), record(5)]);
         assert_eq!(taken.len(), 3);
-        assert!(!course.is_done());
-        course.passed(1, 3);
-        assert!(course.is_done());
-        course.settled(&[(0, 2)]);
-        course.finish(Ok(()));
+        assert!(!cursor.is_done());
+        cursor.skip_to(1, 3);
+        assert!(cursor.is_done());
+        cursor.settled(&[(0, 2)]);
+        cursor.finish(Ok(()));
         let sink = progress.sinks().remove(0);
         assert_eq!((sink.done, sink.total, sink.is_done()), (5, 8, false));
         assert_eq!(sink.partitions[&0], 2..5);
-        course.settled(&[(0, 3)]);
-        course.finish(Ok(()));
+        cursor.settled(&[(0, 3)]);
+        cursor.finish(Ok(()));
         assert_eq!((progress.done(), progress.total()), (8, 8));
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a topic without being a member of a group: what was there, not what comes.
+//! Reading the current contents of a topic without being a member of a group.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,34 +13,35 @@ use super::classify::{classify, classify_poll, deadline};
 use super::fetch::in_batches_of;
 use super::login::log_in;
 use super::member::to_group_record;
-use super::place::EARLIEST;
-use super::{ConsumeError, GroupRecord, care::LATEST};
+use super::offsets::{EARLIEST, LATEST, TopicOffsets};
+use super::{ConsumeError, GroupRecord};
 use crate::KafkaOptions;
 use crate::topic::checked_topic;
 
 /// How long one poll may wait for records.
 const POLL: Duration = Duration::from_secs(1);
 
-/// How long Kafka may take to tell that it is there, when nothing comes.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long Kafka may take to respond when no records arrive.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads a topic from any offset, as a member of no group.
+/// Reads a topic from any offset, without a group.
 pub struct TopicReader {
     consumer: Consumer,
     admin: TopicAdmin,
     topic: String,
     request_timeout: Duration,
     partitions: Vec<i32>,
-    /// Kafka has not answered.
+    /// Kafka has not responded.
     in_trouble: AtomicBool,
 }
 
-/// What a partition holds.
+/// What a partition contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PartitionBounds {
     /// The partition.
     pub partition: u32,
-    /// The offset of the oldest record that is kept; the end where there is none.
+    /// The offset of the oldest available record; equal to `end` if there is none.
     pub start: u64,
     /// The offset that the next record will get.
     pub end: u64,
@@ -63,7 +64,7 @@ impl TopicReader {
         let topic = topic.map_err(|error| ConsumeError::Refused(error.into()))?;
         let client = log_in(kafka).await?;
         let consumer = in_batches_of(max_batch, client.consumer_without_group())
-            // An offset that is no longer kept is told of in `next`.
+            // `next` handles an offset that is no longer available.
             .auto_offset_reset(AutoOffsetReset::None)
             .idle_poll_backoff(Duration::from_millis(100))
             .metrics_push(false)
@@ -80,25 +81,25 @@ impl TopicReader {
         })
     }
 
-    /// What else there is to know and to set, by the same connections.
+    /// Looks up topics and groups over the same connections.
     #[must_use]
     pub const fn admin(&self) -> &TopicAdmin {
         &self.admin
     }
 
-    /// What each partition holds now, sorted; `None` where there is no such topic, which asking
-    /// does not make.
+    /// What each partition contains now, sorted; `None` if the topic does not exist. Asking does
+    /// not create it.
     ///
     /// # Errors
     ///
-    /// [`ConsumeError`], within two request timeouts for each question.
+    /// [`ConsumeError`], within two request timeouts for each request.
     pub async fn bounds(&mut self) -> Result<Option<Vec<PartitionBounds>>, ConsumeError> {
         let Some(count) = self.admin.partitions(&self.topic).await? else {
             return Ok(None);
         };
         self.partitions = (0..i32::try_from(count).unwrap_or(i32::MAX)).collect();
-        let starts = self.offsets(EARLIEST).await?;
-        let ends = self.offsets(LATEST).await?;
+        let starts = self.offsets_of(EARLIEST).await?;
+        let ends = self.offsets_of(LATEST).await?;
         let bounds = starts.into_iter().map(|(partition, start)| {
             let end = ends.get(&partition).copied().unwrap_or(start);
             PartitionBounds {
@@ -110,40 +111,34 @@ impl TopicReader {
         Ok(Some(bounds.collect()))
     }
 
-    /// The offset of the first record of `time` (ms since the Unix epoch) or later in each
-    /// partition that [`bounds`](Self::bounds) has found; one without any is left out.
+    /// Per partition that [`bounds`](Self::bounds) has found, the offset of the first record of
+    /// `time` (ms since the Unix epoch) or later; partitions without such a record are left out.
     ///
     /// # Errors
     ///
     /// [`ConsumeError`], within the request timeout.
     pub async fn offsets_at(&self, time: i64) -> Result<BTreeMap<u32, u64>, ConsumeError> {
-        self.offsets(time.max(0)).await
+        self.offsets_of(time.max(0)).await
     }
 
-    /// Two negative times stand for the ends of a partition.
-    async fn offsets(&self, time: i64) -> Result<BTreeMap<u32, u64>, ConsumeError> {
-        let topic = self.topic.as_str();
-        let asked: Vec<_> = self
-            .partitions
-            .iter()
-            .map(|number| (topic, *number))
-            .collect();
-        let answers = async { Ok(self.consumer.offsets_for_times(&asked, time).await) };
-        let answers = deadline(self.request_timeout, answers).await?;
-        let mut offsets = BTreeMap::new();
-        for ((_, partition), offset) in answers {
-            // -1: no record is that new.
-            if let (Ok(partition), Ok(offset)) = (
-                u32::try_from(partition),
-                u64::try_from(offset.map_err(classify)?),
-            ) {
-                offsets.insert(partition, offset);
-            }
+    /// [`TopicOffsets::at`], without the partitions that have no such record.
+    async fn offsets_of(&self, time: i64) -> Result<BTreeMap<u32, u64>, ConsumeError> {
+        let found = self.offsets().at(&self.partitions, time).await?;
+        let found = found.into_iter().filter_map(|(partition, offset)| {
+            Some((partition.try_into().ok()?, offset.try_into().ok()?))
+        });
+        Ok(found.collect())
+    }
+
+    fn offsets(&self) -> TopicOffsets<'_> {
+        TopicOffsets {
+            consumer: &self.consumer,
+            topic: &self.topic,
+            request_timeout: self.request_timeout,
         }
-        Ok(offsets)
     }
 
-    /// Reads these partitions from these offsets on.
+    /// Reads these partitions, starting at these offsets.
     ///
     /// # Errors
     ///
@@ -160,24 +155,23 @@ impl TopicReader {
         let assign = self.consumer.assign(&self.topic, self.partitions.clone());
         deadline(self.request_timeout, assign).await?;
         for (partition, offset) in offsets {
-            let sought = self.consumer.seek(&self.topic, partition, offset).await;
-            sought.map_err(classify)?;
+            self.offsets().seek(partition, offset).await?;
         }
         Ok(())
     }
 
     /// Waits up to a second for the next records, in the order of their offsets within a partition.
-    /// None: nothing has come, and Kafka answers.
+    /// Empty if nothing has arrived although Kafka responds.
     ///
     /// # Errors
     ///
-    /// [`ConsumeError`]; after one that [may pass](ConsumeError::is_retriable) call it again.
+    /// [`ConsumeError`]; if it is [retriable](ConsumeError::is_retriable), call `next` again.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: a dropped call loses no record.
     pub async fn next(&self) -> Result<Vec<GroupRecord>, ConsumeError> {
-        // With its broker away, a poll waits for longer than it is told; it may be dropped.
+        // While its broker is down, a poll takes longer than its timeout; it may be dropped.
         let polled = tokio::time::timeout(2 * POLL, self.consumer.poll(POLL)).await;
         let records = match polled.unwrap_or_else(|_| Ok(Vec::new())) {
             Ok(records) => records,
@@ -190,55 +184,39 @@ impl TopicReader {
             Err(error) => return Err(classify_poll(error)),
         };
         if records.is_empty() {
-            // krafka keeps failed fetches to itself.
-            let limit = LOOK.min(self.request_timeout);
-            let answer = tokio::time::timeout(limit, self.offsets(LATEST)).await;
+            // krafka does not report failed fetches.
+            let limit = CHECK_TIMEOUT.min(self.request_timeout);
+            let answer = tokio::time::timeout(limit, self.offsets_of(LATEST)).await;
             let answer = answer.unwrap_or(Err(ConsumeError::Timeout(limit)));
             self.in_trouble.fetch_or(answer.is_err(), Ordering::Relaxed);
             answer?;
             if self.in_trouble.swap(false, Ordering::Relaxed) {
-                self.forget_back_offs().await;
+                drop(self.offsets().forget_back_offs(&self.partitions).await);
             }
         }
         Ok(records.into_iter().filter_map(to_group_record).collect())
     }
 
-    /// After an outage krafka would look again only within 30 s. Seeking to where a partition
-    /// stands makes it look now.
-    async fn forget_back_offs(&self) {
-        for partition in &self.partitions {
-            if let Some(position) = self.position(*partition).await {
-                let sought = self.consumer.seek(&self.topic, *partition, position).await;
-                if let Err(error) = sought {
-                    tracing::debug!(%error, partition, "not sought");
-                }
-            }
-        }
-    }
-
-    /// Retention has passed the offset meanwhile.
+    /// Retention has passed the offset in the meantime.
     async fn start_at_the_oldest(&self, partition: i32) -> Result<(), ConsumeError> {
-        let starts = self.offsets(EARLIEST).await?;
-        let start = u32::try_from(partition).ok().and_then(|it| starts.get(&it));
-        if let Some(offset) = start.and_then(|start| i64::try_from(*start).ok()) {
-            tracing::warn!(
-                topic = self.topic,
-                partition,
-                offset,
-                "older records are not kept any more, reading on at the oldest"
-            );
-            let sought = self.consumer.seek(&self.topic, partition, offset).await;
-            sought.map_err(classify)?;
-        }
-        Ok(())
+        let Some((_, offset)) = self.offsets().at(&[partition], EARLIEST).await?.pop() else {
+            return Ok(());
+        };
+        tracing::warn!(
+            topic = self.topic,
+            partition,
+            offset,
+            "the offset is no longer available; reading continues at the oldest record"
+        );
+        self.offsets().seek(partition, offset).await
     }
 
-    /// Per partition the offset behind what [`next`](Self::next) has returned: beyond the last record
-    /// where what follows is none, as the end of a transaction.
+    /// Per partition, the offset after what [`next`](Self::next) has returned; past anything that
+    /// is not a record, such as the end of a transaction.
     pub async fn positions(&self) -> Vec<(u32, u64)> {
         let mut positions = Vec::with_capacity(self.partitions.len());
         for partition in &self.partitions {
-            if let Some(position) = self.position(*partition).await
+            if let Some(position) = self.offsets().position(*partition).await
                 && let (Ok(partition), Ok(position)) =
                     (u32::try_from(*partition), u64::try_from(position))
             {
@@ -248,17 +226,11 @@ impl TopicReader {
         positions
     }
 
-    /// Not where the next fetch begins, which is behind what waits to be handed out.
-    async fn position(&self, partition: i32) -> Option<i64> {
-        self.consumer.fetch_position(&self.topic, partition).await?;
-        self.consumer.position(&self.topic, partition).await
-    }
-
-    /// Ends it. One that is dropped instead does the same in the background.
+    /// Closes the reader. One that is dropped does the same in the background.
     pub async fn close(self) {
         let closed = tokio::time::timeout(POLL, self.consumer.close()).await;
         if let Ok(Err(error)) = closed {
-            tracing::debug!(%error, "not closed");
+            tracing::debug!(%error, "the reader was not closed");
         }
     }
 }

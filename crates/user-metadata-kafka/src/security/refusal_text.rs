@@ -1,6 +1,6 @@
-//! What the text of a client's error says of trust. rskafka hides the errors of its first
-//! connection behind a text, and krafka those of rustls, so both are read the same way; the tests
-//! against a broker hold the texts.
+//! Finds refusals in the text of a client's error. rskafka turns the errors of its first connection
+//! into text, and krafka those of rustls, so both are parsed the same way; the tests against a
+//! broker pin the texts.
 
 use std::error::Error;
 
@@ -9,16 +9,16 @@ use crate::error::in_words;
 use crate::{BoxError, KafkaOptions, SaslOptions};
 
 impl KafkaOptions {
-    /// The refusal that an error speaks of, if it does.
+    /// The refusal in an error, if there is one.
     pub(crate) fn refusal(&self, error: &dyn Error) -> Option<Refusal> {
         let text = in_words(error);
         by_certificate(&text).or_else(|| by_password(&text, self.sasl()?))
     }
 
-    /// Why nobody could log in, with a hint where the broker does not say why it hangs up. That
-    /// may be an outage, too, so it is none of the refusals.
+    /// Why the login failed, with a hint if the broker hangs up without saying why. That may also
+    /// be an outage, so it is not a refusal.
     pub(crate) fn no_login(&self, error: BoxError) -> BoxError {
-        // The last one is what TLS makes of plain text, read as a length.
+        // The last one is what TLS makes of plain text read as a length.
         const HANG_UPS: [&str; 4] = [
             "early eof",
             "handshake eof",
@@ -30,7 +30,8 @@ impl KafkaOptions {
             return error;
         }
         let question = match (self.tls(), self.sasl()) {
-            (Some(_), _) => "does its port speak TLS?",
+            (Some(_), Some(_)) => "does its port speak TLS?",
+            (Some(_), None) => "does its port speak TLS, or want a password?",
             (None, Some(_)) => "does its port want TLS?",
             (None, None) => "does its port want TLS, or a password?",
         };

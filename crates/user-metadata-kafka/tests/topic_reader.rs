@@ -1,4 +1,4 @@
-//! Reading what is there, as a member of no group, against a real Kafka.
+//! Reading the contents of a topic without a group, against a real Kafka.
 #![cfg(all(feature = "consume", feature = "produce"))]
 #![allow(clippy::unwrap_used)] // helpers
 
@@ -18,7 +18,7 @@ async fn a_position_is_never_beyond_what_was_handed_out() {
     let reader = TopicReader::connect(&kafka, topic.name(), 3).await;
     let mut reader = reader.unwrap();
     reader.start_at(&[(0, 0), (1, 0)]).await.unwrap();
-    // The first fetch is refused for one partition, and brings all of the other.
+    // The first fetch is rejected for one partition, and returns all records of the other.
     admin::delete_records_before(&kafka, &topic, 5).await;
     let mut handed_out = BTreeMap::from([(0, 5), (1, 0)]);
     within(LONG, async {
