@@ -68,7 +68,7 @@ impl LogTransport {
             warn!(
                 partitions,
                 requested,
-                "the log has another number of partitions than was asked for; it stays so",
+                "the log has a different number of partitions than requested; it is left as it is",
             );
         }
         // One append per partition is in flight at a time.

@@ -106,7 +106,7 @@ impl KafkaTransport {
                     topic = topic.name(),
                     partitions = found.partitions,
                     requested = found.requested,
-                    "the topic has another number of partitions than was asked for; it stays so",
+                    "the topic has a different number of partitions than requested; it is left as it is",
                 );
             }
             Ok(producer)

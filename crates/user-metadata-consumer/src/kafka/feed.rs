@@ -111,7 +111,7 @@ impl KafkaFeed {
                 topic = self.topic.name(),
                 partitions = found.partitions,
                 requested = found.requested,
-                "the topic has another number of partitions than was asked for; it stays so",
+                "the topic has a different number of partitions than requested; it is left as it is",
             );
         }
         let dead_letters = TopicSpec::new(
