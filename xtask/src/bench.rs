@@ -1,8 +1,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use user_metadata_testing::workspace;
+
 use crate::Failure;
-use crate::cargo::{cargo, root, succeed, target};
+use crate::cargo::{cargo, succeed, target};
 use crate::{needs, test};
 
 /// Builds the programs as they are shipped, and measures them.
@@ -110,5 +112,5 @@ fn node_peers(folder: &Path) -> Result<(), Failure> {
 }
 
 fn peers() -> PathBuf {
-    root().join("crates/user-metadata-bench/peers")
+    workspace().join("crates/user-metadata-bench/peers")
 }

@@ -1,13 +1,9 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::Failure;
+use user_metadata_testing::workspace;
 
-/// The root of the workspace.
-pub(crate) fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask).to_owned()
-}
+use crate::Failure;
 
 /// Where cargo puts what it builds: this program lies in a profile's folder of it.
 pub(crate) fn target() -> Result<PathBuf, Failure> {
@@ -21,7 +17,7 @@ pub(crate) fn target() -> Result<PathBuf, Failure> {
 /// The cargo that runs this, in the root of the workspace.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(root());
+    command.args(arguments).current_dir(workspace());
     command
 }
 

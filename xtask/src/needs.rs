@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use user_metadata_testing::{postgres, tool};
+use user_metadata_testing::{is_root, postgres, tool};
 
 use crate::cargo::succeed;
 
@@ -45,8 +45,7 @@ fn missing() -> Vec<(&'static str, &'static str)> {
 }
 
 fn is_debian_root() -> bool {
-    let user = Command::new("id").arg("-u").output();
-    Path::new("/etc/debian_version").exists() && user.is_ok_and(|id| id.stdout == b"0\n")
+    Path::new("/etc/debian_version").exists() && is_root()
 }
 
 fn apt_get() -> Command {

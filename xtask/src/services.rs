@@ -1,9 +1,9 @@
 use std::process::{Command, Stdio};
 
-use user_metadata_testing::Missing;
 use user_metadata_testing::kafka::Broker;
+use user_metadata_testing::{Missing, variable, workspace};
 
-use crate::cargo::{root, succeed};
+use crate::cargo::succeed;
 
 /// A project of its own: what somebody has brought up from the same file is not taken down.
 const COMPOSE: [&str; 5] = [
@@ -27,10 +27,10 @@ pub(crate) enum Kafka {
 impl Kafka {
     /// Takes what is there, in the order above.
     pub(crate) fn bring_up() -> Result<Self, Missing> {
-        match std::env::var("KAFKA_BROKERS") {
-            Ok(brokers) if !brokers.is_empty() => Ok(Self::Given(brokers)),
-            _ if has_docker() && compose_up() => Ok(Self::Compose),
-            _ => Broker::start().map(|broker| Self::Own(Box::new(broker))),
+        match variable("KAFKA_BROKERS") {
+            Some(brokers) => Ok(Self::Given(brokers)),
+            None if has_docker() && compose_up() => Ok(Self::Compose),
+            None => Broker::start().map(|broker| Self::Own(Box::new(broker))),
         }
     }
 
@@ -74,7 +74,7 @@ fn docker(arguments: &[&str]) -> Command {
     let mut command = Command::new("docker");
     command
         .args(arguments)
-        .current_dir(root())
+        .current_dir(workspace())
         .stdin(Stdio::null());
     command
 }

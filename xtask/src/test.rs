@@ -3,7 +3,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use user_metadata_testing::{Missing, SKIPS};
+use user_metadata_testing::{Missing, SKIPS, is_ci};
 
 use crate::Failure;
 use crate::cargo::{cargo, succeed, target};
@@ -77,10 +77,6 @@ fn take_skips(path: &Path) -> Result<BTreeMap<String, u64>, Failure> {
         std::fs::remove_file(path)?;
     }
     Ok(skipped)
-}
-
-fn is_ci() -> bool {
-    std::env::var("CI").is_ok_and(|ci| ci == "true")
 }
 
 /// What the closing lines of all test programs add up to.

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use user_metadata_testing::workspace;
+
 /// It carries uap-core as it was at the beginning of the month; uap-core's own packages are years
 /// apart.
 const RULES: &str = "ua-parser-builtins";
@@ -17,9 +19,7 @@ const BOTS: &str = "crawler-user-agents";
 ///
 /// What failed, for a person to read.
 pub(crate) fn run() -> Result<(), String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .ok_or("xtask lies in no workspace")?;
+    let root = workspace();
     let data = root.join("crates/user-metadata-ua/data");
     let downloads = root.join("target/ua-data");
     if downloads.exists() {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use user_metadata_testing::Missing;
+use user_metadata_testing::{Missing, is_ci};
 
 use crate::fault::Fault;
 use crate::sample::Events;
@@ -42,7 +42,7 @@ impl Verdict {
         match self {
             Self::Ok | Self::NeedsDisk => true,
             Self::NotOk(_) => false,
-            Self::Skipped(_) => !std::env::var("CI").is_ok_and(|ci| ci == "true"),
+            Self::Skipped(_) => !is_ci(),
         }
     }
 

@@ -48,8 +48,7 @@ impl Browser {
         let profile = Scratch::new("chromium");
         let driver = Program::new(driver)
             .args([format!("--port={}", port.number())])
-            .start();
-        let driver = driver.unwrap_or_else(|error| panic!("chromedriver: {error}"));
+            .must_start();
         until("chromedriver", Duration::from_secs(30), || {
             http::get(port.address(), "/status").ok()
         });

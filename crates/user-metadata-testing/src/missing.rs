@@ -3,6 +3,8 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use crate::environment::is_ci;
+
 /// Names the environment variable with the file in which each skipped test leaves a line.
 pub const SKIPS: &str = "USER_METADATA_SKIPS";
 
@@ -25,8 +27,7 @@ impl Missing {
     /// What [`require!`](crate::require) does before it returns: leaves a line for
     /// `cargo xtask test` to count. With `CI=true` nothing may be missing, and it panics.
     pub fn skip(&self, test: &str) {
-        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        assert!(!ci, "{test} needs {self}");
+        assert!(!is_ci(), "{test} needs {self}");
         eprintln!("skipped: {test} needs {self}");
         let Some(path) = std::env::var_os(SKIPS) else {
             return;

@@ -3,14 +3,14 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use crate::environment::variable;
 use crate::missing::{Missing, tool};
 use crate::port::Port;
-use crate::process::{Program, Running};
+use crate::process::{Program, Restartable};
 use crate::scratch::Scratch;
-use crate::until::until;
 
 const REMEDY: &str = "install redis-server";
 
@@ -18,7 +18,7 @@ const REMEDY: &str = "install redis-server";
 /// as most have it; gone when this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    running: Option<Running>,
+    process: Restartable,
     arguments: Vec<String>,
     port: Port,
     data: Scratch,
@@ -43,7 +43,7 @@ impl Server {
     pub fn with(arguments: &[&str]) -> Result<Self, Missing> {
         tool("redis-server", REMEDY)?;
         let mut server = Self {
-            running: None,
+            process: Restartable::new("Redis"),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             port: Port::free(),
             data: Scratch::new("redis"),
@@ -66,32 +66,28 @@ impl Server {
 
     /// Stops it where it is (SIGSTOP): connections stay open, nothing answers.
     pub fn freeze(&self) {
-        self.running().freeze();
+        self.process.running().freeze();
     }
 
     /// Lets it go on.
     pub fn thaw(&self) {
-        self.running().thaw();
+        self.process.running().thaw();
     }
 
     /// Kills it (SIGKILL): what it had not written to its file yet is gone. Port and file stay.
     pub fn kill(&mut self) {
-        if let Some(running) = self.running.take() {
-            drop(running.kill());
-        }
+        self.process.kill();
     }
 
     /// Asks it to stop (SIGTERM), and waits until it has. Port and file stay.
     pub fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            drop(running.stop());
-        }
+        self.process.stop();
     }
 
     /// Cuts the end off its file, as a power cut does that comes before a sync: so many bytes of
     /// what came last. It must not run.
-    pub fn lose(&self, bytes: u64) {
-        assert!(self.running.is_none(), "the server runs");
+    pub fn lose(&mut self, bytes: u64) {
+        assert!(!self.process.is_running(), "the server runs");
         let folder = self.data.path().join("appendonlydir");
         let files = std::fs::read_dir(&folder).map(|files| {
             let paths = files.flatten().map(|file| file.path());
@@ -116,24 +112,10 @@ impl Server {
             .args(["--dir", &self.data.path().to_string_lossy()])
             .args(["--appendonly", "yes", "--appendfsync", "everysec"])
             .args(&self.arguments);
-        match Program::start(program) {
-            Ok(mut running) => {
-                until("Redis's start", Duration::from_secs(60), || {
-                    let lines = running.stdout().so_far();
-                    assert!(!running.has_ended(), "it ended:\n{}", lines.join("\n"));
-                    is_ready(&self.port).ok()?.then_some(())
-                });
-                self.running = Some(running);
-            }
-            Err(error) => panic!("Redis could not be started: {error}"),
-        }
-    }
-
-    fn running(&self) -> &Running {
-        match &self.running {
-            Some(running) => running,
-            None => panic!("Redis does not run"),
-        }
+        self.process.start(program);
+        let port = &self.port;
+        self.process
+            .wait_until_ready(|| is_ready(port).unwrap_or(false));
     }
 }
 
@@ -155,13 +137,10 @@ fn is_ready(port: &Port) -> io::Result<bool> {
 ///
 /// As [`Server::start`].
 pub fn shared() -> Result<String, Missing> {
-    static OWN: OnceLock<Result<Server, Missing>> = OnceLock::new();
-    match std::env::var("REDIS_URL") {
-        Ok(url) if !url.is_empty() => Ok(url),
-        _ => {
-            let own = OWN.get_or_init(Server::start);
-            own.as_ref().map(Server::url).map_err(Clone::clone)
-        }
+    static OWN: LazyLock<Result<Server, Missing>> = LazyLock::new(Server::start);
+    match variable("REDIS_URL") {
+        Some(url) => Ok(url),
+        None => OWN.as_ref().map(Server::url).map_err(Clone::clone),
     }
 }
 

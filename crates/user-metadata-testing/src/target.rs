@@ -15,7 +15,8 @@ pub fn fixtures() -> PathBuf {
 }
 
 /// The root of the workspace.
-pub(crate) fn workspace() -> PathBuf {
+#[must_use]
+pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)

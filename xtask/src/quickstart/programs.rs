@@ -7,9 +7,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use user_metadata_testing::http;
 use user_metadata_testing::process::{Program, Running};
+use user_metadata_testing::workspace;
 
 use crate::Failure;
-use crate::cargo::{root, target};
+use crate::cargo::target;
 
 /// Programs that run side by side, and the signals that end them.
 pub(super) struct Programs {
@@ -43,7 +44,7 @@ impl Programs {
         }
         let program = Program::new(target()?.join("quickstart").join(name))
             .args(flags)
-            .current_dir(root())
+            .current_dir(workspace())
             .echoed();
         self.running.push((name, program.start()?));
         let is_alive = || http::get(address, "/livez").is_ok_and(|answer| answer.status == 200);

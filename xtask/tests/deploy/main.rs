@@ -8,9 +8,10 @@ mod files;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use files::{files, one, read, root, shipped, sources};
+use files::{files, one, read, shipped, sources};
 use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::Value;
+use user_metadata_testing::workspace;
 
 /// What the names of variables begin with, of both programs and of either.
 const PREFIXES: [&str; 3] = ["USER_METADATA_", "WS_SERVER_", "METADATA_CONSUMER_"];
@@ -201,7 +202,7 @@ fn every_panel_says_what_it_shows_and_what_to_do() {
 
 /// The names on `/metrics`: of a histogram those of its buckets, its sum and its count.
 fn rendered_metrics() -> BTreeSet<String> {
-    let crates = std::fs::read_dir(root().join("crates")).unwrap();
+    let crates = std::fs::read_dir(workspace().join("crates")).unwrap();
     let crates = crates.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let sources = crates.flat_map(|name| files(&format!("crates/{name}/src")));
     let metrics = sources.filter(|(path, _)| path.ends_with("/metrics.rs"));

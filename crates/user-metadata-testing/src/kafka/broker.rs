@@ -3,17 +3,17 @@ use std::net::SocketAddr;
 use super::Properties;
 use super::jars;
 use super::node::{Node, voters};
-use super::ready::wait_until_ready;
+use super::ready::brokers_known_to;
 use crate::disk::SmallDisk;
 use crate::jars::Jars;
 use crate::missing::Missing;
-use crate::process::{Program, Running};
+use crate::process::{Restartable, Running};
 use crate::scratch::Scratch;
 
 /// One broker of its own, on a free port, with its own data; gone when this is dropped.
 #[derive(Debug)]
 pub struct Broker {
-    running: Option<Running>,
+    pub(super) process: Restartable,
     jars: Jars,
     node: Node,
     scratch: Scratch,
@@ -90,7 +90,7 @@ impl Broker {
         let written = std::fs::write(&file, properties.to_string());
         assert!(written.is_ok(), "{file}: {written:?}");
         Ok(Self {
-            running: None,
+            process: Restartable::new("Kafka"),
             jars,
             node,
             scratch,
@@ -110,7 +110,7 @@ impl Broker {
     }
 
     pub(super) fn wait_until_formatted(&mut self) {
-        match self.running.take().map(Running::wait) {
+        match self.process.take().map(Running::wait) {
             Some(ended) if ended.code == Some(0) => {}
             other => panic!("Kafka's storage could not be formatted: {other:?}"),
         }
@@ -129,27 +129,23 @@ impl Broker {
 
     /// Stops it where it is (SIGSTOP): connections stay open, nothing answers.
     pub fn freeze(&self) {
-        self.running().freeze();
+        self.process.running().freeze();
     }
 
     /// Lets it go on.
     pub fn thaw(&self) {
-        self.running().thaw();
+        self.process.running().thaw();
     }
 
     /// Kills it (SIGKILL); port and data stay.
     pub fn kill(&mut self) {
-        if let Some(running) = self.running.take() {
-            drop(running.kill());
-        }
+        self.process.kill();
     }
 
     /// Asks it to stop (SIGTERM), as an operator does, and waits until it has: it hands its
     /// partitions over to the others. Port and data stay.
     pub fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            drop(running.stop());
-        }
+        self.process.stop();
     }
 
     /// Starts it again on the same port with the same data, and waits until it answers.
@@ -160,24 +156,19 @@ impl Broker {
 
     /// [`restart`](Self::restart) without the waiting.
     pub(super) fn begin_restart(&mut self) {
-        self.kill();
         self.begin("kafka.Kafka", &[]);
     }
 
     /// Waits until it knows so many brokers of its cluster.
     pub(super) fn wait_until_it_knows(&mut self, brokers: u32) {
         let address = self.node.listen.address();
-        match &mut self.running {
-            Some(running) => wait_until_ready(running, address, brokers),
-            None => panic!("the broker does not run"),
-        }
+        self.process
+            .wait_until_ready(|| brokers_known_to(address).is_ok_and(|known| known >= brokers));
     }
 
     /// Whether it runs, a frozen one too. One may end by itself, e.g. when its disk is full.
     pub fn is_running(&mut self) -> bool {
-        self.running
-            .as_mut()
-            .is_some_and(|running| !running.has_ended())
+        self.process.is_running()
     }
 
     /// The small disk that its data is on, if it has one.
@@ -191,22 +182,9 @@ impl Broker {
         let program = self.jars.program(class, arguments);
         let program = program
             .arg(self.scratch.file("server.properties"))
-            .env("JAVA_TOOL_OPTIONS", self.java_options);
-        let program = match &self.node.disk {
-            Some(disk) => program.on(disk),
-            None => program,
-        };
-        match Program::start(program) {
-            Ok(running) => self.running = Some(running),
-            Err(error) => panic!("{class} could not be started: {error}"),
-        }
-    }
-
-    pub(super) fn running(&self) -> &Running {
-        match &self.running {
-            Some(running) => running,
-            None => panic!("the broker does not run"),
-        }
+            .env("JAVA_TOOL_OPTIONS", self.java_options)
+            .on(self.disk());
+        self.process.start(program);
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::jars;
 use super::topics::{create_topic, topic as topic_state};
 use crate::missing::{Missing, tool};
-use crate::process::{Program, Running};
+use crate::process::Program;
 
 /// The values of the first `count` records of a topic, as Kafka's own console consumer prints
 /// them. Panics where there are fewer after 30 s.
@@ -111,8 +111,7 @@ pub(super) fn configure(brokers: &str, arguments: &[&str]) -> Result<Vec<String>
 }
 
 pub(super) fn output(program: Program) -> Vec<String> {
-    match program.start().map(Running::wait) {
-        Ok(ended) if ended.code == Some(0) => ended.stdout,
-        other => panic!("{other:?}"),
-    }
+    let ended = program.must_start().wait();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended.stdout
 }

@@ -3,6 +3,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::environment::with_database;
+
 /// An empty database, dropped with this.
 #[derive(Debug)]
 pub struct Database {
@@ -72,17 +74,6 @@ impl Drop for Database {
     }
 }
 
-/// `url` with another database.
-fn with_database(url: &str, name: &str) -> String {
-    let (url, options) = match url.split_once('?') {
-        Some((url, options)) => (url, format!("?{options}")),
-        None => (url, String::new()),
-    };
-    let authority = url.find("://").map_or(0, |scheme| scheme + 3);
-    let end = url[authority..].find('/').map(|slash| authority + slash);
-    format!("{}/{name}{options}", &url[..end.unwrap_or(url.len())])
-}
-
 fn run(psql: &Path, url: &str, sql: &str) -> Result<Vec<String>, String> {
     let output = Command::new(psql)
         .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
@@ -96,24 +87,5 @@ fn run(psql: &Path, url: &str, sql: &str) -> Result<Vec<String>, String> {
         Ok(rows.lines().map(str::to_owned).collect())
     } else {
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_database_is_what_changes_in_a_url() {
-        for (url, expected) in [
-            ("postgres://u:p@h:5432/db", "postgres://u:p@h:5432/x"),
-            ("postgres://u@h", "postgres://u@h/x"),
-            (
-                "postgres://u@h/db?sslmode=require",
-                "postgres://u@h/x?sslmode=require",
-            ),
-        ] {
-            assert_eq!(with_database(url, "x"), expected);
-        }
     }
 }

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::environment::is_root;
 use crate::missing::{Missing, tool};
 use crate::process::Program;
 
@@ -61,11 +62,6 @@ fn newest() -> Option<PathBuf> {
         name.to_str()?.parse::<u32>().ok()
     };
     programs.filter(|path| path.is_file()).max_by_key(version)
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|id| id.stdout == b"0\n")
 }
 
 fn unshare() -> Result<PathBuf, Missing> {

@@ -1,23 +1,20 @@
 use std::process::Command;
-use std::time::Duration;
 
 use super::{Database, Programs};
 use crate::disk::SmallDisk;
 use crate::missing::Missing;
 use crate::port::Port;
-use crate::process::{Program, Running};
+use crate::process::Restartable;
 use crate::scratch::Scratch;
-use crate::until::until;
 
 const USER: &str = "tester";
 const PASSWORD: &str = "correct-horse";
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// A PostgreSQL server of its own, on a free port of the loopback address, with its own data; gone
 /// when this is dropped. It asks for a password and, for speed, syncs nothing to disk.
 #[derive(Debug)]
 pub struct Server {
-    running: Option<Running>,
+    process: Restartable,
     programs: Programs,
     settings: Vec<String>,
     port: Port,
@@ -55,7 +52,7 @@ impl Server {
 
     fn with(disk: Option<SmallDisk>, settings: &[&str]) -> Result<Self, Missing> {
         let mut server = Self {
-            running: None,
+            process: Restartable::new("PostgreSQL"),
             programs: Programs::find()?,
             settings: settings.iter().copied().map(str::to_owned).collect(),
             port: Port::free(),
@@ -81,10 +78,8 @@ impl Server {
             &format!("--pwfile={password}"),
             &format!("--pgdata={}", self.data()),
         ]);
-        match self.begin(initdb).wait() {
-            ended if ended.code == Some(0) => {}
-            ended => panic!("initdb: {ended:?}"),
-        }
+        let ended = initdb.on(self.disk()).must_start().wait();
+        assert_eq!(ended.code, Some(0), "initdb: {ended:?}");
     }
 
     /// A new database on it.
@@ -102,16 +97,17 @@ impl Server {
     /// Ends it as `pg_ctl stop -m immediate` does: no transaction is finished, no page is written.
     /// Port and data stay.
     pub fn crash(&mut self) {
-        if let Some(running) = self.running.take() {
-            signal("QUIT", running.pid());
-            drop(running.wait());
-        }
+        self.end("QUIT");
     }
 
     /// Ends it as `pg_ctl stop -m fast` does: connections are closed, what is committed is on disk.
     pub fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            signal("INT", running.pid());
+        self.end("INT");
+    }
+
+    fn end(&mut self, by: &str) {
+        if let Some(running) = self.process.take() {
+            signal(by, running.pid());
             drop(running.wait());
         }
     }
@@ -134,23 +130,21 @@ impl Server {
         for setting in &self.settings {
             server = server.args(["-c", setting]);
         }
-        let mut running = self.begin(server);
-        until("PostgreSQL", LIMIT, || {
-            let lines = running.stderr().so_far();
-            assert!(!running.has_ended(), "ended at once: {}", lines.join("\n"));
-            let ready = self.programs.program("pg_isready").args([
+        self.process.start(server.on(self.disk.as_ref()));
+        let (programs, port) = (&self.programs, self.port.number());
+        self.process.wait_until_ready(|| {
+            let ready = programs.program("pg_isready").args([
                 "--quiet",
                 "--host=127.0.0.1",
-                &format!("--port={}", self.port.number()),
+                &format!("--port={port}"),
             ]);
-            (started(ready).wait().code == Some(0)).then_some(())
+            ready.must_start().wait().code == Some(0)
         });
-        self.running = Some(running);
     }
 
     /// Stops all its processes where they are (SIGSTOP): connections stay open, nothing answers.
     pub fn freeze(&self) {
-        let running = self.running();
+        let running = self.process.running();
         running.freeze();
         for backend in children(running.pid()) {
             signal("STOP", backend);
@@ -159,7 +153,7 @@ impl Server {
 
     /// Lets it go on.
     pub fn thaw(&self) {
-        let running = self.running();
+        let running = self.process.running();
         for backend in children(running.pid()) {
             signal("CONT", backend);
         }
@@ -168,9 +162,7 @@ impl Server {
 
     /// Whether it runs: one whose disk is full may end by itself.
     pub fn is_running(&mut self) -> bool {
-        self.running
-            .as_mut()
-            .is_some_and(|running| !running.has_ended())
+        self.process.is_running()
     }
 
     /// The small disk that its data is on, if it has one.
@@ -185,26 +177,12 @@ impl Server {
             None => self.scratch.file("data"),
         }
     }
-
-    fn running(&self) -> &Running {
-        match &self.running {
-            Some(running) => running,
-            None => panic!("the server does not run"),
-        }
-    }
-
-    fn begin(&self, program: Program) -> Running {
-        started(match &self.disk {
-            Some(disk) => program.on(disk),
-            None => program,
-        })
-    }
 }
 
 /// A process of it that hangs must not hang the end of a test.
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
+        if let Some(running) = self.process.take() {
             let backends = children(running.pid());
             drop(running.kill());
             for backend in backends {
@@ -212,13 +190,6 @@ impl Drop for Server {
                 kill("CONT", backend);
             }
         }
-    }
-}
-
-fn started(program: Program) -> Running {
-    match program.start() {
-        Ok(running) => running,
-        Err(error) => panic!("a program of PostgreSQL could not be started: {error}"),
     }
 }
 

@@ -4,10 +4,12 @@
 mod leash;
 mod lines;
 mod program;
+mod restartable;
 mod running;
 mod service;
 
 pub use lines::Lines;
 pub use program::Program;
+pub(crate) use restartable::Restartable;
 pub use running::{Ended, Running};
 pub use service::{MetadataConsumer, WsServer};

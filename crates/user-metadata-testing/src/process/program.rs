@@ -63,10 +63,13 @@ impl Program {
         self.args([argument])
     }
 
-    /// Runs it where `disk` is, in the root folder. What it was told before stays, but for its
-    /// folder and input.
+    /// Runs it where `disk` is, if there is one, in the root folder. What was set before stays, but
+    /// for its folder and input.
     #[must_use]
-    pub fn on(mut self, disk: &SmallDisk) -> Self {
+    pub fn on<'a>(mut self, disk: impl Into<Option<&'a SmallDisk>>) -> Self {
+        let Some(disk) = disk.into() else {
+            return self;
+        };
         let mut command = disk.enter();
         command
             .arg(self.command.get_program())
@@ -129,6 +132,15 @@ impl Program {
         let stdout = Lines::of(child.stdout.take(), echo.clone());
         let stderr = Lines::of(child.stderr.take(), echo);
         Running::new(self.name, child, stdout, stderr)
+    }
+
+    /// [`start`](Self::start), or a panic.
+    pub(crate) fn must_start(self) -> Running {
+        let name = self.name.clone();
+        match self.start() {
+            Ok(running) => running,
+            Err(error) => panic!("{name} could not be started: {error}"),
+        }
     }
 }
 

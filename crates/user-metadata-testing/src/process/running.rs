@@ -6,6 +6,8 @@ use super::Lines;
 use super::leash::Leash;
 use crate::until::until;
 
+const START: Duration = Duration::from_secs(60);
+
 /// A program that runs; killed when this is dropped.
 #[derive(Debug)]
 pub struct Running {
@@ -70,6 +72,16 @@ impl Running {
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.exit_status().is_some()
+    }
+
+    /// Panics with what it wrote where it ends before it is ready, and where it isn't within 60 s,
+    /// which a debug build on a busy machine may take.
+    pub(crate) fn wait_until_ready(&mut self, name: &str, mut is_ready: impl FnMut() -> bool) {
+        until(&format!("{name}'s start"), START, || {
+            let lines = [self.stdout.so_far(), self.stderr.so_far()].concat();
+            assert!(!self.has_ended(), "{name} ended:\n{}", lines.join("\n"));
+            is_ready().then_some(())
+        });
     }
 
     /// Asks it to stop (SIGTERM).

@@ -1,14 +1,8 @@
-use std::time::Duration;
-
 use super::{Ended, Program, Running};
 use crate::disk::SmallDisk;
 use crate::http::{self, Response};
 use crate::port::Port;
 use crate::scratch::Scratch;
-use crate::until::until;
-
-/// How long a debug build on a busy machine may take to start.
-const START: Duration = Duration::from_secs(60);
 
 /// A ws-server on free ports.
 #[derive(Debug)]
@@ -33,7 +27,7 @@ impl WsServer {
     pub fn start_on(disk: Option<&SmallDisk>, flags: &[&str]) -> Self {
         let (listen, admin) = (Port::free(), Port::free());
         let data = Scratch::new("ws-server");
-        let running = started(Self::program(disk, flags, [&listen, &admin], &data));
+        let running = Self::program(disk, flags, [&listen, &admin], &data).must_start();
         let mut server = Self {
             running,
             listen,
@@ -50,7 +44,7 @@ impl WsServer {
         let ports = [&self.listen, &self.admin];
         let program = Self::program(disk, flags, ports, &self.data);
         let killed = self.running.kill_in_place();
-        self.running = started(program);
+        self.running = program.must_start();
         wait_until_alive(&mut self.running, &self.listen);
         killed
     }
@@ -61,15 +55,12 @@ impl WsServer {
         ports: [&Port; 2],
         data: &Scratch,
     ) -> Program {
-        let program = Program::built("ws-server")
+        Program::built("ws-server")
             .env("USER_METADATA_DATA_DIR", data.path())
             .args(["--listen", &ports[0].to_string()])
             .args(["--admin-listen", &ports[1].to_string()])
-            .args(flags);
-        match disk {
-            Some(disk) => program.on(disk),
-            None => program,
-        }
+            .args(flags)
+            .on(disk)
     }
 
     /// Where WebSocket clients and pages connect.
@@ -114,7 +105,7 @@ impl MetadataConsumer {
             .args(["--listen", &listen.to_string()])
             .args(flags);
         let mut consumer = Self {
-            running: started(program),
+            running: program.must_start(),
             listen,
         };
         wait_until_alive(&mut consumer.running, &consumer.listen);
@@ -128,19 +119,9 @@ impl MetadataConsumer {
     }
 }
 
-fn started(program: Program) -> Running {
-    match program.start() {
-        Ok(running) => running,
-        Err(error) => panic!("a program could not be started: {error}"),
-    }
-}
-
 fn wait_until_alive(running: &mut Running, port: &Port) {
-    until("/livez", START, || {
-        let lines = running.stderr().so_far();
-        assert!(!running.has_ended(), "ended at once:\n{}", lines.join("\n"));
-        let response = http::get(port.address(), "/livez").ok()?;
-        (response.status == 200).then_some(())
+    running.wait_until_ready("/livez", || {
+        http::get(port.address(), "/livez").is_ok_and(|response| response.status == 200)
     });
 }
 

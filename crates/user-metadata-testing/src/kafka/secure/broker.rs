@@ -144,7 +144,7 @@ impl SecureBroker {
     /// How many connections it has refused since it was started last.
     #[must_use]
     pub fn refused(&self) -> usize {
-        let lines = self.cluster[0].running().stdout().so_far();
+        let lines = self.cluster[0].process.running().stdout().so_far();
         let refused = lines
             .iter()
             .filter(|line| line.contains("ailed authentication"));
