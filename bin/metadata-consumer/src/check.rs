@@ -1,9 +1,8 @@
 use std::collections::BTreeSet;
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use tokio::time::timeout;
-use user_metadata_cli::{Failure, chain};
+use user_metadata_cli::{Failure, chain, print};
 use user_metadata_consumer::{Sink as _, SinkError};
 use user_metadata_sinks::SinkUrl;
 
@@ -104,13 +103,7 @@ impl Lines {
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        let mut stdout = io::stdout().lock();
-        match writeln!(stdout, "{word} {what}: {text}") {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::runtime(&error))
-            }
-            _ => Ok(()),
-        }
+        print(&format!("{word} {what}: {text}\n"))
     }
 
     /// What the program ends with.

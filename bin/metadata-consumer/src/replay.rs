@@ -1,9 +1,7 @@
-use std::io::Write as _;
-
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use user_metadata_cli::{Failure, FlagError, ShutdownSignals};
+use user_metadata_cli::{Failure, FlagError, ShutdownSignals, print};
 use user_metadata_consumer::{
     ReplayError, ReplayProgress, ReplayRequest, SinkProgress, UnixMillis,
 };
@@ -162,18 +160,5 @@ fn how_to_go_on(sink: &SinkProgress, what: &ReplayRequest) -> String {
                  {from} --until-offset {until}"
             )
         }
-    }
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::runtime(&error))
-        }
-        _ => Ok(()),
     }
 }
