@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{
     Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
@@ -56,7 +57,10 @@ impl Args {
         let Some(path) = given.get_one::<PathBuf>("config") else {
             return Ok(Self::from_arg_matches(&matches)?);
         };
-        let file = ConfigFile::read(path).map_err(|problems| ReadError::File {
+        // What is wrong in the environment is none of the file's mistakes.
+        let settings = RunArgs::augment_args(clap::Command::new("file"))
+            .mut_args(|arg| arg.env(Resettable::Reset));
+        let file = ConfigFile::read(path, settings).map_err(|problems| ReadError::File {
             problems,
             is_check: name == "check-config",
         })?;

@@ -3,13 +3,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 
-use clap::{Arg, ArgAction, Args as _, Command};
+use clap::{Arg, ArgAction, Command};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use user_metadata_sinks::{ParseSinkError, SinkUrl};
-
-use crate::args::RunArgs;
 
 /// A list of sinks is separated by spaces.
 const SPACES: &AsciiSet = &CONTROLS.add(b' ');
@@ -55,8 +53,8 @@ type Entry<'a, 'i> = (
 );
 
 impl ConfigFile {
-    /// Reads a file and checks every setting by itself.
-    pub(crate) fn read(path: &Path) -> Result<Self, Vec<Problem>> {
+    /// Reads a file and checks every setting by itself: whether `flags` has it, and takes it.
+    pub(crate) fn read(path: &Path, flags: Command) -> Result<Self, Vec<Problem>> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             vec![Problem {
                 path: path.display().to_string(),
@@ -67,9 +65,7 @@ impl ConfigFile {
         let mut reading = Reading {
             path,
             text: &text,
-            // What is wrong in the environment is none of the file's mistakes.
-            flags: RunArgs::augment_args(Command::new("file"))
-                .mut_args(|arg| arg.env(clap::builder::Resettable::Reset)),
+            flags,
             problems: Vec::new(),
         };
         let file = match DeTable::parse(&text) {

@@ -2,10 +2,13 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-#[cfg(feature = "kafka")]
-use clap::Subcommand;
 use clap::{Args as Group, Parser, ValueEnum};
-use user_metadata_cli::{Bytes, HumanDuration, LogArgs, TopicArgs, at_least_one, socket_address};
+use user_metadata_cli::{
+    Bytes, HumanDuration, LogArgs, TopicArgs, at_least_one, positive_duration, positive_size,
+    socket_address,
+};
+#[cfg(feature = "kafka")]
+use {crate::outbox::OutboxCommand, clap::Subcommand};
 
 // One field per flag, nothing computed.
 #[derive(Debug, Parser)]
@@ -39,46 +42,6 @@ pub(crate) enum Command {
     /// Looks into the outbox, or delivers what is in it
     #[command(subcommand)]
     Outbox(OutboxCommand),
-}
-
-#[cfg(feature = "kafka")]
-#[derive(Debug, Subcommand)]
-pub(crate) enum OutboxCommand {
-    /// Lists the outbox and what was set aside: events, bytes, times of the first and last event
-    Ls(OutboxFile),
-    /// Prints the waiting events, one JSON object a line
-    Cat(OutboxFile),
-    /// Delivers the waiting events to Kafka, removes them and ends; the server must not run
-    #[command(mut_arg("brokers", |brokers| brokers.help("Kafka bootstrap brokers, comma-separated")))]
-    Replay(Box<ReplayArgs>),
-}
-
-#[cfg(feature = "kafka")]
-#[derive(Debug, Group)]
-pub(crate) struct OutboxFile {
-    /// The folder of the outbox
-    #[arg(
-        long,
-        env = "USER_METADATA_DATA_DIR",
-        default_value = "./data",
-        value_name = "DIR"
-    )]
-    pub(crate) data_dir: PathBuf,
-    /// Another file, e.g. one that was set aside [default: outbox.db in --data-dir]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-}
-
-#[cfg(feature = "kafka")]
-#[derive(Debug, Group)]
-pub(crate) struct ReplayArgs {
-    #[command(flatten)]
-    pub(crate) topic: TopicArgs,
-    /// Another file, e.g. one that was set aside [default: outbox.db in --data-dir]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) log: LogArgs,
 }
 
 #[derive(Debug, Group)]
@@ -122,7 +85,12 @@ pub(crate) struct PublishArgs {
     pub(crate) outbox: Option<OutboxKind>,
     /// How much may wait; beyond it the newest events are dropped and counted [default: 1GiB on
     /// disk, 64MiB in memory]
-    #[arg(long, env = "WS_SERVER_OUTBOX_MAX_BYTES", value_name = "SIZE")]
+    #[arg(
+        long,
+        env = "WS_SERVER_OUTBOX_MAX_BYTES",
+        value_name = "SIZE",
+        value_parser = positive_size
+    )]
     pub(crate) outbox_max_bytes: Option<Bytes>,
     /// How long an event may wait for others to share its request
     #[arg(
@@ -143,7 +111,8 @@ pub(crate) struct PublishArgs {
         long,
         env = "WS_SERVER_LOG_RETENTION",
         default_value = "7d",
-        value_name = "TIME"
+        value_name = "TIME",
+        value_parser = positive_duration
     )]
     pub(crate) log_retention: HumanDuration,
     /// How large the embedded log may grow; the oldest events go first
@@ -214,7 +183,8 @@ pub(crate) struct LimitArgs {
         long,
         env = "WS_SERVER_HEADER_TIMEOUT",
         default_value = "10s",
-        value_name = "TIME"
+        value_name = "TIME",
+        value_parser = positive_duration
     )]
     pub(crate) header_timeout: HumanDuration,
     /// How long a connection may wait with its join
@@ -222,7 +192,8 @@ pub(crate) struct LimitArgs {
         long,
         env = "WS_SERVER_JOIN_TIMEOUT",
         default_value = "10s",
-        value_name = "TIME"
+        value_name = "TIME",
+        value_parser = positive_duration
     )]
     pub(crate) join_timeout: HumanDuration,
     /// The largest message
@@ -230,7 +201,8 @@ pub(crate) struct LimitArgs {
         long,
         env = "WS_SERVER_MAX_MESSAGE_BYTES",
         default_value = "16KiB",
-        value_name = "SIZE"
+        value_name = "SIZE",
+        value_parser = positive_size
     )]
     pub(crate) max_message_bytes: Bytes,
     /// How often a connection is pinged
@@ -238,7 +210,8 @@ pub(crate) struct LimitArgs {
         long,
         env = "WS_SERVER_PING_INTERVAL",
         default_value = "25s",
-        value_name = "TIME"
+        value_name = "TIME",
+        value_parser = positive_duration
     )]
     pub(crate) ping_interval: HumanDuration,
     /// How long it may take to answer
@@ -246,7 +219,8 @@ pub(crate) struct LimitArgs {
         long,
         env = "WS_SERVER_PONG_TIMEOUT",
         default_value = "20s",
-        value_name = "TIME"
+        value_name = "TIME",
+        value_parser = positive_duration
     )]
     pub(crate) pong_timeout: HumanDuration,
     /// How long a shutdown waits for connections to close and for events to be delivered

@@ -1,8 +1,7 @@
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use user_metadata_capture::{CaptureOptions, ClientIpHeader, ClientIpOptions, HashKey, IpPrivacy};
-use user_metadata_cli::{Bytes, Carrier, FlagError, HumanDuration};
+use user_metadata_cli::{Carrier, FlagError};
 use user_metadata_publisher::PublisherOptions;
 use user_metadata_ws::ServerOptions;
 
@@ -59,10 +58,10 @@ fn publisher(args: PublishArgs, is_kafka: bool) -> Result<PublisherOptions, Flag
     let max_bytes = match (args.outbox_max_bytes, args.outbox) {
         // Beyond this the disk holds what memory does not.
         (Some(bytes), Some(OutboxKind::Disk) | None) if is_kafka => {
-            let on_disk = more_than_nothing("outbox-max-bytes", bytes)?;
+            let on_disk = bytes.as_usize();
             on_disk.max(LEAST_MEMORY_BYTES).min(options.max_bytes)
         }
-        (Some(bytes), _) => more_than_nothing("outbox-max-bytes", bytes)?,
+        (Some(bytes), _) => bytes.as_usize(),
         (None, _) => options.max_bytes,
     };
     options.max_events = max_bytes.div_ceil(LEAST_EVENT_BYTES);
@@ -177,11 +176,11 @@ fn server(listen: &ListenArgs, limits: &LimitArgs) -> Result<ServerOptions, Flag
         None => open_files() / 5 * 4,
     };
     options.max_connections_per_ip = limits.max_connections_per_ip.get();
-    options.header_timeout = longer_than_nothing("header-timeout", limits.header_timeout)?;
-    options.join_timeout = longer_than_nothing("join-timeout", limits.join_timeout)?;
-    options.max_message_bytes = more_than_nothing("max-message-bytes", limits.max_message_bytes)?;
-    options.ping_interval = longer_than_nothing("ping-interval", limits.ping_interval)?;
-    options.pong_timeout = longer_than_nothing("pong-timeout", limits.pong_timeout)?;
+    options.header_timeout = limits.header_timeout.get();
+    options.join_timeout = limits.join_timeout.get();
+    options.max_message_bytes = limits.max_message_bytes.as_usize();
+    options.ping_interval = limits.ping_interval.get();
+    options.pong_timeout = limits.pong_timeout.get();
     options.drain_timeout = limits.drain_timeout.get();
     Ok(options)
 }
@@ -193,29 +192,6 @@ pub(crate) fn open_files() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     limit.map_or(UNLIMITED, |limit| limit.min(UNLIMITED))
-}
-
-pub(crate) fn longer_than_nothing(
-    flag: &'static str,
-    duration: HumanDuration,
-) -> Result<Duration, FlagError> {
-    if duration.get().is_zero() {
-        return Err(FlagError::new(
-            flag,
-            "no time at all is too short; write e.g. 10s",
-        ));
-    }
-    Ok(duration.get())
-}
-
-pub(crate) fn more_than_nothing(flag: &'static str, bytes: Bytes) -> Result<usize, FlagError> {
-    if bytes.get() == 0 {
-        return Err(FlagError::new(
-            flag,
-            "nothing at all is too small; write e.g. 64MiB",
-        ));
-    }
-    Ok(bytes.as_usize())
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@ mod config;
 mod health;
 #[cfg(feature = "kafka")]
 mod outbox;
-#[cfg(feature = "kafka")]
-mod replay;
 mod target;
 
 use std::process::ExitCode;

@@ -7,9 +7,8 @@ use user_metadata_publisher::{DiskOutbox, KafkaTarget, kafka, kafka_on_disk};
 use user_metadata_publisher::{LogTarget, Publisher, PublisherOptions, PublisherTask, embedded};
 
 use crate::args::{OutboxKind, PublishArgs, SyncKind};
-use crate::config::longer_than_nothing;
 #[cfg(feature = "kafka")]
-use {crate::config::more_than_nothing, std::path::Path, user_metadata_log::DataDir};
+use {std::path::Path, user_metadata_log::DataDir};
 
 /// Where events go.
 #[derive(Debug)]
@@ -29,7 +28,7 @@ impl Target {
             Carrier::Kafka(kafka) => {
                 let mut target = KafkaTarget::with_topic(kafka, topic.spec);
                 target.compression = compression(args);
-                let outbox = disk_outbox(args, &topic.data_dir, options.sync)?;
+                let outbox = disk_outbox(args, &topic.data_dir, options.sync);
                 Ok(Self::Kafka(target, outbox))
             }
             #[cfg(not(feature = "kafka"))]
@@ -84,20 +83,16 @@ pub(crate) async fn unless_stopped<T: Send + 'static>(
 
 /// On disk where nothing else is said.
 #[cfg(feature = "kafka")]
-fn disk_outbox(
-    args: &PublishArgs,
-    data_dir: &Path,
-    sync: LogSync,
-) -> Result<Option<DiskOutbox>, FlagError> {
+fn disk_outbox(args: &PublishArgs, data_dir: &Path, sync: LogSync) -> Option<DiskOutbox> {
     if args.outbox == Some(OutboxKind::Memory) {
-        return Ok(None);
+        return None;
     }
     let mut outbox = DiskOutbox::new(DataDir::new(data_dir).outbox_path());
     outbox.sync = sync;
     if let Some(bytes) = args.outbox_max_bytes {
-        outbox.max_bytes = more_than_nothing("outbox-max-bytes", bytes)? as u64;
+        outbox.max_bytes = bytes.get();
     }
-    Ok(Some(outbox))
+    Some(outbox)
 }
 
 fn log_options(
@@ -114,7 +109,7 @@ fn log_options(
     }
     let mut options = LogOptions::default();
     options.partitions = partitions;
-    options.retention = Some(longer_than_nothing("log-retention", args.log_retention)?);
+    options.retention = Some(args.log_retention.get());
     options.max_bytes = Some(max_bytes);
     options.sync = match args.log_sync {
         SyncKind::Normal => LogSync::Normal,

@@ -20,4 +20,6 @@ pub use logging::{LogArgs, LogFormat, LogGuard};
 pub use output::print;
 pub use recorder::{Recorder, RecorderError};
 pub use shutdown::ShutdownSignals;
-pub use units::{Bytes, HumanDuration, at_least_one, socket_address};
+pub use units::{
+    Bytes, HumanDuration, at_least_one, positive_duration, positive_size, socket_address,
+};

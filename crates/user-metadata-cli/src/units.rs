@@ -36,6 +36,30 @@ pub fn at_least_one<T: FromStr>(text: &str) -> Result<T, &'static str> {
         .map_err(|_| "a whole number of at least 1 is needed")
 }
 
+/// A [`HumanDuration`] that is not 0, for clap's `value_parser`.
+///
+/// # Errors
+///
+/// What would be right.
+pub fn positive_duration(text: &str) -> Result<HumanDuration, String> {
+    match text.parse()? {
+        HumanDuration(Duration::ZERO) => Err("must be longer than 0: write e.g. 10s".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// [`Bytes`] that are not 0, for clap's `value_parser`.
+///
+/// # Errors
+///
+/// What would be right.
+pub fn positive_size(text: &str) -> Result<Bytes, String> {
+    match text.parse()? {
+        Bytes(0) => Err("must be larger than 0: write e.g. 64MiB".to_owned()),
+        size => Ok(size),
+    }
+}
+
 /// A duration as flags take it: a number with its unit, `10s`, `500ms`, `7d`.
 ///
 /// ```

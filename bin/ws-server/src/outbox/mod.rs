@@ -1,11 +1,16 @@
+mod args;
+mod file;
+mod replay;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use user_metadata_cli::{Failure, FlagError};
+use user_metadata_cli::Failure;
 use user_metadata_events::UnixMillis;
-use user_metadata_log::{DataDir, DiskQueueReader, OpenError, QueueReadError, RecordRef};
+use user_metadata_log::{DiskQueueReader, OpenError, QueueReadError, RecordRef};
 
-use crate::args::{OutboxCommand, OutboxFile};
+pub(crate) use args::OutboxCommand;
+use args::OutboxFile;
 
 /// Looks into the outbox while the server may be at work, or delivers what is in it.
 pub(crate) fn run(command: OutboxCommand) -> Result<(), Failure> {
@@ -15,7 +20,7 @@ pub(crate) fn run(command: OutboxCommand) -> Result<(), Failure> {
         OutboxCommand::Cat(file) => print(&file, &mut out),
         OutboxCommand::Replay(args) => {
             drop(out);
-            return crate::replay::run(*args);
+            return replay::run(*args);
         }
     };
     match done {
@@ -50,38 +55,6 @@ impl From<OpenError> for Error {
             error => Self::Open(error),
         }
     }
-}
-
-impl OutboxFile {
-    fn path(&self) -> PathBuf {
-        let default = || DataDir::new(&self.data_dir).outbox_path();
-        self.file.clone().unwrap_or_else(default)
-    }
-
-    /// The outbox and what was set aside, the oldest first.
-    fn all(&self) -> Vec<PathBuf> {
-        if let Some(file) = &self.file {
-            return vec![file.clone()];
-        }
-        let mut files = vec![self.path()];
-        let entries = std::fs::read_dir(&self.data_dir);
-        let mut damaged: Vec<PathBuf> = entries
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| is_set_aside(path))
-            .collect();
-        damaged.sort();
-        files.append(&mut damaged);
-        files
-    }
-}
-
-pub(crate) fn is_set_aside(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.strip_prefix("outbox.db.damaged-")
-        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn list(files: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
@@ -161,13 +134,4 @@ fn each(
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// The file that is to be replayed.
-pub(crate) fn existing(path: PathBuf) -> Result<PathBuf, FlagError> {
-    if path.is_file() {
-        return Ok(path);
-    }
-    let problem = format!("there is no {}; see `ws-server outbox ls`", path.display());
-    Err(FlagError::new("file", problem))
 }

@@ -1,18 +1,17 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 use user_metadata_cli::{Carrier, Failure, FlagError, LogGuard, ShutdownSignals, block_on};
-use user_metadata_log::{DataDir, DiskQueueReader};
+use user_metadata_log::DataDir;
 use user_metadata_publisher::{
     DiskOutbox, KafkaTarget, PublisherMonitor, PublisherOptions, PublisherStatus, PublisherTask,
     kafka_on_disk,
 };
 
-use crate::args::ReplayArgs;
-use crate::outbox::{existing, is_set_aside};
+use super::args::ReplayArgs;
+use super::file::{checked_outbox, existing};
 use crate::target::unless_stopped;
 
 /// Delivers what waits in an outbox to Kafka, and ends.
@@ -24,22 +23,12 @@ pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
         return Err(FlagError::new("brokers", problem).into());
     };
     let outbox = DiskOutbox::new(match args.file {
-        Some(file) => an_outbox(file)?,
+        Some(file) => checked_outbox(file)?,
         None => existing(DataDir::new(&topic.data_dir).outbox_path())?,
     });
     let target = KafkaTarget::with_topic(options, topic.spec);
     let log = Arc::new(args.log.start()?);
     block_on(deliver(target, outbox, words, log))
-}
-
-/// A file that somebody names. What is damaged of an outbox is set aside, which must not befall a
-/// file that is none; one that was set aside before can't always tell what it is.
-fn an_outbox(file: PathBuf) -> Result<PathBuf, FlagError> {
-    let file = existing(file)?;
-    if !is_set_aside(&file) {
-        DiskQueueReader::open(&file).map_err(|error| FlagError::refused("file", &error))?;
-    }
-    Ok(file)
 }
 
 async fn deliver(

@@ -1,0 +1,41 @@
+use std::path::PathBuf;
+
+use clap::{Args as Group, Subcommand};
+use user_metadata_cli::{LogArgs, TopicArgs};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OutboxCommand {
+    /// Lists the outbox and what was set aside: events, bytes, times of the first and last event
+    Ls(OutboxFile),
+    /// Prints the waiting events, one JSON object a line
+    Cat(OutboxFile),
+    /// Delivers the waiting events to Kafka, removes them and ends; the server must not run
+    #[command(mut_arg("brokers", |brokers| brokers.help("Kafka bootstrap brokers, comma-separated")))]
+    Replay(Box<ReplayArgs>),
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct OutboxFile {
+    /// The folder of the outbox
+    #[arg(
+        long,
+        env = "USER_METADATA_DATA_DIR",
+        default_value = "./data",
+        value_name = "DIR"
+    )]
+    pub(crate) data_dir: PathBuf,
+    /// Another file, e.g. one that was set aside [default: outbox.db in --data-dir]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) topic: TopicArgs,
+    /// Another file, e.g. one that was set aside [default: outbox.db in --data-dir]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
