@@ -66,7 +66,7 @@ impl TryFrom<ReadArgs> for Reading {
             sinks: sinks.collect::<Result<_, _>>()?,
             warning: topic.warning(),
             topic: topic.to_string(),
-            is_embedded: matches!(topic.carrier, Carrier::Embedded(_)),
+            is_embedded: topic.carrier == Carrier::Embedded,
             builder,
         })
     }
@@ -84,7 +84,7 @@ fn read_from(builder: ConsumerBuilder, topic: &Topic) -> Result<ConsumerBuilder,
         Carrier::Kafka(options) => Ok(builder.kafka(options.clone())),
         #[cfg(not(feature = "kafka"))]
         Carrier::Kafka(_) => Err(FlagError::built_without_kafka()),
-        Carrier::Embedded(path) => Ok(builder.log(path)),
+        Carrier::Embedded => Ok(builder.log(&topic.data_dir)),
     }
 }
 

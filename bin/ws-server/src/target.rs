@@ -33,12 +33,12 @@ impl Target {
             }
             #[cfg(not(feature = "kafka"))]
             Carrier::Kafka(_) => Err(FlagError::built_without_kafka()),
-            Carrier::Embedded(_) if args.outbox == Some(OutboxKind::Disk) => Err(FlagError::new(
+            Carrier::Embedded if args.outbox == Some(OutboxKind::Disk) => Err(FlagError::new(
                 "outbox",
                 "what goes to the embedded log is on disk already; give --brokers, or leave this out",
             )),
-            Carrier::Embedded(path) => {
-                let mut target = LogTarget::new(path);
+            Carrier::Embedded => {
+                let mut target = LogTarget::new(topic.data_dir);
                 target.options = options;
                 Ok(Self::Embedded(target))
             }

@@ -71,7 +71,7 @@ impl Topic {
     pub fn warning(&self) -> Option<&'static str> {
         match &self.carrier {
             Carrier::Kafka(options) => kafka::warning(options),
-            Carrier::Embedded(_) => None,
+            Carrier::Embedded => None,
         }
     }
 }
@@ -84,8 +84,8 @@ impl fmt::Display for Topic {
                 let brokers = options.brokers().join(",");
                 write!(f, "Kafka at {brokers}, topic {}", self.spec.name())
             }
-            Carrier::Embedded(path) => {
-                let path = path.display();
+            Carrier::Embedded => {
+                let path = self.data_dir.display();
                 write!(f, "the embedded log in {path} (no --brokers given)")
             }
         }
@@ -97,8 +97,8 @@ impl fmt::Display for Topic {
 pub enum Carrier {
     /// A Kafka cluster.
     Kafka(KafkaOptions),
-    /// The embedded log in this folder.
-    Embedded(PathBuf),
+    /// The embedded log in the topic's `data_dir`.
+    Embedded,
 }
 
 /// A flag's value can't be taken. The message names the flag and the remedy.
@@ -156,13 +156,12 @@ impl TopicArgs {
     /// [`FlagError`] names the first that can't be taken.
     pub fn check(self, client_id: &str) -> Result<Topic, FlagError> {
         let spec = TopicSpec::new(self.topic, self.partitions, self.replication_factor)?;
-        let data_dir = self.data_dir;
         let carrier = if self.brokers.is_empty() {
             if let Some(flag) = self.kafka.given().next() {
                 let problem = "only Kafka uses it; name its brokers, e.g. --brokers kafka-1:9092";
                 return Err(FlagError::new(flag, problem));
             }
-            Carrier::Embedded(data_dir.clone())
+            Carrier::Embedded
         } else {
             let brokers = self.brokers.iter().map(|broker| broker.trim());
             let options = KafkaOptions::new(brokers)?.with_client_id(client_id);
@@ -171,7 +170,7 @@ impl TopicArgs {
         Ok(Topic {
             spec,
             carrier,
-            data_dir,
+            data_dir: self.data_dir,
         })
     }
 }
@@ -197,7 +196,7 @@ mod tests {
     #[test]
     fn without_brokers_the_embedded_log_carries_the_topic() {
         let topic = check(&["--data-dir", "/srv/um"]).unwrap();
-        assert_eq!(topic.carrier, Carrier::Embedded(PathBuf::from("/srv/um")));
+        assert_eq!(topic.carrier, Carrier::Embedded);
         assert_eq!(topic.spec.name(), "user-metadata");
         assert_eq!(topic.spec.partitions().get(), 3);
         assert_eq!(
