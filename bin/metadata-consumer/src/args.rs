@@ -9,10 +9,11 @@ use clap::{
     Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 use user_metadata_cli::{HumanDuration, LogArgs, TopicArgs, at_least_one, socket_address};
+use user_metadata_consumer::StartFrom;
 
 use crate::file::{ConfigFile, Problem};
-use crate::from::From;
 use crate::offsets::Offsets;
+use crate::start_from::start_from;
 
 // One field per flag, nothing computed.
 #[derive(Debug, Parser)]
@@ -42,7 +43,7 @@ pub(crate) enum ReadError {
     },
 }
 
-impl std::convert::From<clap::Error> for ReadError {
+impl From<clap::Error> for ReadError {
     fn from(error: clap::Error) -> Self {
         Self::Flags(error)
     }
@@ -112,9 +113,10 @@ pub(crate) struct RunArgs {
         long,
         env = "METADATA_CONSUMER_FROM",
         default_value = "earliest",
-        value_name = "WHEN"
+        value_name = "WHEN",
+        value_parser = start_from
     )]
-    pub(crate) from: From,
+    pub(crate) from: StartFrom,
     /// Where operators find /livez, /readyz, /status and /metrics
     #[arg(
         long,
@@ -135,11 +137,11 @@ pub(crate) struct ReplayArgs {
     pub(crate) dead_letters: bool,
     /// The events of the topic that happened at WHEN or later: `earliest`, a time in RFC 3339 or in
     /// ms since the epoch
-    #[arg(long, value_name = "WHEN")]
-    pub(crate) from: Option<From>,
+    #[arg(long, value_name = "WHEN", value_parser = start_from)]
+    pub(crate) from: Option<StartFrom>,
     /// Only those that happened before WHEN
-    #[arg(long, value_name = "WHEN")]
-    pub(crate) until: Option<From>,
+    #[arg(long, value_name = "WHEN", value_parser = start_from)]
+    pub(crate) until: Option<StartFrom>,
     /// Only these partitions, from these offsets on
     #[arg(long, value_name = "PARTITION:OFFSET,…")]
     pub(crate) from_offset: Option<Offsets>,

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use user_metadata_cli::{Carrier, FlagError, Topic};
-use user_metadata_consumer::{BuildError, Consumer, ConsumerBuilder, StartFrom};
+use user_metadata_consumer::{BuildError, Consumer, ConsumerBuilder};
 #[cfg(feature = "kafka")]
 use user_metadata_consumer::{GroupProtocol, OptionsError};
 use user_metadata_log::OpenError;
@@ -10,7 +10,6 @@ use user_metadata_sinks::{ParseSinkError, SinkUrl};
 #[cfg(feature = "kafka")]
 use crate::args::Protocol;
 use crate::args::{MemberArgs, ReadArgs, RunArgs};
-use crate::from::From;
 
 /// The flags of `run`, checked. Nothing is open yet.
 pub(crate) struct Config {
@@ -35,11 +34,7 @@ impl TryFrom<RunArgs> for Config {
     fn try_from(args: RunArgs) -> Result<Self, FlagError> {
         let mut reading = Reading::try_from(args.read)?;
         let builder = join_as(reading.builder, reading.is_embedded, &args.member)?;
-        reading.builder = builder.start_from(match args.from {
-            From::Earliest => StartFrom::Earliest,
-            From::Latest => StartFrom::Latest,
-            From::At(time) => StartFrom::At(time),
-        });
+        reading.builder = builder.start_from(args.from);
         Ok(Self {
             listen: args.listen,
             reading,

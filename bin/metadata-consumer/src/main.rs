@@ -6,12 +6,12 @@ mod check;
 mod config;
 mod count;
 mod file;
-mod from;
 mod health;
 mod offsets;
 mod progress;
 mod replay;
 mod screen;
+mod start_from;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -3,14 +3,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use user_metadata_cli::{Failure, FlagError, ShutdownSignals, print};
 use user_metadata_consumer::{
-    ReplayError, ReplayProgress, ReplayRequest, SinkProgress, UnixMillis,
+    ReplayError, ReplayProgress, ReplayRequest, SinkProgress, StartFrom, UnixMillis,
 };
 
 use crate::LAST_BATCHES;
 use crate::args::ReplayArgs;
 use crate::config::{Reading, refused};
 use crate::count::in_words;
-use crate::from::From;
 use crate::offsets::Offsets;
 use crate::progress::shown;
 use crate::screen::Screen;
@@ -53,12 +52,12 @@ impl TryFrom<ReplayArgs> for ReplayConfig {
     }
 }
 
-fn moment(flag: &'static str, when: Option<From>) -> Result<Option<UnixMillis>, FlagError> {
+fn moment(flag: &'static str, when: Option<StartFrom>) -> Result<Option<UnixMillis>, FlagError> {
     match when {
         None => Ok(None),
-        Some(From::Earliest) if flag == "from" => Ok(None),
-        Some(From::At(time)) => Ok(Some(time)),
-        Some(From::Earliest | From::Latest) => {
+        Some(StartFrom::Earliest) if flag == "from" => Ok(None),
+        Some(StartFrom::At(time)) => Ok(Some(time)),
+        Some(_) => {
             let problem = "a replay is of what is there; write a time, e.g. 2026-11-24T08:00:00Z";
             Err(FlagError::new(flag, problem))
         }
