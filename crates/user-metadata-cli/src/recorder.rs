@@ -7,7 +7,7 @@ pub struct Recorder(PrometheusHandle);
 /// The recorder could not be installed.
 #[derive(Debug, thiserror::Error)]
 #[error("metrics can't be collected")]
-pub struct RecorderError(#[from] BuildError);
+pub struct RecorderError(#[source] BuildError);
 
 /// Bounds of every histogram, in seconds: from what a join takes to what an outage takes.
 const BUCKETS: [f64; 16] = [
@@ -22,8 +22,9 @@ impl Recorder {
     ///
     /// [`RecorderError`] when there is one already.
     pub fn install() -> Result<Self, RecorderError> {
-        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS)?;
-        Ok(Self(builder.install_recorder()?))
+        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS);
+        let installed = builder.and_then(PrometheusBuilder::install_recorder);
+        installed.map(Self).map_err(RecorderError)
     }
 
     /// All metrics in the [text exposition format][format], version 0.0.4.
