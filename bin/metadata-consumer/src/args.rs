@@ -3,12 +3,14 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::builder::Resettable;
+use clap::builder::{NonEmptyStringValueParser, Resettable};
 use clap::parser::ValueSource;
 use clap::{
     Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
-use user_metadata_cli::{HumanDuration, LogArgs, TopicArgs, at_least_one, socket_address};
+use user_metadata_cli::{
+    HumanDuration, LogArgs, TopicArgs, at_least_one, socket_address, without_empty_variables,
+};
 use user_metadata_consumer::StartFrom;
 
 use crate::file::{ConfigFile, Problem};
@@ -53,7 +55,8 @@ impl Args {
     /// Reads the command line and the environment, and adds of the file that these name what they
     /// don't say.
     pub(crate) fn read(mut words: Vec<OsString>) -> Result<Self, ReadError> {
-        let matches = Self::command().try_get_matches_from(&words)?;
+        let command = without_empty_variables(Self::command());
+        let matches = command.clone().try_get_matches_from(&words)?;
         let (name, given) = matches.subcommand().unwrap_or(("run", &matches));
         let Some(path) = given.get_one::<PathBuf>("config") else {
             return Ok(Self::from_arg_matches(&matches)?);
@@ -65,8 +68,7 @@ impl Args {
             problems,
             is_check: name == "check-config",
         })?;
-        let commands = Self::command();
-        let flags = commands.find_subcommand(name).unwrap_or(&commands);
+        let flags = command.find_subcommand(name).unwrap_or(&command);
         words.extend(file.flags(|flag| {
             let mut flags = flags.get_arguments();
             let arg = flags.find(|arg| arg.get_long() == Some(flag));
@@ -79,7 +81,8 @@ impl Args {
             let is_other = name == "replay" && flag == "from";
             arg.is_some() && !is_given && !is_other
         }));
-        Ok(Self::try_parse_from(words)?)
+        let matches = command.try_get_matches_from(words)?;
+        Ok(Self::from_arg_matches(&matches)?)
     }
 }
 
@@ -168,6 +171,8 @@ pub(crate) struct ReadArgs {
     #[arg(
         long,
         env = "METADATA_CONSUMER_SINK",
+        // A URL may have a password in it.
+        hide_env_values = true,
         default_value = "stdout:",
         value_name = "URL"
     )]
@@ -179,7 +184,8 @@ pub(crate) struct ReadArgs {
         long,
         env = "METADATA_CONSUMER_GROUP",
         default_value = "user-metadata",
-        value_name = "GROUP"
+        value_name = "GROUP",
+        value_parser = NonEmptyStringValueParser::new()
     )]
     pub(crate) group: String,
     /// How many events a sink gets at a time
@@ -221,7 +227,9 @@ pub(crate) struct MemberArgs {
     #[arg(long, env = "METADATA_CONSUMER_GROUP_INSTANCE_ID", value_name = "ID")]
     pub(crate) group_instance_id: Option<String>,
     /// After how long without a sign of life a group gives the partitions of this process to
-    /// others; with `--group-protocol consumer` the broker decides [default: 10s]
+    /// others; brokers take 6s to 30m, unless their group.min.session.timeout.ms and
+    /// group.max.session.timeout.ms say otherwise. With `--group-protocol consumer` the broker
+    /// decides [default: 10s]
     #[arg(long, env = "METADATA_CONSUMER_SESSION_TIMEOUT", value_name = "TIME")]
     pub(crate) session_timeout: Option<HumanDuration>,
 }

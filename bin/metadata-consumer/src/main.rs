@@ -49,20 +49,20 @@ fn main() -> ExitCode {
                 let log = args.read.log;
                 let config = Config::try_from(args)?;
                 let log = Arc::new(log.start()?);
-                // Kept until all tasks are gone, so that the last line is written, too. What blocks
-                // in a sink by then is not waited for: it is not committed and comes again.
-                block_on(consume(config, Arc::clone(&log)))
+                // What blocks in a sink at the end is not waited for: it is not committed and comes
+                // again.
+                block_on(&log, consume(config, Arc::clone(&log)))
             }
             Command::Replay(args) => {
                 let log = args.read.log;
                 let config = ReplayConfig::try_from(args)?;
                 let screen = Screen::default();
-                let _log = log.start_on(screen.clone())?;
-                block_on(replay::replay(config, &screen))
+                let log = Arc::new(log.start_on(screen.clone())?);
+                block_on(&log, replay::replay(config, &screen, Arc::clone(&log)))
             }
             Command::CheckConfig(args) => {
-                let _log = args.read.log.start()?;
-                block_on(check::check(args))
+                let log = args.read.log.start()?;
+                block_on(&log, check::check(args))
             }
         }
     })
@@ -86,24 +86,24 @@ async fn consume(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let health = ReaderHealth {
         consumer: consumer.status(),
         topic,
-        log,
+        log: Arc::clone(&log),
         stop: stop.clone(),
         started: Instant::now(),
     };
     let tasks = TaskTracker::new();
     let admin = tasks.spawn(admin.serve(Arc::new(health), recorder, ended.clone()));
-    tasks.spawn(stop_at_signal(signals, stop.clone()));
+    tasks.spawn(stop_at_signal(signals, stop.clone(), Arc::clone(&log)));
     let result = run_until(stop, consumer).await;
     ended.cancel();
     admin.await.map_err(|error| Failure::runtime(&error))?;
     result
 }
 
-async fn stop_at_signal(mut signals: ShutdownSignals, stop: CancellationToken) {
+async fn stop_at_signal(mut signals: ShutdownSignals, stop: CancellationToken, log: Arc<LogGuard>) {
     let signal = signals.next().await;
     info!(signal, "shutdown requested");
     stop.cancel();
-    signals.exit_at_next().await;
+    signals.exit_at_next(log).await;
 }
 
 /// Runs until `stop`, and then as long as the batches in hand may take.

@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use user_metadata_cli::{Failure, FlagError, ShutdownSignals, print};
+use user_metadata_cli::{Failure, FlagError, LogGuard, ShutdownSignals, print};
 use user_metadata_consumer::{
     ReplayError, ReplayProgress, ReplayRequest, SinkProgress, StartFrom, UnixMillis,
 };
@@ -65,7 +67,11 @@ fn moment(flag: &'static str, when: Option<StartFrom>) -> Result<Option<UnixMill
 }
 
 /// Does what the flags say, to the end or until a signal.
-pub(crate) async fn replay(config: ReplayConfig, screen: &Screen) -> Result<(), Failure> {
+pub(crate) async fn replay(
+    config: ReplayConfig,
+    screen: &Screen,
+    log: Arc<LogGuard>,
+) -> Result<(), Failure> {
     let signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
     let ReplayConfig {
         reading,
@@ -92,7 +98,7 @@ pub(crate) async fn replay(config: ReplayConfig, screen: &Screen) -> Result<(), 
         Err(error) => return nothing_or(&what, &error),
     };
     let stop = CancellationToken::new();
-    tokio::spawn(stop_at_signal(signals, stop.clone()));
+    tokio::spawn(stop_at_signal(signals, stop.clone(), log));
     let progress = replay.progress();
     let run = async {
         let mut running = std::pin::pin!(replay.run(stop.clone()));

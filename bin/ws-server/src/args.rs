@@ -2,10 +2,10 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args as Group, Parser, ValueEnum};
+use clap::{Args as Group, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 use user_metadata_cli::{
     Bytes, HumanDuration, LogArgs, TopicArgs, at_least_one, positive_duration, positive_size,
-    socket_address,
+    socket_address, without_empty_variables,
 };
 #[cfg(feature = "kafka")]
 use {crate::outbox::OutboxCommand, clap::Subcommand};
@@ -34,6 +34,14 @@ pub(crate) struct Args {
     #[cfg(feature = "kafka")]
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+impl Args {
+    /// Reads the command line and the environment; ends the program where they are wrong.
+    pub(crate) fn read() -> Self {
+        let matches = without_empty_variables(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 #[cfg(feature = "kafka")]

@@ -11,7 +11,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::Parser as _;
 use health::ServerHealth;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     run("ws-server", || {
-        let args = Args::parse();
+        let args = Args::read();
         #[cfg(feature = "kafka")]
         if let Some(args::Command::Outbox(command)) = args.command {
             return outbox::run(command);
@@ -43,8 +42,7 @@ fn main() -> ExitCode {
         let log = args.log;
         let config = Config::try_from(args)?;
         let log = Arc::new(log.start()?);
-        // Kept until all tasks are gone, so that the last line is written, too.
-        block_on(serve(config, Arc::clone(&log)))
+        block_on(&log, serve(config, Arc::clone(&log)))
     })
 }
 
@@ -78,7 +76,7 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
         server: server.status(),
         publisher: monitor.clone(),
         topic: config.topic,
-        log,
+        log: Arc::clone(&log),
         started: Instant::now(),
     };
     let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
@@ -94,7 +92,7 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
             return Err(Failure::Runtime(format!("the publisher ended by itself: {end:?}")));
         }
     }
-    tasks.spawn(signals.exit_at_next());
+    tasks.spawn(signals.exit_at_next(Arc::clone(&log)));
     stop.cancel();
     let deadline = tokio::time::Instant::now() + drain_timeout;
     let drained = serving.await.map_err(|error| Failure::runtime(&error))?;

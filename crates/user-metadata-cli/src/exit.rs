@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use crate::FlagError;
+use crate::{FlagError, LogGuard};
 
 /// Why a program ends with another code than 0.
 #[derive(Debug, thiserror::Error)]
@@ -51,18 +51,24 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     words.join(": ")
 }
 
-/// Runs a program's tasks on all processors. What still blocks at the end is not waited for.
+/// Runs a program's tasks on all processors, and closes its log when `main` has ended. Tasks that
+/// still block then are not waited for.
 ///
 /// # Errors
 ///
 /// [`Failure::Runtime`] without threads, and what `main` returns.
-pub fn block_on(main: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+pub fn block_on(
+    log: &LogGuard,
+    main: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::runtime(&error))?;
     let result = runtime.block_on(main);
     runtime.shutdown_background();
+    // Its owners may be tasks that are never dropped.
+    log.close();
     result
 }
 

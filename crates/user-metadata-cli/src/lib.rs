@@ -2,6 +2,7 @@
 
 mod admin;
 mod args;
+mod environment;
 mod exit;
 mod kafka;
 mod listen;
@@ -13,6 +14,7 @@ mod units;
 
 pub use admin::{Admin, Health, Readiness};
 pub use args::{Carrier, FlagError, Topic, TopicArgs};
+pub use environment::without_empty_variables;
 pub use exit::{Failure, block_on, chain, run};
 pub use kafka::{KafkaArgs, SaslKind};
 pub use listen::{ListenError, listen};

@@ -1,4 +1,5 @@
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -36,7 +37,7 @@ pub enum LogFormat {
 #[derive(Debug)]
 pub struct LogGuard {
     lost: ErrorCounter,
-    _worker: WorkerGuard,
+    worker: Mutex<Option<WorkerGuard>>,
 }
 
 /// How many lines wait for a slow terminal before further ones are lost.
@@ -86,7 +87,7 @@ impl LogArgs {
         }
         Ok(LogGuard {
             lost,
-            _worker: worker,
+            worker: Mutex::new(Some(worker)),
         })
     }
 }
@@ -96,6 +97,13 @@ impl LogGuard {
     #[must_use]
     pub fn lost_lines(&self) -> usize {
         self.lost.dropped_lines()
+    }
+
+    /// Writes what is left, for a process that exits without dropping this. A standard error that
+    /// takes nothing is waited for about a second. Later lines are lost.
+    pub fn close(&self) {
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(worker.take());
     }
 }
 

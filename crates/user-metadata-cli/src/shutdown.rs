@@ -1,6 +1,9 @@
 use std::io;
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::LogGuard;
 
 /// SIGINT and SIGTERM, caught from the moment this is made.
 #[derive(Debug)]
@@ -31,12 +34,13 @@ impl ShutdownSignals {
     }
 
     /// Ends the process with 128 + the signal's number, as a shell expects it, at the next signal.
-    pub async fn exit_at_next(mut self) {
+    pub async fn exit_at_next(mut self, log: Arc<LogGuard>) {
         let code = match self.next().await {
             "SIGINT" => 130,
             _ => 143,
         };
-        tracing::warn!("second signal: leaving at once");
+        tracing::warn!("second signal: exiting at once");
+        log.close();
         std::process::exit(code);
     }
 }

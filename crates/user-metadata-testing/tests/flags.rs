@@ -74,7 +74,7 @@ const BAD_OF_KAFKA: [(&[&str], &str, &str); 12] = [
 ];
 
 /// Program, flags, the flag that is named, and a word of the remedy.
-const BAD: [(&str, &[&str], &str, &str); 21] = [
+const BAD: [(&str, &[&str], &str, &str); 23] = [
     (
         "ws-server",
         &["--brokers", "kafka"],
@@ -83,6 +83,12 @@ const BAD: [(&str, &[&str], &str, &str); 21] = [
     ),
     ("ws-server", &["--partitions", "0"], "--partitions", ""),
     ("ws-server", &["--linger", "5"], "--linger", "500ms"),
+    (
+        "ws-server",
+        &["--join-timeout", "0s"],
+        "--join-timeout",
+        "longer than 0",
+    ),
     (
         "ws-server",
         &["--outbox-max-bytes", "64MB"],
@@ -155,6 +161,7 @@ const BAD: [(&str, &[&str], &str, &str); 21] = [
         "--from",
         "earliest",
     ),
+    ("metadata-consumer", &["--group", ""], "--group", "required"),
     (
         "metadata-consumer",
         &["--group-instance-id", "pod-1"],
@@ -244,5 +251,63 @@ fn a_port_that_is_taken_ends_with_1_and_is_named() {
         let said = ended.stderr.join("\n");
         assert_eq!(ended.code, Some(1), "{program}: {said}");
         assert!(said.contains(&taken), "{program}: {said}");
+    }
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    for (name, own) in [
+        ("ws-server", "WS_SERVER"),
+        ("metadata-consumer", "METADATA_CONSUMER"),
+    ] {
+        let scratch = Scratch::new("flags");
+        let mut program = Program::built(name)
+            .env(&format!("{own}_LISTEN"), &taken)
+            .current_dir(scratch.path());
+        let shared = ["BROKERS", "TOPIC", "KAFKA_TLS", "KAFKA_SASL", "LOG_FORMAT"];
+        for variable in shared.map(|variable| format!("USER_METADATA_{variable}")) {
+            program = program.env(&variable, "");
+        }
+        for variable in ["SINK", "CONFIG", "FROM", "OUTBOX", "ALLOWED_ORIGIN"] {
+            program = program.env(&format!("{own}_{variable}"), "");
+        }
+        let ended = program.start().unwrap().wait();
+        let said = ended.stderr.join("\n");
+        // A port is bound when all flags are right.
+        assert_eq!(ended.code, Some(1), "{name}: {said}");
+        assert!(said.contains(&taken), "{name}: {said}");
+    }
+}
+
+#[test]
+fn help_shows_no_password_of_the_environment() {
+    for command in [&["--help"][..], &["run", "--help"], &["replay", "--help"]] {
+        let ended = Program::built("metadata-consumer")
+            .args(command)
+            .env("METADATA_CONSUMER_SINK", "redis://:hunter2@localhost")
+            .start()
+            .unwrap()
+            .wait();
+        let shown = ended.stdout.join("\n");
+        assert!(shown.contains("METADATA_CONSUMER_SINK"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn an_outbox_that_is_not_there_is_named_with_the_flag_that_names_it() {
+    let scratch = Scratch::new("flags");
+    for flag in ["--data-dir", "--file"] {
+        let ended = Program::built("ws-server")
+            .args(["outbox", "replay", flag, &scratch.file("none")])
+            .args(KAFKA)
+            .start()
+            .unwrap()
+            .wait();
+        let said = ended.stderr.join("\n");
+        assert_eq!(ended.code, Some(2), "{said}");
+        assert!(said.contains(&format!("{flag}: there is no ")), "{said}");
     }
 }

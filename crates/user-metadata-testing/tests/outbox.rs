@@ -134,6 +134,8 @@ async fn a_stop_while_kafka_is_away_leaves_all_to_the_next_start() {
     let ended = server.running.stop();
     assert!(killed.elapsed() < Duration::from_secs(10));
     assert_eq!(ended.code, Some(143));
+    let last = ended.stderr.last().unwrap();
+    assert!(last.contains("second signal"), "{last}");
     let joins = joins.await;
     promised.append(&mut promised_at(killed, &joins, STALLED));
     all.extend(joins);

@@ -31,27 +31,60 @@ impl OutboxFile {
     }
 }
 
+/// Whether the file's name is the outbox's and that of each time that it was set aside: a replay of
+/// such a file may find it damaged, too.
 fn is_set_aside(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.strip_prefix("outbox.db.damaged-")
-        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+    let times = name.strip_prefix("outbox.db.damaged-");
+    times.is_some_and(|times| {
+        let mut times = times.split(".damaged-");
+        times.all(|time| !time.is_empty() && time.bytes().all(|byte| byte.is_ascii_digit()))
+    })
 }
 
-/// The file that is to be replayed.
-pub(super) fn existing(path: PathBuf) -> Result<PathBuf, FlagError> {
+/// The file that is to be replayed, which a flag names.
+pub(super) fn existing(flag: &'static str, path: PathBuf) -> Result<PathBuf, FlagError> {
     if path.is_file() {
         return Ok(path);
     }
     let problem = format!("there is no {}; see `ws-server outbox ls`", path.display());
-    Err(FlagError::new("file", problem))
+    Err(FlagError::new(flag, problem))
 }
 
 /// A file that somebody names. What is damaged of an outbox is set aside, which must not befall a
 /// file that is none; one that was set aside before can't always tell what it is.
 pub(super) fn checked_outbox(file: PathBuf) -> Result<PathBuf, FlagError> {
-    let file = existing(file)?;
+    let file = existing("file", file)?;
     if !is_set_aside(&file) {
         DiskQueueReader::open(&file).map_err(|error| FlagError::refused("file", &error))?;
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_set_aside_once_or_twice_is_found_and_no_other_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = [
+            "outbox.db",
+            "outbox.db.damaged-5",
+            "outbox.db.damaged-5.damaged-17",
+            "outbox.db-wal",
+            "outbox.db.damaged-5-wal",
+            "outbox.db.damaged-",
+            "topic.db.damaged-5",
+        ];
+        for name in names {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let files = OutboxFile {
+            data_dir: folder.path().to_owned(),
+            file: None,
+        };
+        let expected = names[..3].iter().map(|name| folder.path().join(name));
+        assert_eq!(files.all(), expected.collect::<Vec<_>>());
+    }
 }

@@ -24,19 +24,18 @@ pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
     };
     let outbox = DiskOutbox::new(match args.file {
         Some(file) => checked_outbox(file)?,
-        None => existing(DataDir::new(&topic.data_dir).outbox_path())?,
+        None => existing("data-dir", DataDir::new(&topic.data_dir).outbox_path())?,
     });
     let target = KafkaTarget::with_topic(options, topic.spec);
     let log = Arc::new(args.log.start()?);
-    block_on(deliver(target, outbox, words, log))
+    block_on(&log, deliver(target, outbox, words, Arc::clone(&log)))
 }
 
 async fn deliver(
     target: KafkaTarget,
     outbox: DiskOutbox,
     words: String,
-    // Kept until all tasks are gone, so that the last line is written, too.
-    _log: Arc<LogGuard>,
+    log: Arc<LogGuard>,
 ) -> Result<(), Failure> {
     let mut signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
     info!("replaying {} to {words}", outbox.path.display());
@@ -54,7 +53,7 @@ async fn deliver(
         () = &mut delivery => {}
         signal = signals.next() => {
             info!(signal, "replay ended early");
-            tokio::spawn(signals.exit_at_next());
+            tokio::spawn(signals.exit_at_next(log));
         }
     }
     // Waits for the disk, which may hang.
