@@ -1,7 +1,8 @@
+use std::fmt;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 use user_metadata_consumer::ReplayProgress;
@@ -59,11 +60,15 @@ async fn meanwhile<F: Future>(every: Duration, mut look: impl FnMut(), work: F) 
 
 fn bar(total: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-    let template = "{wide_bar} {percent:>3} % {human_pos}/{human_len} {per_sec}, {eta} left";
+    let template = "{wide_bar} {percent:>3} % {human_pos}/{human_len} {rate}/s, {eta} left";
+    let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        // A bar that can't be written is not drawn.
+        write!(text, "{}", HumanCount(state.per_sec() as u64)).unwrap_or_default();
+    };
     // A template of our own: it has no mistake that a user could make.
-    bar.set_style(
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style.with_key("rate", rate));
     bar
 }
 

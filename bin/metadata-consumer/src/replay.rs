@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use user_metadata_cli::{Failure, FlagError, LogGuard, ShutdownSignals, print};
 use user_metadata_consumer::{
-    ReplayError, ReplayProgress, ReplayRequest, SinkProgress, StartFrom, UnixMillis,
+    ReplayError, ReplayProgress, ReplayRequest, SinkProgress, StartFrom, Summary, UnixMillis,
 };
 
 use crate::LAST_BATCHES;
@@ -103,14 +103,14 @@ pub(crate) async fn replay(
     let run = async {
         let mut running = std::pin::pin!(replay.run(stop.clone()));
         tokio::select! {
-            ended = &mut running => ended.map(drop),
+            ended = &mut running => ended.map(Some),
             // What the sink has in hand is finished, if that is soon.
-            () = stop.cancelled() => timeout(LAST_BATCHES, running).await.map_or(Ok(()), |it| it.map(drop)),
+            () = stop.cancelled() => timeout(LAST_BATCHES, running).await.ok().transpose(),
         }
     };
     let ended = shown(&progress, screen, run).await;
-    ended.map_err(|error| Failure::runtime(&error))?;
-    settle(&progress, &what)
+    let summary = ended.map_err(|error| Failure::runtime(&error))?;
+    settle(&progress, summary.as_ref(), &what)
 }
 
 /// A topic of dead letters that nobody has made holds none.
@@ -128,25 +128,44 @@ fn nothing_or(what: &ReplayRequest, error: &ReplayError) -> Result<(), Failure> 
     }
 }
 
-/// Says what was done, and what was not.
-fn settle(progress: &ReplayProgress, what: &ReplayRequest) -> Result<(), Failure> {
-    let sinks = progress.sinks();
-    for sink in &sinks {
-        let (name, done, rejected) = (&*sink.name, sink.done, sink.rejected);
-        info!(sink = name, records = done, rejected, "replayed");
-        if !sink.is_done() {
-            warn!(sink = name, "{}", how_to_go_on(sink, what));
+/// Says what was done, and what was not. No summary: it was stopped while a sink was busy.
+fn settle(
+    progress: &ReplayProgress,
+    summary: Option<&Summary>,
+    what: &ReplayRequest,
+) -> Result<(), Failure> {
+    let (mut rejected, mut is_done) = (0, true);
+    for sink in progress.sinks() {
+        let mut ended = summary.iter().flat_map(|summary| &summary.sinks);
+        let ended = ended.find(|ended| *ended.name == *sink.name);
+        info!(
+            sink = &*sink.name,
+            written = ended.map(|ended| ended.written),
+            left_out = sink.left_out,
+            rejected = sink.rejected,
+            "replayed"
+        );
+        rejected += sink.rejected;
+        // Whoever reads a pipe may have enough of it.
+        if !sink.is_done() && !ended.is_some_and(|ended| ended.is_closed) {
+            is_done = false;
+            warn!(sink = &*sink.name, "{}", how_to_go_on(&sink, what));
         }
     }
-    let rejected: u64 = sinks.iter().map(|sink| sink.rejected).sum();
-    if !sinks.iter().all(SinkProgress::is_done) {
+    if !is_done {
         let problem = "stopped before the end; the log says how to go on";
         return Err(Failure::Runtime(problem.to_owned()));
     }
     if rejected > 0 {
+        let again = match what {
+            ReplayRequest::DeadLetters => {
+                "; with a new name as --group, all dead letters are replayed again"
+            }
+            _ => "",
+        };
         let problem = format!(
-            "{rejected} rejected again; the log says where they lie, and with \
-             RUST_LOG=user_metadata_consumer=debug why"
+            "{rejected} rejected again; the log says where they are, and with \
+             RUST_LOG=user_metadata_consumer=debug why{again}"
         );
         return Err(Failure::Runtime(problem));
     }

@@ -66,7 +66,7 @@ impl Topic {
             Some(brokers) => ("--brokers", brokers.clone()),
             None => ("--data-dir", self.scratch.file("data")),
         };
-        let flags = [flag, &value, "--topic", &self.name, "--group", &self.name];
+        let flags = [flag, &value, "--topic", &self.name];
         flags.map(ToOwned::to_owned).to_vec()
     }
 
@@ -173,9 +173,14 @@ impl Topic {
     }
 
     pub(crate) fn start(&self, command: &[&str], flags: &[&str]) -> Running {
+        self.start_as(&self.name, command, flags)
+    }
+
+    fn start_as(&self, group: &str, command: &[&str], flags: &[&str]) -> Running {
         let program = Program::new(PROGRAM)
             .args(command)
             .args(self.flags())
+            .args(["--group", group])
             .args(flags)
             .current_dir(self.scratch.path());
         program.start().unwrap()
@@ -183,6 +188,11 @@ impl Topic {
 
     pub(crate) fn replay(&self, flags: &[&str]) -> Ended {
         self.start(&["replay"], flags).wait()
+    }
+
+    /// [`replay`](Self::replay) as another group.
+    pub(crate) fn replay_as(&self, group: &str, flags: &[&str]) -> Ended {
+        self.start_as(group, &["replay"], flags).wait()
     }
 }
 
