@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use user_metadata_cli::{Failure, chain, print};
+use user_metadata_cli::{Failure, in_words, print};
 use user_metadata_consumer::{Sink as _, SinkError};
 use user_metadata_sinks::SinkUrl;
 
@@ -42,7 +42,7 @@ pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
                 lines.say("note", Ok(warning.to_owned()))?;
             }
             for check in reading.builder.check(&names).await {
-                let found = check.found.map_err(|error| chain(&*error));
+                let found = check.found.map_err(|error| in_words(&*error));
                 lines.say(&check.what, found)?;
             }
         }
@@ -71,14 +71,14 @@ async fn reach(sink: &SinkUrl) -> Result<String, String> {
     let open = tokio::task::spawn_blocking(move || spec.open());
     let opened = timeout(DEADLINE, open).await.map_err(late)?;
     let opened = opened.map_err(|error| error.to_string())?;
-    let mut opened = opened.map_err(|error| chain(&error))?;
+    let mut opened = opened.map_err(|error| in_words(&error))?;
     match timeout(DEADLINE, opened.prepare()).await.map_err(late)? {
         Ok(()) => Ok("ready".to_owned()),
         Err(SinkError::Closed) => Err("it wants no events".to_owned()),
         Err(SinkError::Fatal(error) | SinkError::Unavailable { source: error, .. }) => {
-            Err(chain(&*error))
+            Err(in_words(&*error))
         }
-        Err(error) => Err(chain(&error)),
+        Err(error) => Err(in_words(&error)),
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use user_metadata_consumer::{PartitionCount, ReplayCount};
 
 /// What a replay into these sinks would do, for people.
-pub(crate) fn in_words(count: &ReplayCount, sinks: &[&str]) -> String {
+pub(crate) fn describe(count: &ReplayCount, sinks: &[&str]) -> String {
     let mut lines = vec![count.topic.clone()];
     let partitions = count.partitions.iter();
     lines.extend(partitions.map(|(partition, found)| partition_line(*partition, found)));

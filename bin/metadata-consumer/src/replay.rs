@@ -11,7 +11,7 @@ use user_metadata_consumer::{
 use crate::LAST_BATCHES;
 use crate::args::ReplayArgs;
 use crate::config::{Reading, refused};
-use crate::count::in_words;
+use crate::count::describe;
 use crate::offsets::Offsets;
 use crate::progress::shown;
 use crate::screen::Screen;
@@ -91,7 +91,7 @@ pub(crate) async fn replay(
         };
         let count = shown(&counter.progress(), screen, counter.run()).await;
         let count = count.map_err(|error| Failure::runtime(&error))?;
-        return print(&in_words(&count, &names));
+        return print(&describe(&count, &names));
     }
     let replay = match reading.open()?.replay(&what).await {
         Ok(replay) => replay,

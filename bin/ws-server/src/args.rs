@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 use user_metadata_cli::{
-    Bytes, HumanDuration, LogArgs, TopicArgs, at_least_one, positive_duration, positive_size,
+    ByteSize, HumanDuration, LogArgs, TopicArgs, at_least_one, positive_duration, positive_size,
     socket_address, without_empty_variables,
 };
 #[cfg(feature = "kafka")]
@@ -99,7 +99,7 @@ pub(crate) struct PublishArgs {
         value_name = "SIZE",
         value_parser = positive_size
     )]
-    pub(crate) outbox_max_bytes: Option<Bytes>,
+    pub(crate) outbox_max_bytes: Option<ByteSize>,
     /// How long an event may wait for others to share its request
     #[arg(
         long,
@@ -130,7 +130,7 @@ pub(crate) struct PublishArgs {
         default_value = "1GiB",
         value_name = "SIZE"
     )]
-    pub(crate) log_max_bytes: Bytes,
+    pub(crate) log_max_bytes: ByteSize,
     /// What the embedded log and the outbox survive: `normal` a crash, `full` also a power cut
     #[arg(long, env = "WS_SERVER_LOG_SYNC", value_enum, default_value = "normal")]
     pub(crate) log_sync: SyncKind,
@@ -212,7 +212,7 @@ pub(crate) struct LimitArgs {
         value_name = "SIZE",
         value_parser = positive_size
     )]
-    pub(crate) max_message_bytes: Bytes,
+    pub(crate) max_message_bytes: ByteSize,
     /// How often a connection is pinged
     #[arg(
         long,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use user_metadata_kafka::{KafkaOptions, OptionsError, TopicSpec};
 
 use crate::KafkaArgs;
-use crate::exit::chain;
+use crate::exit::in_words;
 use crate::kafka;
 use crate::units::at_least_one;
 
@@ -124,7 +124,7 @@ impl FlagError {
     /// Names the flag whose value something refused, with all that lies behind the error.
     #[must_use]
     pub fn refused(flag: &'static str, error: &dyn std::error::Error) -> Self {
-        Self::new(flag, chain(error))
+        Self::new(flag, in_words(error))
     }
 
     /// `--brokers` in a program that was built without its cargo feature `kafka`.

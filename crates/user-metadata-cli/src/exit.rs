@@ -18,13 +18,13 @@ impl Failure {
     /// A configuration that can't be used, with all that lies behind the error.
     #[must_use]
     pub fn configuration(error: &dyn std::error::Error) -> Self {
-        Self::Configuration(chain(error))
+        Self::Configuration(in_words(error))
     }
 
     /// A failure while running, with all that lies behind the error.
     #[must_use]
     pub fn runtime(error: &dyn std::error::Error) -> Self {
-        Self::Runtime(chain(error))
+        Self::Runtime(in_words(error))
     }
 
     const fn code(&self) -> u8 {
@@ -43,7 +43,7 @@ impl From<FlagError> for Failure {
 
 /// Every error down to the first cause, `: ` between them.
 #[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub fn in_words(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut words: Vec<String> = causes.map(ToString::to_string).collect();
     // Some errors quote their cause.

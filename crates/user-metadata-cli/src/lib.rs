@@ -15,7 +15,7 @@ mod units;
 pub use admin::{Admin, Health, Readiness};
 pub use args::{Carrier, FlagError, Topic, TopicArgs};
 pub use environment::without_empty_variables;
-pub use exit::{Failure, block_on, chain, run};
+pub use exit::{Failure, block_on, in_words, run};
 pub use kafka::{KafkaArgs, SaslKind};
 pub use listen::{ListenError, listen};
 pub use logging::{LogArgs, LogFormat, LogGuard};
@@ -23,5 +23,5 @@ pub use output::print;
 pub use recorder::{Recorder, RecorderError};
 pub use shutdown::ShutdownSignals;
 pub use units::{
-    Bytes, HumanDuration, at_least_one, positive_duration, positive_size, socket_address,
+    ByteSize, HumanDuration, at_least_one, positive_duration, positive_size, socket_address,
 };

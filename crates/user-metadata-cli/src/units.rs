@@ -48,14 +48,14 @@ pub fn positive_duration(text: &str) -> Result<HumanDuration, String> {
     }
 }
 
-/// [`Bytes`] that are not 0, for clap's `value_parser`.
+/// [`ByteSize`] that are not 0, for clap's `value_parser`.
 ///
 /// # Errors
 ///
 /// What would be right.
-pub fn positive_size(text: &str) -> Result<Bytes, String> {
+pub fn positive_size(text: &str) -> Result<ByteSize, String> {
     match text.parse()? {
-        Bytes(0) => Err("must be larger than 0: write e.g. 64MiB".to_owned()),
+        ByteSize(0) => Err("must be larger than 0: write e.g. 64MiB".to_owned()),
         size => Ok(size),
     }
 }
@@ -97,15 +97,15 @@ impl fmt::Display for HumanDuration {
 /// A size as flags take it: bytes, or a whole number of `KiB`, `MiB` or `GiB`.
 ///
 /// ```
-/// use user_metadata_cli::Bytes;
-/// assert_eq!("16KiB".parse::<Bytes>().unwrap().get(), 16_384);
-/// assert_eq!("512".parse::<Bytes>().unwrap().get(), 512);
-/// assert!("1.5 MB".parse::<Bytes>().is_err());
+/// use user_metadata_cli::ByteSize;
+/// assert_eq!("16KiB".parse::<ByteSize>().unwrap().get(), 16_384);
+/// assert_eq!("512".parse::<ByteSize>().unwrap().get(), 512);
+/// assert!("1.5 MB".parse::<ByteSize>().is_err());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Bytes(u64);
+pub struct ByteSize(u64);
 
-impl Bytes {
+impl ByteSize {
     const UNITS: [(&'static str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
     /// The size in bytes.
@@ -121,7 +121,7 @@ impl Bytes {
     }
 }
 
-impl FromStr for Bytes {
+impl FromStr for ByteSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -137,7 +137,7 @@ impl FromStr for Bytes {
     }
 }
 
-impl fmt::Display for Bytes {
+impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |&&(_, factor): &&(&str, u64)| self.0 > 0 && self.0.is_multiple_of(factor);
         match Self::UNITS.iter().find(whole) {
@@ -153,15 +153,15 @@ mod tests {
 
     #[test]
     fn a_size_that_overflows_is_refused() {
-        assert!("99999999999999GiB".parse::<Bytes>().is_err());
-        assert!("-1".parse::<Bytes>().is_err());
-        assert!("MiB".parse::<Bytes>().is_err());
+        assert!("99999999999999GiB".parse::<ByteSize>().is_err());
+        assert!("-1".parse::<ByteSize>().is_err());
+        assert!("MiB".parse::<ByteSize>().is_err());
     }
 
     #[test]
     fn sizes_and_durations_show_as_they_are_typed() {
         for text in ["64MiB", "1GiB", "16KiB", "1000", "0"] {
-            assert_eq!(text.parse::<Bytes>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<ByteSize>().unwrap().to_string(), text);
         }
         for text in ["10s", "500ms", "7days"] {
             assert_eq!(text.parse::<HumanDuration>().unwrap().to_string(), text);
