@@ -12,7 +12,7 @@ pub fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|ci| ci == "true")
 }
 
-/// Whether this process is root's.
+/// Whether this process runs as root.
 #[must_use]
 pub fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();

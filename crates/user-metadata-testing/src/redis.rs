@@ -1,4 +1,4 @@
-//! A Redis server of its own, and its own client to look at it with.
+//! A Redis server, and Redis's own client to inspect it with.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,8 +14,8 @@ use crate::scratch::Scratch;
 
 const REMEDY: &str = "install redis-server";
 
-/// A server of its own, on a free port, with its own append-only file that is synced every second,
-/// as most have it; gone when this is dropped.
+/// A server on a free port, with an append-only file that is synced every second, as is usual;
+/// stopped and removed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
     process: Restartable,
@@ -25,7 +25,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one and waits until it answers.
+    /// Starts a server and waits until it answers.
     ///
     /// # Errors
     ///
@@ -34,8 +34,7 @@ impl Server {
         Self::with(&[])
     }
 
-    /// Starts one with these arguments besides those that it has by default, such as
-    /// `--requirepass`.
+    /// Starts a server with these arguments in addition to the defaults, such as `--requirepass`.
     ///
     /// # Errors
     ///
@@ -58,23 +57,23 @@ impl Server {
         format!("redis://{}", self.port)
     }
 
-    /// Where it listens.
+    /// The port that it listens on.
     #[must_use]
     pub fn port(&self) -> &Port {
         &self.port
     }
 
-    /// Stops it where it is (SIGSTOP): connections stay open, nothing answers.
+    /// Freezes it (SIGSTOP): connections stay open, nothing answers.
     pub fn freeze(&self) {
         self.process.running().freeze();
     }
 
-    /// Lets it go on.
+    /// Lets it continue (SIGCONT).
     pub fn thaw(&self) {
         self.process.running().thaw();
     }
 
-    /// Kills it (SIGKILL): what it had not written to its file yet is gone. Port and file stay.
+    /// Kills it (SIGKILL): what it has not written to its file is lost. Port and file stay.
     pub fn kill(&mut self) {
         self.process.kill();
     }
@@ -84,8 +83,8 @@ impl Server {
         self.process.stop();
     }
 
-    /// Cuts the end off its file, as a power cut does that comes before a sync: so many bytes of
-    /// what came last. It must not run.
+    /// Cuts this many bytes off the end of its file, as a power cut before a sync does. It must not
+    /// be running.
     pub fn lose(&mut self, bytes: u64) {
         assert!(!self.process.is_running(), "the server runs");
         let folder = self.data.path().join("appendonlydir");
@@ -119,7 +118,7 @@ impl Server {
     }
 }
 
-/// Whether it answers, and not only that it is loading. One that wants a password answers, too.
+/// Whether it answers, and not with "loading". "Password required" is an answer.
 fn is_ready(port: &Port) -> io::Result<bool> {
     let limit = Duration::from_secs(2);
     let mut stream = TcpStream::connect_timeout(&port.address(), limit)?;
@@ -130,8 +129,8 @@ fn is_ready(port: &Port) -> io::Result<bool> {
     Ok(matches!(&start, b"+PONG" | b"-NOAU"))
 }
 
-/// A server for tests that only need keys of their own: that of `REDIS_URL`, else one that all
-/// tests of this process share. Nobody may stop it.
+/// A server for tests that only need keys of their own: that of `REDIS_URL`, or else one that all
+/// tests of this process share. Tests must not stop it.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! A flag that can't be right ends the program with 2 before a port is bound, and the message names
-//! the flag and says how to mend it.
+//! An invalid flag ends the program with 2 before a port is bound, and the message names the flag
+//! and says how to fix it.
 #![allow(clippy::unwrap_used)]
 
 use std::net::TcpListener;
@@ -7,10 +7,10 @@ use std::net::TcpListener;
 use user_metadata_testing::Scratch;
 use user_metadata_testing::process::{Ended, Program};
 
-/// Those of a Kafka that is not asked; nothing is sent before all are checked.
+/// A Kafka that is never contacted: nothing is sent before all flags are checked.
 const KAFKA: [&str; 2] = ["--brokers", "127.0.0.1:1"];
 
-/// Flags besides [`KAFKA`], the flag that is named, and a word of the remedy.
+/// Flags in addition to [`KAFKA`], the flag that is named, and a word of the remedy.
 const BAD_OF_KAFKA: [(&[&str], &str, &str); 12] = [
     (&["--kafka-ca", "/dev/null"], "--kafka-ca", "--kafka-tls"),
     (
@@ -81,7 +81,12 @@ const BAD: [(&str, &[&str], &str, &str); 23] = [
         "--brokers",
         "kafka-1:9092",
     ),
-    ("ws-server", &["--partitions", "0"], "--partitions", ""),
+    (
+        "ws-server",
+        &["--partitions", "0"],
+        "--partitions",
+        "at least 1",
+    ),
     ("ws-server", &["--linger", "5"], "--linger", "500ms"),
     (
         "ws-server",
@@ -200,7 +205,7 @@ const BAD: [(&str, &[&str], &str, &str); 23] = [
     ),
 ];
 
-/// Runs a program whose ports are all taken.
+/// Runs a program while its ports are taken.
 fn run(program: &str, flags: &[&str], taken: &str) -> Ended {
     let scratch = Scratch::new("flags");
     let mut program_flags = vec!["--listen", taken];
@@ -234,7 +239,7 @@ fn a_bad_flag_ends_with_2_and_is_named_with_its_remedy() {
     for (program, flags, named, remedy) in bad.into_iter().chain(of_kafka).chain(without) {
         let ended = run(program, &flags, &taken);
         let said = ended.stderr.join("\n");
-        // Were a port bound first, the program would end with 1.
+        // If a port were bound first, the program would end with 1.
         if ended.code != Some(2) || !said.contains(named) || !said.contains(remedy) {
             wrong.push(format!("{program} {flags:?}: {:?}\n{said}", ended.code));
         }
@@ -275,7 +280,7 @@ fn an_empty_variable_counts_as_not_set() {
         }
         let ended = program.start().unwrap().wait();
         let said = ended.stderr.join("\n");
-        // A port is bound when all flags are right.
+        // A port is bound only after all flags are checked.
         assert_eq!(ended.code, Some(1), "{name}: {said}");
         assert!(said.contains(&taken), "{name}: {said}");
     }
@@ -308,6 +313,6 @@ fn an_outbox_that_is_not_there_is_named_with_the_flag_that_names_it() {
             .wait();
         let said = ended.stderr.join("\n");
         assert_eq!(ended.code, Some(2), "{said}");
-        assert!(said.contains(&format!("{flag}: there is no ")), "{said}");
+        assert!(said.contains(&format!("{flag}: ")), "{said}");
     }
 }

@@ -1,4 +1,4 @@
-//! The whole line on a Kafka that asks who one is, with the real programs.
+//! From a join to a sink by way of a Kafka with TLS and authentication, with the real programs.
 #![cfg(all(feature = "load", feature = "secure"))]
 #![allow(clippy::unwrap_used)]
 
@@ -55,20 +55,20 @@ fn warnings(lines: &Lines) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn joins_are_stored_by_way_of_tls_and_scram_and_the_password_is_told_to_nobody() {
+async fn joins_are_stored_by_way_of_tls_and_scram_and_the_password_is_shown_nowhere() {
     let broker = require!(SecureBroker::start());
     let password = SecureBroker::PASSWORD;
     let user = User::new(&broker, Listener::SaslTls, "scram-sha-512", password);
     let (server, (consumer, path)) = (user.server(), user.consumer());
     let promised = joins(&server, 50, 100).await.unwrap();
     assert_exactly_once(&promised, &Database::open(&path));
-    let told = [
+    let output = [
         server.admin("/status").body,
         consumer.get("/status").body,
         server.running.stop().stderr.join("\n"),
         consumer.running.stop().stderr.join("\n"),
     ];
-    for text in told {
+    for text in output {
         assert!(!text.contains(password), "{text}");
         assert!(!text.contains(" WARN "), "{text}");
     }

@@ -2,8 +2,8 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How many brokers of its cluster a broker knows, by a metadata request. Kafka writes no line when
-/// it is ready, and its port is open earlier.
+/// How many brokers of its cluster a broker knows, from a metadata request. Kafka logs nothing when
+/// it is ready, and its port is open before that.
 pub(super) fn brokers_known_to(address: SocketAddr) -> io::Result<u32> {
     // Length; api key 3 (metadata), version 1; correlation id; no client id; no topics.
     const REQUEST: [u8; 18] = [0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 7, 0xff, 0xff, 0, 0, 0, 0];

@@ -4,8 +4,8 @@ use super::Broker;
 use crate::environment::variable;
 use crate::missing::Missing;
 
-/// A broker for tests that only need their own topics: that of `KAFKA_BROKERS`, else one that all
-/// tests of this process share. Nobody may stop it.
+/// A broker for tests that only need topics of their own: that of `KAFKA_BROKERS`, or else one that
+/// all tests of this process share. Tests must not stop it.
 ///
 /// # Errors
 ///

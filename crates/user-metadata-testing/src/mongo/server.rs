@@ -8,10 +8,10 @@ use crate::port::Port;
 use crate::process::Restartable;
 use crate::scratch::Scratch;
 
-/// The version of mongo-java-server, as `mongo/pom.xml` has it.
+/// The version of mongo-java-server in `mongo/pom.xml`.
 const VERSION: &str = "1.47.0";
 
-/// A server of its own, on a free port, with its own data; gone when this is dropped.
+/// A server on a free port, with its own data; stopped and removed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
     process: Restartable,
@@ -21,11 +21,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one and waits until it answers: about 2 s.
+    /// Starts a server and waits until it answers: about 2 s.
     ///
     /// # Errors
     ///
-    /// [`Missing`] without Java, or where its jars can't be had.
+    /// [`Missing`] without Java, or if its jars can't be downloaded.
     pub fn start() -> Result<Self, Missing> {
         let mut server = Self {
             process: Restartable::new("the MongoDB server"),
@@ -37,18 +37,18 @@ impl Server {
         Ok(server)
     }
 
-    /// Its URL, with the name of a database behind it.
+    /// Its URL, with the name of a database.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("mongodb://{}/{database}", self.port)
     }
 
-    /// Stops it where it is (SIGSTOP): connections stay open, nothing answers.
+    /// Freezes it (SIGSTOP): connections stay open, nothing answers.
     pub fn freeze(&self) {
         self.process.running().freeze();
     }
 
-    /// Lets it go on.
+    /// Lets it continue (SIGCONT).
     pub fn thaw(&self) {
         self.process.running().thaw();
     }
@@ -72,8 +72,8 @@ impl Server {
     }
 }
 
-/// A server for tests that only need a database of their own, and the name that they give it: that
-/// of `MONGODB_URL`, else one that all tests of this process share. Nobody may stop it.
+/// The URL of `database` on a server for tests that only need a database of their own: that of
+/// `MONGODB_URL`, or else one that all tests of this process share. Tests must not stop it.
 ///
 /// # Errors
 ///

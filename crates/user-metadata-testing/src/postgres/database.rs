@@ -10,12 +10,12 @@ use crate::environment::with_database;
 pub struct Database {
     psql: PathBuf,
     url: String,
-    /// The database from which it was made, and the name of the new one.
+    /// The URL of the database that it was created from, and its name.
     made_from: (String, String),
 }
 
 impl Database {
-    /// Makes one on the server of `url`.
+    /// Creates a database on the server of `url`.
     pub(super) fn create(psql: &Path, url: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -23,7 +23,7 @@ impl Database {
         let now = now.map_or(0, |now| now.as_nanos());
         let name = format!("test_{}_{count}_{now}", std::process::id());
         let made = run(psql, url, &format!("CREATE DATABASE {name}"));
-        assert!(made.is_ok(), "no database could be made: {made:?}");
+        assert!(made.is_ok(), "no database could be created: {made:?}");
         Self {
             psql: psql.to_owned(),
             url: with_database(url, &name),
@@ -37,8 +37,8 @@ impl Database {
         &self.url
     }
 
-    /// Runs statements with `psql` and returns the rows of all of them: their fields with `|` in
-    /// between.
+    /// Runs statements with `psql` and returns the rows of all of them, their fields separated by
+    /// `|`.
     #[must_use]
     pub fn query(&self, sql: &str) -> Vec<String> {
         match run(&self.psql, &self.url, sql) {
@@ -47,7 +47,7 @@ impl Database {
         }
     }
 
-    /// [`query`](Self::query) while the server may be away.
+    /// [`query`](Self::query) while the server may be down.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Database {
         run(&self.psql, &self.url, sql)
     }
 
-    /// Runs statements of which no row is wanted.
+    /// Runs statements and ignores their rows.
     pub fn execute(&self, sql: &str) {
         drop(self.query(sql));
     }
@@ -65,7 +65,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let (url, name) = &self.made_from;
-        // Where the server is gone, so is the database.
+        // If the server is gone, so is the database.
         drop(run(
             &self.psql,
             url,

@@ -1,5 +1,5 @@
-//! A real PostgreSQL: the server that `DATABASE_URL` names, or one of its own from the programs that
-//! are installed.
+//! A real PostgreSQL: the server that `DATABASE_URL` names, or a new one from the installed
+//! programs.
 
 mod database;
 mod programs;
@@ -14,8 +14,9 @@ use std::sync::LazyLock;
 use crate::environment::variable;
 use crate::missing::Missing;
 
-/// A new database for a test that needs no more: on the server of `DATABASE_URL`, whose user may
-/// make databases, else on one that all tests of this process share. Nobody may stop it.
+/// A new database for a test that needs only that: on the server of `DATABASE_URL`, whose user must
+/// be allowed to create databases, or else on one that all tests of this process share. Tests must
+/// not stop it.
 ///
 /// # Errors
 ///

@@ -10,8 +10,8 @@ use crate::scratch::Scratch;
 const USER: &str = "tester";
 const PASSWORD: &str = "correct-horse";
 
-/// A PostgreSQL server of its own, on a free port of the loopback address, with its own data; gone
-/// when this is dropped. It asks for a password and, for speed, syncs nothing to disk.
+/// A PostgreSQL server on a free port of the loopback address, with its own data; stopped and
+/// removed when this is dropped. It requires a password and, for speed, does not sync to disk.
 #[derive(Debug)]
 pub struct Server {
     process: Restartable,
@@ -23,7 +23,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one and waits until it answers: 2 s.
+    /// Starts a server and waits until it answers: 2 s.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl Server {
         Self::with(None, &[])
     }
 
-    /// Starts one whose data is on a small disk, of 128 MiB at least.
+    /// Starts a server with its data on a small disk, of at least 128 MiB.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl Server {
         Self::with(Some(disk), &["max_wal_size=32MB", "wal_recycle=off"])
     }
 
-    /// Starts one with these settings (`name=value`) besides those it has by default.
+    /// Starts a server with these settings (`name=value`) in addition to the defaults.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Server {
             "--no-sync",
             "--encoding=UTF8",
             "--locale=C",
-            // What SCRAM asks of the client takes a debug build 0.2 s.
+            // SCRAM takes 0.2 s in a debug build of the client.
             "--auth=password",
             &format!("--username={USER}"),
             &format!("--pwfile={password}"),
@@ -88,19 +88,19 @@ impl Server {
         Database::create(&self.programs.psql(), &self.url())
     }
 
-    /// Where it is: `postgres://USER:PASSWORD@HOST:PORT/postgres`.
+    /// Its URL: `postgres://USER:PASSWORD@HOST:PORT/postgres`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("postgres://{USER}:{PASSWORD}@{}/postgres", self.port)
     }
 
-    /// Ends it as `pg_ctl stop -m immediate` does: no transaction is finished, no page is written.
+    /// Ends it like `pg_ctl stop -m immediate`: transactions are aborted, no page is written.
     /// Port and data stay.
     pub fn crash(&mut self) {
         self.end("QUIT");
     }
 
-    /// Ends it as `pg_ctl stop -m fast` does: connections are closed, what is committed is on disk.
+    /// Ends it like `pg_ctl stop -m fast`: connections are closed, committed data is on disk.
     pub fn stop(&mut self) {
         self.end("INT");
     }
@@ -142,7 +142,7 @@ impl Server {
         });
     }
 
-    /// Stops all its processes where they are (SIGSTOP): connections stay open, nothing answers.
+    /// Freezes all its processes (SIGSTOP): connections stay open, nothing answers.
     pub fn freeze(&self) {
         let running = self.process.running();
         running.freeze();
@@ -151,7 +151,7 @@ impl Server {
         }
     }
 
-    /// Lets it go on.
+    /// Lets it continue (SIGCONT).
     pub fn thaw(&self) {
         let running = self.process.running();
         for backend in children(running.pid()) {
@@ -160,12 +160,12 @@ impl Server {
         running.thaw();
     }
 
-    /// Whether it runs: one whose disk is full may end by itself.
+    /// Whether it runs; it may end by itself when its disk is full.
     pub fn is_running(&mut self) -> bool {
         self.process.is_running()
     }
 
-    /// The small disk that its data is on, if it has one.
+    /// The small disk with its data, if it has one.
     #[must_use]
     pub fn disk(&self) -> Option<&SmallDisk> {
         self.disk.as_ref()
@@ -179,21 +179,21 @@ impl Server {
     }
 }
 
-/// A process of it that hangs must not hang the end of a test.
+/// A hanging process of the server must not make the end of a test hang.
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(running) = self.process.take() {
             let backends = children(running.pid());
             drop(running.kill());
             for backend in backends {
-                // One that was frozen has not seen that its parent is gone.
+                // A frozen one has not noticed that its parent is gone.
                 kill("CONT", backend);
             }
         }
     }
 }
 
-/// Each backend has a session of its own, so that no signal to a group reaches it.
+/// Each backend is in a session of its own, so signals to the process group don't reach it.
 fn children(parent: u32) -> Vec<u32> {
     let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
     let children = children.unwrap_or_default();

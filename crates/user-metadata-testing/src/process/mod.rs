@@ -1,5 +1,5 @@
-//! Programs under test: started, listened to, stopped, killed, frozen, and ended with the test
-//! whatever becomes of it.
+//! Programs under test: started, read from, stopped, killed, frozen, and ended with the test,
+//! however that ends.
 
 mod leash;
 mod lines;

@@ -8,7 +8,7 @@ pub(crate) struct Restartable {
 }
 
 impl Restartable {
-    /// One that does not run yet; `name` is for messages.
+    /// A process that is not started yet; `name` is for messages.
     pub(crate) fn new(name: &'static str) -> Self {
         let running = None;
         Self { name, running }
@@ -34,13 +34,13 @@ impl Restartable {
         }
     }
 
-    /// Whether it runs, a frozen one too.
+    /// Whether it runs, frozen or not.
     pub(crate) fn is_running(&mut self) -> bool {
         let running = self.running.as_mut();
         running.is_some_and(|running| !running.has_ended())
     }
 
-    /// Leaves it to the caller to end it.
+    /// Hands the process to the caller.
     pub(crate) fn take(&mut self) -> Option<Running> {
         self.running.take()
     }

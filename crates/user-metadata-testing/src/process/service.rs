@@ -11,18 +11,19 @@ pub struct WsServer {
     pub running: Running,
     listen: Port,
     admin: Port,
-    /// Where it stores what no flag sends elsewhere.
+    /// Its data directory, unless a flag names another.
     data: Scratch,
 }
 
 impl WsServer {
-    /// Starts one with these flags besides those of its ports, and waits until it answers.
+    /// Starts a server with these flags in addition to those of its ports, and waits until it
+    /// answers.
     #[must_use]
     pub fn start(flags: &[&str]) -> Self {
         Self::start_on(None, flags)
     }
 
-    /// [`start`](Self::start), with a small disk for what it stores there.
+    /// [`start`](Self::start) on a small disk.
     #[must_use]
     pub fn start_on(disk: Option<&SmallDisk>, flags: &[&str]) -> Self {
         let (listen, admin) = (Port::free(), Port::free());
@@ -38,8 +39,7 @@ impl WsServer {
         server
     }
 
-    /// Starts another in its place and on its ports, as [`start_on`](Self::start_on) does, once
-    /// this one was killed (SIGKILL).
+    /// Kills it (SIGKILL), and starts another on its ports as [`start_on`](Self::start_on) does.
     pub fn kill_and_start_on(&mut self, disk: Option<&SmallDisk>, flags: &[&str]) -> Ended {
         let ports = [&self.listen, &self.admin];
         let program = Self::program(disk, flags, ports, &self.data);
@@ -63,13 +63,13 @@ impl WsServer {
             .on(disk)
     }
 
-    /// Where WebSocket clients and pages connect.
+    /// The port for WebSocket clients and pages.
     #[must_use]
     pub fn listen(&self) -> &Port {
         &self.listen
     }
 
-    /// Where operators look.
+    /// The operators' port.
     #[must_use]
     pub fn admin_listen(&self) -> &Port {
         &self.admin
@@ -97,7 +97,8 @@ pub struct MetadataConsumer {
 }
 
 impl MetadataConsumer {
-    /// Starts one with these flags besides that of its port, and waits until it answers.
+    /// Starts a consumer with these flags in addition to that of its port, and waits until it
+    /// answers.
     #[must_use]
     pub fn start(flags: &[&str]) -> Self {
         let listen = Port::free();
