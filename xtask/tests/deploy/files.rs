@@ -23,14 +23,14 @@ pub(crate) fn files(folder: &str) -> Vec<(String, String)> {
     found
 }
 
-/// What operators get.
+/// The files for operators.
 pub(crate) fn shipped() -> Vec<(String, String)> {
     let top = ["Dockerfile", "docker-compose.dev.yml"];
     let top = top.map(|path| (path.to_owned(), read(path)));
     files("deploy").into_iter().chain(top).collect()
 }
 
-/// Where the programs' flags are written.
+/// The sources with the programs' flags.
 pub(crate) fn sources() -> String {
     let crates = [
         "crates/user-metadata-cli/src",

@@ -1,5 +1,5 @@
-//! `deploy/`, the Dockerfile and the compose file speak of what the programs have: their metrics,
-//! flags, ports and times. Nothing is built or started.
+//! `deploy/`, the Dockerfile and the compose file only mention metrics, flags, ports and timeouts
+//! that the programs have. Nothing is built or started.
 #![allow(clippy::unwrap_used)] // helpers
 
 mod addresses;
@@ -13,10 +13,10 @@ use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::Value;
 use user_metadata_testing::workspace;
 
-/// What the names of variables begin with, of both programs and of either.
+/// The prefixes of environment variables: of both programs, and of each.
 const PREFIXES: [&str; 3] = ["USER_METADATA_", "WS_SERVER_", "METADATA_CONSUMER_"];
 
-/// Those that have no variable: of `metadata-consumer replay`.
+/// Flags without a variable: those of `metadata-consumer replay`.
 const FLAGS_ALONE: [&str; 2] = ["--dead-letters", "--dry-run"];
 
 /// Flags of cargo, Docker, the databases, install, kubectl and systemctl.
@@ -200,7 +200,7 @@ fn every_panel_says_what_it_shows_and_what_to_do() {
     }
 }
 
-/// The names on `/metrics`: of a histogram those of its buckets, its sum and its count.
+/// The names on `/metrics`; for a histogram those of its buckets, its sum and its count.
 fn rendered_metrics() -> BTreeSet<String> {
     let crates = std::fs::read_dir(workspace().join("crates")).unwrap();
     let crates = crates.map(|entry| entry.unwrap().file_name().into_string().unwrap());
