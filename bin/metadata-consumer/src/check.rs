@@ -10,10 +10,10 @@ use crate::args::RunArgs;
 use crate::config::{Config, sink_urls};
 use crate::file::Problem;
 
-/// How long a sink may take to open, and again to reach its target.
+/// The time for a sink to open, and again for it to reach its target.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// Says of everything that the flags name whether it is there and can be used.
+/// Checks everything that the flags name: whether it exists and works.
 pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
     let mut lines = Lines::default();
     let sinks = sink_urls(&args.read.sink);
@@ -22,7 +22,7 @@ pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
         match sink {
             Ok(sink) if !names.insert(sink.name().to_owned()) => {
                 let name = sink.name();
-                let remedy = format!("two are named {name}; name one, e.g. ?name={name}-2");
+                let remedy = format!("two sinks are named {name}; rename one, e.g. ?name={name}-2");
                 lines.say(&format!("sink {name}"), Err(remedy))?;
             }
             Ok(sink) => {
@@ -33,7 +33,7 @@ pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
         }
     }
     let mut others = args;
-    // Each has had its line.
+    // The sinks are checked already.
     others.read.sink.clear();
     match Config::try_from(others) {
         Ok(Config { reading, .. }) => {
@@ -51,7 +51,7 @@ pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
     lines.end()
 }
 
-/// Says what is wrong in a file.
+/// Reports what is wrong in a file.
 pub(crate) fn file(problems: &[Problem], is_check: bool) -> Result<(), Failure> {
     if !is_check {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -64,9 +64,9 @@ pub(crate) fn file(problems: &[Problem], is_check: bool) -> Result<(), Failure> 
     lines.end()
 }
 
-/// Opens the sink and has it look at its target.
+/// Opens the sink and makes it check its target.
 async fn reach(sink: &SinkUrl) -> Result<String, String> {
-    let late = |_| format!("no answer within {} s; is it there?", DEADLINE.as_secs());
+    let late = |_| format!("no answer within {} s; does it run?", DEADLINE.as_secs());
     let spec = sink.clone();
     let open = tokio::task::spawn_blocking(move || spec.open());
     let opened = timeout(DEADLINE, open).await.map_err(late)?;
@@ -74,7 +74,7 @@ async fn reach(sink: &SinkUrl) -> Result<String, String> {
     let mut opened = opened.map_err(|error| in_words(&error))?;
     match timeout(DEADLINE, opened.prepare()).await.map_err(late)? {
         Ok(()) => Ok("ready".to_owned()),
-        Err(SinkError::Closed) => Err("it wants no events".to_owned()),
+        Err(SinkError::Closed) => Err("it accepts no events".to_owned()),
         Err(SinkError::Fatal(error) | SinkError::Unavailable { source: error, .. }) => {
             Err(in_words(&*error))
         }
@@ -82,7 +82,7 @@ async fn reach(sink: &SinkUrl) -> Result<String, String> {
     }
 }
 
-/// One line for each thing, on standard output.
+/// One line per check, on standard output.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     wrong: usize,
@@ -98,7 +98,7 @@ impl Lines {
                 ("error", text)
             }
         };
-        // Some of it was said by others.
+        // Some of it comes from servers.
         let text: String = text
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
@@ -106,12 +106,12 @@ impl Lines {
         print(&format!("{word} {what}: {text}\n"))
     }
 
-    /// What the program ends with.
+    /// The result of the program.
     pub(crate) fn end(self) -> Result<(), Failure> {
         match self.wrong {
             0 => Ok(()),
-            1 => Err(Failure::Configuration("1 thing is wrong".to_owned())),
-            wrong => Err(Failure::Configuration(format!("{wrong} things are wrong"))),
+            1 => Err(Failure::Configuration("1 check failed".to_owned())),
+            wrong => Err(Failure::Configuration(format!("{wrong} checks failed"))),
         }
     }
 }

@@ -30,10 +30,10 @@ use health::ReaderHealth;
 use replay::ReplayConfig;
 use screen::Screen;
 
-/// How long what the sinks have in hand may take at the end.
+/// The time for batches in flight at the end.
 const LAST_BATCHES: Duration = Duration::from_secs(10);
 
-/// An event is some thirty pieces of memory, which are made and let go of all the time.
+/// An event is some thirty allocations.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -49,8 +49,8 @@ fn main() -> ExitCode {
                 let log = args.read.log;
                 let config = Config::try_from(args)?;
                 let log = Arc::new(log.start()?);
-                // What blocks in a sink at the end is not waited for: it is not committed and comes
-                // again.
+                // A sink that still blocks at the end is not waited for: its batch is not committed and
+                // will be read again.
                 block_on(&log, consume(config, Arc::clone(&log)))
             }
             Command::Replay(args) => {
@@ -106,7 +106,7 @@ async fn stop_at_signal(mut signals: ShutdownSignals, stop: CancellationToken, l
     signals.exit_at_next(log).await;
 }
 
-/// Runs until `stop`, and then as long as the batches in hand may take.
+/// Runs until `stop`, and then until the batches in flight are done, or [`LAST_BATCHES`] are over.
 async fn run_until(stop: CancellationToken, consumer: Consumer) -> Result<(), Failure> {
     let mut running = std::pin::pin!(consumer.run(stop.clone()));
     let finished = tokio::select! {
@@ -116,7 +116,7 @@ async fn run_until(stop: CancellationToken, consumer: Consumer) -> Result<(), Fa
     match finished {
         Some(Ok(summary)) => say_what_was_done(&summary),
         Some(Err(error)) => return Err(Failure::runtime(&error)),
-        None => warn!("ended while a sink was busy; what it had in hand is read again"),
+        None => warn!("ended while a sink was busy; its batch will be read again"),
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::progress::shown;
 use crate::screen::Screen;
 use crate::stop_at_signal;
 
-/// The flags of `replay`, checked.
+/// The validated flags of `replay`.
 pub(crate) struct ReplayConfig {
     reading: Reading,
     what: ReplayRequest,
@@ -32,7 +32,7 @@ impl TryFrom<ReplayArgs> for ReplayConfig {
             ReplayRequest::DeadLetters
         } else {
             if args.from.is_none() && args.from_offset.is_none() {
-                let problem = "say what to replay: --dead-letters, --from WHEN (e.g. --from \
+                let problem = "add what to replay: --dead-letters, --from WHEN (e.g. --from \
                                earliest) or --from-offset PARTITION:OFFSET,…";
                 return Err(FlagError::new("from", problem));
             }
@@ -60,13 +60,13 @@ fn moment(flag: &'static str, when: Option<StartFrom>) -> Result<Option<UnixMill
         Some(StartFrom::Earliest) if flag == "from" => Ok(None),
         Some(StartFrom::At(time)) => Ok(Some(time)),
         Some(_) => {
-            let problem = "a replay is of what is there; write a time, e.g. 2026-11-24T08:00:00Z";
+            let problem = "a replay needs a time in the past; write e.g. 2026-11-24T08:00:00Z";
             Err(FlagError::new(flag, problem))
         }
     }
 }
 
-/// Does what the flags say, to the end or until a signal.
+/// Replays to the end, or until a signal.
 pub(crate) async fn replay(
     config: ReplayConfig,
     screen: &Screen,
@@ -104,7 +104,7 @@ pub(crate) async fn replay(
         let mut running = std::pin::pin!(replay.run(stop.clone()));
         tokio::select! {
             ended = &mut running => ended.map(Some),
-            // What the sink has in hand is finished, if that is soon.
+            // Batches in flight are finished, within a limit.
             () = stop.cancelled() => timeout(LAST_BATCHES, running).await.ok().transpose(),
         }
     };
@@ -113,7 +113,7 @@ pub(crate) async fn replay(
     settle(&progress, summary.as_ref(), &what)
 }
 
-/// A topic of dead letters that nobody has made holds none.
+/// A missing dead-letter topic has no letters, which is not an error.
 fn nothing_or(what: &ReplayRequest, error: &ReplayError) -> Result<(), Failure> {
     match (what, error) {
         (ReplayRequest::DeadLetters, ReplayError::NoTopic { .. }) => {
@@ -128,7 +128,8 @@ fn nothing_or(what: &ReplayRequest, error: &ReplayError) -> Result<(), Failure> 
     }
 }
 
-/// Says what was done, and what was not. No summary: it was stopped while a sink was busy.
+/// Reports what was done, and what was not. There is no summary if it was stopped while a sink was
+/// busy.
 fn settle(
     progress: &ReplayProgress,
     summary: Option<&Summary>,
@@ -146,14 +147,14 @@ fn settle(
             "replayed"
         );
         rejected += sink.rejected;
-        // Whoever reads a pipe may have enough of it.
+        // The reader of a pipe may close it.
         if !sink.is_done() && !ended.is_some_and(|ended| ended.is_closed) {
             is_done = false;
-            warn!(sink = &*sink.name, "{}", how_to_go_on(&sink, what));
+            warn!(sink = &*sink.name, "{}", how_to_continue(&sink, what));
         }
     }
     if !is_done {
-        let problem = "stopped before the end; the log says how to go on";
+        let problem = "stopped before the end; the log says how to continue";
         return Err(Failure::Runtime(problem.to_owned()));
     }
     if rejected > 0 {
@@ -164,23 +165,23 @@ fn settle(
             _ => "",
         };
         let problem = format!(
-            "{rejected} rejected again; the log says where they are, and with \
-             RUST_LOG=user_metadata_consumer=debug why{again}"
+            "{rejected} rejected again; the log has their positions, and with \
+             RUST_LOG=user_metadata_consumer=debug the reasons{again}"
         );
         return Err(Failure::Runtime(problem));
     }
     Ok(())
 }
 
-fn how_to_go_on(sink: &SinkProgress, what: &ReplayRequest) -> String {
+fn how_to_continue(sink: &SinkProgress, what: &ReplayRequest) -> String {
     match what {
         ReplayRequest::DeadLetters => {
-            "not all letters are replayed; the same command goes on".to_owned()
+            "not all letters are replayed; run the same command to continue".to_owned()
         }
         _ => {
             let (from, until) = Offsets::ahead(&sink.partitions);
             format!(
-                "not all events are replayed; to go on, give the same flags with --from-offset \
+                "not all events are replayed; to continue, run the same command with --from-offset \
                  {from} --until-offset {until}"
             )
         }

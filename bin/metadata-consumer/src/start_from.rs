@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use user_metadata_consumer::{StartFrom, UnixMillis};
 
-/// Reads the value of `--from`.
+/// Parses the value of `--from`.
 pub(crate) fn start_from(text: &str) -> Result<StartFrom, &'static str> {
     let time = match text {
         "earliest" => return Ok(StartFrom::Earliest),
@@ -10,7 +10,7 @@ pub(crate) fn start_from(text: &str) -> Result<StartFrom, &'static str> {
         text => text.parse().map_or_else(|_| rfc3339(text), UnixMillis::new),
     };
     time.map(StartFrom::At)
-        .ok_or("write `earliest`, `latest`, ms since the epoch, or e.g. 2026-11-24T08:00:00Z")
+        .ok_or("must be `earliest`, `latest`, ms since the epoch, or e.g. 2026-11-24T08:00:00Z")
 }
 
 /// RFC 3339 with any offset; times before 1970 have no events.
@@ -29,7 +29,7 @@ fn rfc3339(text: &str) -> Option<UnixMillis> {
     Some(UnixMillis::from(utc))
 }
 
-/// Takes `+02:00` off the end: the rest, and the offset in minutes.
+/// Splits `+02:00` off the end: the rest, and the offset in minutes.
 fn split_offset(text: &str) -> Option<(&str, i64)> {
     let (local, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
     let (hours, minutes) = offset.get(1..)?.split_once(':')?;
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused_with_an_example() {
+    fn an_invalid_time_is_refused_with_an_example() {
         for text in [
             "",
             "yesterday",

@@ -10,14 +10,14 @@ use crate::args::{
 };
 use crate::target::Target;
 
-/// The flags, checked. Nothing is open yet.
+/// The validated flags. Nothing is open yet.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) admin_listen: SocketAddr,
-    /// Where events go, in words.
+    /// Where events go, for people.
     pub(crate) topic: String,
-    /// What to warn of at the start.
+    /// A warning to log at the start.
     pub(crate) warning: Option<&'static str>,
     pub(crate) target: Target,
     pub(crate) publisher: PublisherOptions,
@@ -50,13 +50,13 @@ impl TryFrom<Args> for Config {
 }
 
 fn publisher(args: PublishArgs, is_kafka: bool) -> Result<PublisherOptions, FlagError> {
-    /// No event takes less memory, so the bytes are the bound that counts.
+    /// No event takes less memory, so that the limit is the bytes.
     const LEAST_EVENT_BYTES: usize = 512;
-    /// Less would make each event wait for the disk.
+    /// With less, each event would wait for the disk.
     const LEAST_MEMORY_BYTES: usize = 4 << 20;
     let mut options = PublisherOptions::default();
     let max_bytes = match (args.outbox_max_bytes, args.outbox) {
-        // Beyond this the disk holds what memory does not.
+        // The rest is only on disk.
         (Some(bytes), Some(OutboxKind::Disk) | None) if is_kafka => {
             let on_disk = bytes.as_usize();
             on_disk.max(LEAST_MEMORY_BYTES).min(options.max_bytes)
@@ -71,7 +71,7 @@ fn publisher(args: PublishArgs, is_kafka: bool) -> Result<PublisherOptions, Flag
     Ok(options)
 }
 
-/// The machine's name as a part of a URI reference.
+/// A URI reference with the machine's name.
 fn default_source() -> Result<String, FlagError> {
     let system = rustix::system::uname();
     let name = system.nodename().to_string_lossy();
@@ -104,7 +104,7 @@ fn capture(args: &ClientIpArgs) -> Result<CaptureOptions, FlagError> {
 
 fn client_ip(args: &ClientIpArgs) -> Result<ClientIpOptions, FlagError> {
     let alone = |flag| {
-        let problem = "only a trusted proxy's header is believed; name the proxies with e.g. \
+        let problem = "only the header of a trusted proxy is used; add the proxies, e.g. \
                        --trusted-proxy 10.0.0.0/8";
         FlagError::new(flag, problem)
     };
@@ -140,7 +140,7 @@ fn ip_privacy(args: &ClientIpArgs) -> Result<IpPrivacy, FlagError> {
             let refused = |problem| FlagError::new("ip-hash-key-file", problem);
             let key = std::fs::read(path)
                 .map_err(|error| refused(format!("{}: {error}", path.display())))?;
-            // An editor ends a file with a line break.
+            // Editors end files with a line break.
             let key = HashKey::new(key.trim_ascii_end());
             Ok(IpPrivacy::Hash(
                 key.map_err(|error| refused(error.to_string()))?,
@@ -148,12 +148,12 @@ fn ip_privacy(args: &ClientIpArgs) -> Result<IpPrivacy, FlagError> {
         }
         (IpPrivacyKind::Hash, None) => Err(FlagError::new(
             "ip-privacy",
-            "hash needs a key; make one with `openssl rand -hex 32` and give its file with \
+            "hash needs a key; make one with `openssl rand -hex 32` and set its file with \
              --ip-hash-key-file",
         )),
         (_, Some(_)) => Err(FlagError::new(
             "ip-hash-key-file",
-            "only --ip-privacy hash uses a key; give both or neither",
+            "only --ip-privacy hash uses a key; set both or neither",
         )),
         (IpPrivacyKind::Full, None) => Ok(IpPrivacy::Full),
         (IpPrivacyKind::Truncate, None) => Ok(IpPrivacy::Truncate),
@@ -187,7 +187,7 @@ fn server(listen: &ListenArgs, limits: &LimitArgs) -> Result<ServerOptions, Flag
 
 /// How many files this process may have open (`ulimit -n`).
 pub(crate) fn open_files() -> usize {
-    /// Where there is no limit, memory is one.
+    /// If there is no limit, memory is the limit.
     const UNLIMITED: usize = 1 << 20;
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());

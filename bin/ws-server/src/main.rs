@@ -27,8 +27,8 @@ use args::Args;
 use config::{Config, open_files};
 use target::unless_stopped;
 
-/// Events are made on one thread and let go of on another, which takes the system's allocator a
-/// quarter of the processor time.
+/// Events are allocated on one thread and freed on another, which with the system's allocator takes
+/// a quarter of the processor time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// What events get after the connections have used up the time for draining.
+/// The time for the last events, even if the connections have used up the drain timeout.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
 async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
@@ -87,7 +87,7 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
 
     tokio::select! {
         signal = signals.next() => info!(signal, "shutdown requested"),
-        end = &mut serving => return Err(Failure::Runtime(format!("ended by itself: {end:?}"))),
+        end = &mut serving => return Err(Failure::Runtime(format!("the server ended by itself: {end:?}"))),
         end = &mut publishing => {
             return Err(Failure::Runtime(format!("the publisher ended by itself: {end:?}")));
         }
@@ -97,7 +97,7 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let deadline = tokio::time::Instant::now() + drain_timeout;
     let drained = serving.await.map_err(|error| Failure::runtime(&error))?;
     let deadline = deadline.max(tokio::time::Instant::now() + LAST_EVENTS);
-    // Whether in time or not, the account says what became of all events.
+    // In time or not, the last line accounts for all events.
     if timeout_at(deadline, &mut publishing).await.is_err() {
         publishing.abort();
         drop(publishing.await);
@@ -113,12 +113,12 @@ fn warn_of_few_files(max_connections: usize) {
     if max_connections > files {
         warn!(
             max_connections,
-            files, "more connections are allowed than this process may open files; see `ulimit -n`"
+            files, "--max-connections is higher than the limit of open files; see `ulimit -n`"
         );
     }
 }
 
-/// The last line: what was accepted is published, or it is said what was lost.
+/// The last line accounts for all events: published, or how many are lost.
 fn say_what_became_of_all(publisher: &PublisherMonitor, drained: Drained) {
     let events = publisher.accounting();
     let (accepted, recovered) = (events.accepted, events.recovered);

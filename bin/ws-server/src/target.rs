@@ -13,7 +13,7 @@ use {std::path::Path, user_metadata_log::DataDir};
 /// Where events go.
 #[derive(Debug)]
 pub(crate) enum Target {
-    /// With the outbox on disk, or in memory.
+    /// With the outbox on disk, or without: in memory.
     #[cfg(feature = "kafka")]
     Kafka(KafkaTarget, Option<DiskOutbox>),
     Embedded(LogTarget),
@@ -21,7 +21,7 @@ pub(crate) enum Target {
 
 impl Target {
     pub(crate) fn new(topic: Topic, args: &PublishArgs) -> Result<Self, FlagError> {
-        // Checked whether it is used or not: a typo shows on the first day.
+        // Validated even if unused, so that a mistake is found early.
         let options = log_options(args, topic.spec.partitions())?;
         match topic.carrier {
             #[cfg(feature = "kafka")]
@@ -35,7 +35,7 @@ impl Target {
             Carrier::Kafka(_) => Err(FlagError::built_without_kafka()),
             Carrier::Embedded if args.outbox == Some(OutboxKind::Disk) => Err(FlagError::new(
                 "outbox",
-                "what goes to the embedded log is on disk already; give --brokers, or leave this out",
+                "the embedded log is on disk already; add --brokers, or remove this flag",
             )),
             Carrier::Embedded => {
                 let mut target = LogTarget::new(topic.data_dir);
@@ -45,7 +45,7 @@ impl Target {
         }
     }
 
-    /// Makes the publisher; takes the embedded log or the outbox on disk for this process alone.
+    /// Creates the publisher; locks the embedded log, or the outbox on disk.
     pub(crate) fn publisher(
         self,
         options: PublisherOptions,
@@ -63,8 +63,8 @@ impl Target {
     }
 }
 
-/// Opens what may be large, or damaged and to be read as a whole; `None` when a signal comes first.
-/// It is then left as it is, as by a kill.
+/// Opens a file that may be large, or damaged and to be read as a whole; `None` if a signal comes
+/// first. The file is then left as it is, as after a SIGKILL.
 pub(crate) async fn unless_stopped<T: Send + 'static>(
     signals: &mut ShutdownSignals,
     open: impl FnOnce() -> Result<T, FlagError> + Send + 'static,
@@ -75,13 +75,13 @@ pub(crate) async fn unless_stopped<T: Send + 'static>(
             Ok(Some(opened?))
         }
         signal = signals.next() => {
-            info!(signal, "shutdown requested before all was open");
+            info!(signal, "shutdown requested during the start");
             Ok(None)
         }
     }
 }
 
-/// On disk where nothing else is said.
+/// On disk by default.
 #[cfg(feature = "kafka")]
 fn disk_outbox(args: &PublishArgs, data_dir: &Path, sync: LogSync) -> Option<DiskOutbox> {
     if args.outbox == Some(OutboxKind::Memory) {
@@ -104,7 +104,7 @@ fn log_options(
     if max_bytes < LEAST {
         return Err(FlagError::new(
             "log-max-bytes",
-            "too small for a log; write e.g. 1GiB, or 1MiB at the least",
+            "too small for a log; write e.g. 1GiB, and at least 1MiB",
         ));
     }
     let mut options = LogOptions::default();

@@ -1,8 +1,8 @@
 use clap::Command;
 use clap::builder::Resettable;
 
-/// A command for which an environment variable without a value counts as not set: Compose and
-/// Kubernetes make one of `${NAME:-}`, and no flag takes an empty value.
+/// Makes empty environment variables count as not set: Compose makes them of `${NAME:-}`, and no
+/// flag accepts an empty value.
 #[must_use]
 pub fn without_empty_variables(command: Command) -> Command {
     let with_flags = command.mut_args(|arg| {

@@ -2,11 +2,11 @@ use std::io::{self, Write as _};
 
 use crate::Failure;
 
-/// Writes to standard output. It is no failure that nobody reads it any more.
+/// Writes to standard output. A closed pipe is not a failure.
 ///
 /// # Errors
 ///
-/// [`Failure::Runtime`] where it can't be written, e.g. because the disk is full.
+/// [`Failure::Runtime`]: it can't be written, e.g. because the disk is full.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

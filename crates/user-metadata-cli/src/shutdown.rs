@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::LogGuard;
 
-/// SIGINT and SIGTERM, caught from the moment this is made.
+/// SIGINT and SIGTERM, caught as long as this exists.
 #[derive(Debug)]
 pub struct ShutdownSignals {
     interrupt: Signal,
@@ -25,7 +25,7 @@ impl ShutdownSignals {
         })
     }
 
-    /// Waits for the next of either and gives its name.
+    /// Waits for the next of either and returns its name.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
@@ -33,7 +33,7 @@ impl ShutdownSignals {
         }
     }
 
-    /// Ends the process with 128 + the signal's number, as a shell expects it, at the next signal.
+    /// Exits with 128 + the signal's number, as shells do, at the next signal.
     pub async fn exit_at_next(mut self, log: Arc<LogGuard>) {
         let code = match self.next().await {
             "SIGINT" => 130,

@@ -13,10 +13,10 @@ use std::time::Duration;
 ///
 /// # Errors
 ///
-/// What would be right.
+/// What is needed.
 pub fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
-        .map_err(|_| "an IP address and a port are needed: write e.g. 127.0.0.1:8080")
+        .map_err(|_| "must be an IP address and a port: write e.g. 127.0.0.1:8080")
 }
 
 /// A number that is not 0, for clap's `value_parser`.
@@ -30,17 +30,17 @@ pub fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
 ///
 /// # Errors
 ///
-/// What would be right.
+/// What is needed.
 pub fn at_least_one<T: FromStr>(text: &str) -> Result<T, &'static str> {
     text.parse()
-        .map_err(|_| "a whole number of at least 1 is needed")
+        .map_err(|_| "must be a whole number of at least 1")
 }
 
 /// A [`HumanDuration`] that is not 0, for clap's `value_parser`.
 ///
 /// # Errors
 ///
-/// What would be right.
+/// What is needed.
 pub fn positive_duration(text: &str) -> Result<HumanDuration, String> {
     match text.parse()? {
         HumanDuration(Duration::ZERO) => Err("must be longer than 0: write e.g. 10s".to_owned()),
@@ -48,11 +48,11 @@ pub fn positive_duration(text: &str) -> Result<HumanDuration, String> {
     }
 }
 
-/// [`ByteSize`] that are not 0, for clap's `value_parser`.
+/// A [`ByteSize`] that is not 0, for clap's `value_parser`.
 ///
 /// # Errors
 ///
-/// What would be right.
+/// What is needed.
 pub fn positive_size(text: &str) -> Result<ByteSize, String> {
     match text.parse()? {
         ByteSize(0) => Err("must be larger than 0: write e.g. 64MiB".to_owned()),
@@ -82,9 +82,9 @@ impl FromStr for HumanDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        humantime::parse_duration(text).map(Self).map_err(|_| {
-            "a duration needs a number and a unit: write e.g. 10s, 500ms or 7d".to_owned()
-        })
+        humantime::parse_duration(text)
+            .map(Self)
+            .map_err(|_| "must be a number with a unit: write e.g. 10s, 500ms or 7d".to_owned())
     }
 }
 
@@ -114,7 +114,7 @@ impl ByteSize {
         self.0
     }
 
-    /// The size in bytes as memory is counted; the most that fits.
+    /// The size in bytes as a `usize`, saturating.
     #[must_use]
     pub fn as_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
@@ -132,7 +132,7 @@ impl FromStr for ByteSize {
             .and_then(|number| number.checked_mul(factor))
             .map(Self)
             .ok_or_else(|| {
-                "a size is a whole number of bytes, KiB, MiB or GiB: write e.g. 64MiB".to_owned()
+                "must be a whole number of bytes, KiB, MiB or GiB: write e.g. 64MiB".to_owned()
             })
     }
 }

@@ -12,7 +12,7 @@ fn problem(flags: &[&str]) -> String {
     config(flags).unwrap_err().to_string()
 }
 
-/// What is wrong with a value by itself.
+/// Why a single value is invalid.
 fn refused(flags: &[&str]) -> String {
     let parsed = Args::try_parse_from([&["ws-server"], flags].concat());
     parsed.unwrap_err().to_string()

@@ -5,18 +5,19 @@ use user_metadata_cli::{LogArgs, TopicArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OutboxCommand {
-    /// Lists the outbox and what was set aside: events, bytes, times of the first and last event
+    /// Lists the outbox and damaged files that were set aside: events, bytes, and the times of the
+    /// first and the last event
     Ls(OutboxFile),
-    /// Prints the waiting events, one JSON object a line
+    /// Prints the waiting events, one JSON object per line
     Cat(OutboxFile),
-    /// Delivers the waiting events to Kafka, removes them and ends; the server must not run
+    /// Delivers the waiting events to Kafka and removes them; the server must not be running
     #[command(mut_arg("brokers", |brokers| brokers.help("Kafka bootstrap brokers, comma-separated")))]
     Replay(Box<ReplayArgs>),
 }
 
 #[derive(Debug, Group)]
 pub(crate) struct OutboxFile {
-    /// The folder of the outbox
+    /// Directory of the outbox
     #[arg(
         long,
         env = "USER_METADATA_DATA_DIR",

@@ -11,7 +11,7 @@ impl OutboxFile {
         self.file.clone().unwrap_or_else(default)
     }
 
-    /// The outbox and what was set aside, the oldest first.
+    /// The outbox and the damaged files that were set aside, the oldest first.
     pub(super) fn all(&self) -> Vec<PathBuf> {
         if let Some(file) = &self.file {
             return vec![file.clone()];
@@ -31,8 +31,8 @@ impl OutboxFile {
     }
 }
 
-/// Whether the file's name is the outbox's and that of each time that it was set aside: a replay of
-/// such a file may find it damaged, too.
+/// Whether this is a damaged outbox that was set aside, perhaps more than once: its replay may find
+/// damage again.
 fn is_set_aside(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let times = name.strip_prefix("outbox.db.damaged-");
@@ -42,17 +42,20 @@ fn is_set_aside(path: &Path) -> bool {
     })
 }
 
-/// The file that is to be replayed, which a flag names.
+/// The outbox to replay, which `flag` names.
 pub(super) fn existing(flag: &'static str, path: PathBuf) -> Result<PathBuf, FlagError> {
     if path.is_file() {
         return Ok(path);
     }
-    let problem = format!("there is no {}; see `ws-server outbox ls`", path.display());
+    let problem = format!(
+        "{} does not exist; see `ws-server outbox ls`",
+        path.display()
+    );
     Err(FlagError::new(flag, problem))
 }
 
-/// A file that somebody names. What is damaged of an outbox is set aside, which must not befall a
-/// file that is none; one that was set aside before can't always tell what it is.
+/// A file that `--file` names. Opening a damaged outbox moves it aside, so this must be an outbox; a
+/// file that was set aside may be too damaged to tell.
 pub(super) fn checked_outbox(file: PathBuf) -> Result<PathBuf, FlagError> {
     let file = existing("file", file)?;
     if !is_set_aside(&file) {

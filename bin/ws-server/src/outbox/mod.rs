@@ -12,7 +12,7 @@ use user_metadata_log::{DiskQueueReader, OpenError, QueueReadError, RecordRef};
 pub(crate) use args::OutboxCommand;
 use args::OutboxFile;
 
-/// Looks into the outbox while the server may be at work, or delivers what is in it.
+/// Inspects the outbox, while the server may be running, or delivers its events.
 pub(crate) fn run(command: OutboxCommand) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let done = match command {
@@ -24,7 +24,7 @@ pub(crate) fn run(command: OutboxCommand) -> Result<(), Failure> {
         }
     };
     match done {
-        // Whoever read it has had enough.
+        // The reader has closed the pipe.
         Err(Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::runtime(&error)),
         Ok(()) => Ok(()),
@@ -33,7 +33,7 @@ pub(crate) fn run(command: OutboxCommand) -> Result<(), Failure> {
 
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("there is no outbox {}", .0.display())]
+    #[error("outbox {} does not exist", .0.display())]
     Missing(PathBuf),
     #[error(transparent)]
     Open(OpenError),
@@ -43,14 +43,14 @@ enum Error {
     Storage(#[from] user_metadata_log::StorageError),
     #[error(transparent)]
     Write(#[from] io::Error),
-    #[error("left out what can't be read: {batches} damaged batches")]
+    #[error("skipped what can't be read: {batches} damaged batches")]
     Damaged { batches: u64 },
 }
 
 impl From<OpenError> for Error {
     fn from(error: OpenError) -> Self {
         match error {
-            // No server need have been started with Kafka, which alone makes one.
+            // It is only created when the server is started with Kafka.
             OpenError::Missing { path } => Self::Missing(path),
             error => Self::Open(error),
         }
@@ -77,7 +77,7 @@ fn list(files: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is in a file, and how many of its batches are damaged.
+/// A line about a file, and how many of its batches are damaged.
 fn summary(path: &Path) -> Result<(String, u64), Error> {
     let reader = DiskQueueReader::open(path)?;
     let contents = reader.contents()?;
@@ -102,7 +102,7 @@ fn time(ms: Option<i64>) -> String {
 fn print(file: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     let reader = DiskQueueReader::open(file.path())?;
     let damaged = each(&reader, |record| {
-        // An event is one line of JSON already.
+        // The value is one line of JSON.
         out.write_all(record.value.unwrap_or(b"null"))?;
         Ok(out.write_all(b"\n")?)
     })?;
@@ -113,18 +113,17 @@ fn print(file: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     }
 }
 
-/// Goes through all records in order, past those that can't be read; returns how many batches are
-/// damaged.
+/// Visits all records in order, skipping batches that can't be read; returns how many those are.
 fn each(
     reader: &DiskQueueReader,
-    mut what: impl FnMut(RecordRef<'_>) -> Result<(), Error>,
+    mut visit: impl FnMut(RecordRef<'_>) -> Result<(), Error>,
 ) -> Result<u64, Error> {
     let (mut last, mut damaged) = (0, 0);
     loop {
         match reader.next(last) {
             Ok(None) => return Ok(damaged),
             Ok(Some(batch)) => {
-                batch.records.iter().try_for_each(&mut what)?;
+                batch.records.iter().try_for_each(&mut visit)?;
                 last = batch.id;
             }
             Err(QueueReadError::Corrupt { id, .. }) => {

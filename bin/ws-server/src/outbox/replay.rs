@@ -14,12 +14,12 @@ use super::args::ReplayArgs;
 use super::file::{checked_outbox, existing};
 use crate::target::unless_stopped;
 
-/// Delivers what waits in an outbox to Kafka, and ends.
+/// Delivers the events of an outbox to Kafka.
 pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
     let topic = args.topic.check("ws-server")?;
     let words = topic.to_string();
     let Carrier::Kafka(options) = topic.carrier else {
-        let problem = "events are replayed to Kafka; write e.g. --brokers kafka-1:9092";
+        let problem = "a replay needs Kafka; write e.g. --brokers kafka-1:9092";
         return Err(FlagError::new("brokers", problem).into());
     };
     let outbox = DiskOutbox::new(match args.file {
@@ -52,18 +52,18 @@ async fn deliver(
     tokio::select! {
         () = &mut delivery => {}
         signal = signals.next() => {
-            info!(signal, "replay ended early");
+            info!(signal, "stopping the replay");
             tokio::spawn(signals.exit_at_next(log));
         }
     }
-    // Waits for the disk, which may hang.
+    // Waits for the disk, which may be slow.
     drop(delivery);
     let events = monitor.accounting();
     let (recovered, published, pending) = (events.recovered, events.published, events.pending);
     let dropped = events.dropped.total();
     info!(recovered, published, pending, dropped, "ended");
     match (pending, monitor.status()) {
-        // It could not be opened, or what was delivered not be removed.
+        // It could not be opened, or delivered events could not be removed.
         (0, PublisherStatus::Degraded { detail, .. }) => Err(Failure::Runtime(detail)),
         (0, _) => Ok(()),
         (left, _) => Err(Failure::Runtime(format!(
@@ -83,7 +83,7 @@ async fn with_progress(task: PublisherTask, monitor: &PublisherMonitor) {
             _ = &mut task => return,
             _ = ticks.tick() => {
                 let events = monitor.accounting();
-                info!("{} of {} events are delivered", events.published, events.recovered);
+                info!("{} of {} events delivered", events.published, events.recovered);
             }
         }
     }
