@@ -84,8 +84,9 @@ async fn a_password_in_clear_is_warned_of_once() {
     assert_exactly_once(&promised, &Database::open(&path));
     for lines in [server.running.stderr(), consumer.running.stderr()] {
         let warnings = warnings(lines);
-        assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].contains("add --kafka-tls"), "{warnings:?}");
+        // On a busy machine, a new topic may have no leaders for long enough for a warning.
+        let of_password = warnings.iter().filter(|line| line.contains("--kafka-tls"));
+        assert_eq!(of_password.count(), 1, "{warnings:?}");
     }
 }
 
