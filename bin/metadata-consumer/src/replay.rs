@@ -138,9 +138,9 @@ fn settle(
     let (mut rejected, mut is_done) = (0, true);
     for sink in progress.sinks() {
         let mut ended = summary.iter().flat_map(|summary| &summary.sinks);
-        let ended = ended.find(|ended| *ended.name == *sink.name);
+        let ended = ended.find(|ended| ended.name == sink.name);
         info!(
-            sink = &*sink.name,
+            sink = sink.name,
             written = ended.map(|ended| ended.written),
             left_out = sink.left_out,
             rejected = sink.rejected,
@@ -150,7 +150,7 @@ fn settle(
         // The reader of a pipe may close it.
         if !sink.is_done() && !ended.is_some_and(|ended| ended.is_closed) {
             is_done = false;
-            warn!(sink = &*sink.name, "{}", how_to_continue(&sink, what));
+            warn!(sink = sink.name, "{}", how_to_continue(&sink, what));
         }
     }
     if !is_done {
