@@ -1,11 +1,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use user_metadata_testing::workspace;
+
 use crate::Failure;
-use crate::cargo::{cargo, root, succeed, target};
+use crate::cargo::{cargo, succeed, target};
 use crate::{needs, test};
 
-/// Builds the programs as they are shipped, and measures them.
+/// Builds the programs in release mode, and measures them.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     needs::install();
     let programs = release("user-metadata-bench")?;
@@ -17,8 +19,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     measure(&programs, "user-metadata-bench", arguments, peers)
 }
 
-/// Lets Kafka, its topic, disks and ws-server itself fail. In short with the programs that
-/// `cargo xtask test` has built, so that CI builds nothing for it.
+/// Makes Kafka, its topic, disks and ws-server itself fail. With `--short`, it uses the programs
+/// that `cargo xtask test` has built, so that CI needs no other build.
 pub(crate) fn faults(arguments: &[String]) -> Result<(), Failure> {
     needs::install();
     let is_short = arguments.iter().any(|argument| argument == "--short");
@@ -30,7 +32,7 @@ pub(crate) fn faults(arguments: &[String]) -> Result<(), Failure> {
     measure(&programs, "user-metadata-faults", arguments, None)
 }
 
-/// Lets members join, leave and crash in a group, in release mode.
+/// Makes members of a group join, leave and crash, in release mode.
 pub(crate) fn soak(arguments: &[String]) -> Result<(), Failure> {
     needs::install();
     measure(
@@ -41,7 +43,7 @@ pub(crate) fn soak(arguments: &[String]) -> Result<(), Failure> {
     )
 }
 
-/// The folder of the programs, and of the one that measures them.
+/// Builds the programs and the one that measures them; returns their folder.
 fn release(measuring: &str) -> Result<PathBuf, Failure> {
     let build = ["build", "--release", "--package", "ws-server"];
     let packages = ["--package", "metadata-consumer", "--package", measuring];
@@ -66,8 +68,8 @@ fn measure(
     )
 }
 
-/// Builds what the publisher is measured against, and returns the folder with all of it. It takes a
-/// C compiler, make and Node.js.
+/// Builds what the publisher is measured against, and returns its folder. Needs a C compiler, make
+/// and Node.js.
 fn publishing_peers(target: &Path) -> Result<PathBuf, Failure> {
     let build = target.join("bench-peers");
     let mut cargo = cargo(&["build", "--release", "--locked"]);
@@ -77,7 +79,7 @@ fn publishing_peers(target: &Path) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-/// Builds what the consumer is measured against, which takes Go and Node.js.
+/// Builds what the consumer is measured against, and returns its folder. Needs Go and Node.js.
 fn consuming_peers(target: &Path) -> Result<PathBuf, Failure> {
     let folder = target.join("bench-peers/consumers");
     std::fs::create_dir_all(&folder)?;
@@ -110,5 +112,5 @@ fn node_peers(folder: &Path) -> Result<(), Failure> {
 }
 
 fn peers() -> PathBuf {
-    root().join("crates/user-metadata-bench/peers")
+    workspace().join("crates/user-metadata-bench/peers")
 }

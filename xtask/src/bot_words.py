@@ -12,7 +12,7 @@ import re
 import sys
 import zipfile
 
-# Words that stand in the User-Agents of people, too, or that name a program which people use…
+# Words that are in the User-Agents of people, too, or that name a program which people use…
 PEOPLE = """
 AP3A.240617.008 AddThis Asana Bluesky Butterfly Charlotte Code/ Daum/ Devin Fetch Fever Fluid
 Friendica Goodreads GoogleDocs Grammarly Grover HubSpot IFTTT LCC/ Lemmy Magellan MailChimp MainWP
@@ -20,13 +20,13 @@ Make/ Mastodon NING/ NewsBlur NextCloud Nitro Notion Operator Overcast PayPal Pr
 Readable Retool Silk/ Sogou Sonic Spectate Splunk Stripe Synapse TSM-turingos Trove Tumblr Turnitin
 Tweakers Verity Viber Webflow WhatsApp Zapier
 """
-# …and libraries, which are no bots.
+# …and libraries, which are not bots.
 LIBRARIES = """
 AHC/ AnyEvent Apache-HttpClient Go-http-client HTTPie MetaInspector PHP-Curl-Class Pcore-HTTP
 Python-urllib SimplePie Snacktory aiohttp axios curl/ http_get httpunit httpx libwww-perl
 lwp-trivial node-fetch okhttp python-opengraph python-requests
 """
-# Words for all bots, which are known by their form: as names they would say nothing.
+# Words for any bot, which are recognized by their form: as names they are useless.
 GENERIC = """
 Crawl Crawler Robot Robots Spider Webbot WebCrawler UserAgent
 """
@@ -47,7 +47,7 @@ def word(pattern):
     if not re.fullmatch(r"[A-Za-z0-9][\w .!&'+/:-]{2,39}", text) or "://" in text:
         return None
     text = re.sub(r"(?:/\d[\d.]*|/v|/|[ ;:,-])+$", "", text)
-    # A short one means something with a version only.
+    # A short word is only significant with a version.
     return text if len(text) >= 5 else text + "/"
 
 

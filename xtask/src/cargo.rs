@@ -1,31 +1,27 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+
+use user_metadata_testing::workspace;
 
 use crate::Failure;
 
-/// The root of the workspace.
-pub(crate) fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask).to_owned()
-}
-
-/// Where cargo puts what it builds: this program lies in a profile's folder of it.
+/// Cargo's target directory: this program is in the folder of a profile in it.
 pub(crate) fn target() -> Result<PathBuf, Failure> {
     let program = std::env::current_exe()?;
     let target = program.ancestors().nth(2);
     Ok(target
-        .ok_or("xtask lies in no target directory")?
+        .ok_or("xtask is not in a target directory")?
         .to_owned())
 }
 
-/// The cargo that runs this, in the root of the workspace.
+/// The cargo that runs this program, in the root of the workspace.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(root());
+    command.args(arguments).current_dir(workspace());
     command
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end, which must be a success.
 pub(crate) fn succeed(command: &mut Command) -> Result<(), Failure> {
     let status = command
         .status()

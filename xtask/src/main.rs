@@ -1,4 +1,4 @@
-//! What people run by hand and CI runs too: `cargo xtask COMMAND`.
+//! What people run by hand, and CI too: `cargo xtask COMMAND`.
 #![allow(clippy::print_stdout)] // a program for a terminal
 
 mod bench;
@@ -15,19 +15,19 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  quickstart          builds and runs both programs on the embedded log (--help tells its flags)
-  test [ARGUMENTS]    runs all tests, or those of `cargo test ARGUMENTS`, with all that they need
-  bench [PART]        measures joins, storing, latency and disk, or one of them, against their floors,
-                      in release mode
+  quickstart          builds and runs both programs on the embedded log (--help lists its flags)
+  test [ARGUMENTS]    runs all tests, or `cargo test ARGUMENTS`, with the services that they need
+  bench [PART]        measures joins, storing, latency and disk, or one of them, and compares each
+                      with the least that it could take, in release mode
   bench publish [--quick]
-                      measures the publisher against other clients of Kafka
+                      compares the publisher with other Kafka clients
   bench consumer [--quick]
-                      measures the way from Kafka into PostgreSQL against other programs
-  faults [ARGUMENTS]  lets Kafka, its topic, disks and ws-server fail under load, and says what
-                      became of the events; --short in 4 minutes, --help names the faults
-  soak [--minutes N]  lets consumers join, leave and be killed in the middle of a million events,
-                      and counts; or for so long, with a rebalance every minute
-  ua-data             renews the rules for User-Agents from a package registry";
+                      compares the consumer, from Kafka into PostgreSQL, with other programs
+  faults [ARGUMENTS]  makes Kafka, its topic, disks and ws-server fail under load, and accounts for
+                      every event; --short takes 4 minutes, --help lists the faults
+  soak [--minutes N]  makes consumers join, leave and crash during a million events, and accounts
+                      for every event; or for N minutes, with a rebalance every minute
+  ua-data             updates the User-Agent rules from a package registry";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(&rest),
         "faults" => bench::faults(&rest),
         "soak" => bench::soak(&rest),
-        "ua-data" if !rest.is_empty() => Err("it takes no argument".into()),
+        "ua-data" if !rest.is_empty() => Err("takes no arguments".into()),
         "ua-data" => ua_data::run().map_err(Into::into),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
@@ -61,5 +61,5 @@ fn main() -> ExitCode {
     }
 }
 
-/// What ends a command: for the person at the terminal, no code looks into it.
+/// Why a command failed, for people: no code inspects it.
 type Failure = Box<dyn Error>;

@@ -1,11 +1,11 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use user_metadata_testing::{postgres, tool};
+use user_metadata_testing::{is_root, postgres, tool};
 
 use crate::cargo::succeed;
 
-/// A program that tests use, and the Debian package that has it.
+/// Programs that tests use, and the Debian packages with them.
 const NEEDS: [(&str, &str); 8] = [
     ("java", "default-jre-headless"),
     ("mvn", "maven"),
@@ -17,8 +17,8 @@ const NEEDS: [(&str, &str); 8] = [
     ("postgres", "postgresql"),
 ];
 
-/// Installs what is missing where that can be done without asking: on Debian, as root. What then
-/// is still missing is said; the tests that need it are skipped, or fail with `CI=true`.
+/// Installs what is missing where that needs no consent: on Debian, as root. Prints what is still
+/// missing; the tests that need it are skipped, or fail with `CI=true`.
 pub(crate) fn install() {
     let packages: Vec<&str> = missing().into_iter().map(|(_, package)| package).collect();
     if !packages.is_empty() && is_debian_root() {
@@ -45,8 +45,7 @@ fn missing() -> Vec<(&'static str, &'static str)> {
 }
 
 fn is_debian_root() -> bool {
-    let user = Command::new("id").arg("-u").output();
-    Path::new("/etc/debian_version").exists() && user.is_ok_and(|id| id.stdout == b"0\n")
+    Path::new("/etc/debian_version").exists() && is_root()
 }
 
 fn apt_get() -> Command {

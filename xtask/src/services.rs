@@ -1,11 +1,11 @@
 use std::process::{Command, Stdio};
 
-use user_metadata_testing::Missing;
 use user_metadata_testing::kafka::Broker;
+use user_metadata_testing::{Missing, variable, workspace};
 
-use crate::cargo::{root, succeed};
+use crate::cargo::succeed;
 
-/// A project of its own: what somebody has brought up from the same file is not taken down.
+/// A project of its own, so that what somebody else has started from the same file stays up.
 const COMPOSE: [&str; 5] = [
     "compose",
     "--file",
@@ -14,23 +14,23 @@ const COMPOSE: [&str; 5] = [
     "user-metadata-test",
 ];
 
-/// The Kafka that tests share, for as long as this is alive.
+/// The Kafka that tests share, while this is alive.
 pub(crate) enum Kafka {
-    /// Somebody else's: that of `KAFKA_BROKERS`.
+    /// An existing one: that of `KAFKA_BROKERS`.
     Given(String),
     /// That of `docker-compose.dev.yml`.
     Compose,
-    /// A process of ours.
+    /// A child process.
     Own(Box<Broker>),
 }
 
 impl Kafka {
-    /// Takes what is there, in the order above.
+    /// Takes the first that is available, in the order above.
     pub(crate) fn bring_up() -> Result<Self, Missing> {
-        match std::env::var("KAFKA_BROKERS") {
-            Ok(brokers) if !brokers.is_empty() => Ok(Self::Given(brokers)),
-            _ if has_docker() && compose_up() => Ok(Self::Compose),
-            _ => Broker::start().map(|broker| Self::Own(Box::new(broker))),
+        match variable("KAFKA_BROKERS") {
+            Some(brokers) => Ok(Self::Given(brokers)),
+            None if has_docker() && compose_up() => Ok(Self::Compose),
+            None => Broker::start().map(|broker| Self::Own(Box::new(broker))),
         }
     }
 
@@ -53,7 +53,7 @@ impl Drop for Kafka {
     }
 }
 
-/// Whether an engine answers and the client knows compose.
+/// Whether the Docker engine answers, and the client has compose.
 fn has_docker() -> bool {
     [&["info"][..], &["compose", "version"]]
         .into_iter()
@@ -66,7 +66,7 @@ fn has_docker() -> bool {
 
 fn compose_up() -> bool {
     let up = succeed(docker(&COMPOSE).args(["up", "--detach", "--wait", "kafka"]));
-    up.inspect_err(|error| eprintln!("{error}; taking Java instead"))
+    up.inspect_err(|error| eprintln!("{error}; using Java instead"))
         .is_ok()
 }
 
@@ -74,7 +74,7 @@ fn docker(arguments: &[&str]) -> Command {
     let mut command = Command::new("docker");
     command
         .args(arguments)
-        .current_dir(root())
+        .current_dir(workspace())
         .stdin(Stdio::null());
     command
 }

@@ -3,22 +3,22 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use user_metadata_testing::{Missing, SKIPS};
+use user_metadata_testing::{Missing, SKIPS, is_ci};
 
 use crate::Failure;
 use crate::cargo::{cargo, succeed, target};
 use crate::needs;
 use crate::services::Kafka;
 
-/// Brings up what the tests need, runs them, takes it down, and says in the last line how many
-/// passed, failed and were skipped.
+/// Starts what the tests need, runs them, stops it, and prints in the last line how many passed,
+/// failed and were skipped.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     needs::install();
     let kafka = Kafka::bring_up();
     match &kafka {
         Ok(kafka) => eprintln!("Kafka at {}", kafka.brokers()),
-        Err(missing) if is_ci() => return Err(format!("no Kafka without {missing}").into()),
-        Err(missing) => eprintln!("missing: Kafka, for want of {missing}"),
+        Err(missing) if is_ci() => return Err(format!("Kafka needs {missing}").into()),
+        Err(missing) => eprintln!("missing: Kafka, which needs {missing}"),
     }
     let mut command = cargo(&["test", "--no-fail-fast"]);
     if arguments.is_empty() {
@@ -29,11 +29,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     run_tests(command, kafka)
 }
 
-/// All targets of all packages in all tests' features, so that the programs are made of the same
-/// crates as the tests and nothing is compiled twice.
+/// All packages with the features that the tests have, so that programs and tests share crates and
+/// nothing is compiled twice.
 const ALL: [&str; 2] = ["--workspace", "--all-features"];
 
-/// Builds them, and all tests with them; the folder that they are in.
+/// Builds the programs and all tests; returns the folder of the programs.
 pub(crate) fn programs() -> Result<std::path::PathBuf, Failure> {
     succeed(cargo(&["build", "--all-targets"]).args(ALL))?;
     Ok(target()?.join("debug"))
@@ -57,7 +57,7 @@ fn run_tests(mut command: Command, kafka: Result<Kafka, Missing>) -> Result<(), 
     drop(kafka);
     let skipped = take_skips(&skips)?;
     for (what, count) in &skipped {
-        println!("skipped for want of {what}: {count}");
+        println!("skipped without {what}: {count}");
     }
     println!("tests: {}", tally.last_line(skipped.values().sum()));
     if status.success() {
@@ -67,7 +67,7 @@ fn run_tests(mut command: Command, kafka: Result<Kafka, Missing>) -> Result<(), 
     }
 }
 
-/// How many tests were skipped for want of what.
+/// How many tests were skipped, by what was missing.
 fn take_skips(path: &Path) -> Result<BTreeMap<String, u64>, Failure> {
     let mut skipped = BTreeMap::new();
     if path.exists() {
@@ -79,11 +79,7 @@ fn take_skips(path: &Path) -> Result<BTreeMap<String, u64>, Failure> {
     Ok(skipped)
 }
 
-fn is_ci() -> bool {
-    std::env::var("CI").is_ok_and(|ci| ci == "true")
-}
-
-/// What the closing lines of all test programs add up to.
+/// The sum of the last lines of all test programs.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     passed: u64,
@@ -91,7 +87,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Adds a line like `test result: ok. 5 passed; 0 failed; …`; any other counts nothing.
+    /// Adds a line like `test result: ok. 5 passed; 0 failed; …`; ignores any other.
     fn add(&mut self, line: &str) {
         let Some((_, counts)) = line
             .strip_prefix("test result: ")
@@ -108,7 +104,7 @@ impl Tally {
         }
     }
 
-    /// A test that was skipped has passed as far as its test program knows.
+    /// Test programs count skipped tests as passed.
     fn last_line(&self, skipped: u64) -> String {
         let passed = self.passed.saturating_sub(skipped);
         format!("{passed} passed, {} failed, {skipped} skipped", self.failed)

@@ -1,25 +1,24 @@
-//! `cargo xtask ua-data`: renews what `user-metadata-ua` knows, from a package registry. Needs
-//! Python 3 with pip, as set up for one.
+//! `cargo xtask ua-data`: updates the data of `user-metadata-ua` from a package registry. Needs
+//! Python 3 with pip, configured for one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// It carries uap-core as it was at the beginning of the month; uap-core's own packages are years
-/// apart.
+use user_metadata_testing::workspace;
+
+/// Has uap-core as of the beginning of each month; uap-core's own releases are years apart.
 const RULES: &str = "ua-parser-builtins";
 const BOTS: &str = "crawler-user-agents";
 
-/// Downloads the newest rules and writes where they come from beside them; adds the words of the
-/// newest list of bots to the table of bots.
+/// Downloads the newest rules and records their origin beside them; adds the words of the newest
+/// list of bots to the table of bots.
 ///
 /// # Errors
 ///
-/// What failed, for a person to read.
+/// What failed, for people.
 pub(crate) fn run() -> Result<(), String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .ok_or("xtask lies in no workspace")?;
+    let root = workspace();
     let data = root.join("crates/user-metadata-ua/data");
     let downloads = root.join("target/ua-data");
     if downloads.exists() {
@@ -38,8 +37,8 @@ pub(crate) fn run() -> Result<(), String> {
     let added = python(&root.join("xtask/src/bot_words.py"), [&bots, &table])?;
     eprintln!("{BOTS} {}: {added} new words", self::version(&bots)?);
     eprintln!(
-        "now run `cargo test -p user-metadata-ua`, review the differences with those of the \
-         snapshots, and say the versions in data/tables/ORIGIN.md"
+        "now run `cargo test -p user-metadata-ua`, review the changes and those of the snapshots, \
+         and update the versions in data/tables/ORIGIN.md"
     );
     Ok(())
 }
@@ -61,7 +60,7 @@ fn python(script: &Path, arguments: [&PathBuf; 2]) -> Result<String, String> {
     Ok(printed.trim().to_owned())
 }
 
-/// Runs a program, its messages on the terminal, and returns what it printed.
+/// Runs a program, with its standard error on the terminal, and returns what it printed.
 fn output(command: &mut Command) -> Result<String, String> {
     let output = command.stderr(Stdio::inherit()).output();
     let failed = |problem: String| format!("{command:?}: {problem}");
@@ -112,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_stands_in_the_name_of_the_wheel() {
+    fn the_version_is_in_the_name_of_the_wheel() {
         let wheel = Path::new("/x-y/ua_parser_builtins-202610-py3-none-any.whl");
         assert_eq!(version(wheel).as_deref(), Ok("202610"));
         assert!(version(Path::new("/x/wheel.whl")).is_err());

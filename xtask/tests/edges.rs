@@ -1,5 +1,5 @@
 //! What may depend on what: the edges between our crates, and `deny.toml` as `cargo deny check bans
-//! licenses sources` would read it, without having to install it.
+//! licenses sources` checks it, without having to install it.
 #![allow(clippy::unwrap_used)] // helpers
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Which of our crates may use which, outside of its tests.
+/// Which of our crates may depend on which, except in tests.
 const ALLOWED: [(&str, &[&str]); 17] = [
     ("user-metadata-events", &[]),
     ("user-metadata-ua", &[]),
@@ -46,9 +46,9 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("xtask", &["testing"]),
 ];
 
-/// What must not be among the crates that a build brings along, whoever asks for them.
+/// Crates that must not be in the dependency tree of a build, not even indirectly.
 const NEVER_BROUGHT: [(&[&str], &[&str]); 4] = [
-    // Capture opens no socket, and the Kafka clients stay out of it.
+    // Capture opens no socket and needs no Kafka client.
     (
         &["-p", "user-metadata-capture"],
         &["tokio", "rskafka", "krafka"],
@@ -73,7 +73,7 @@ fn our_crates_use_only_the_crates_that_the_design_allows() {
         let allowed: BTreeSet<String> = ALLOWED
             .iter()
             .find(|(known, _)| *known == name)
-            .unwrap_or_else(|| panic!("{name} is new: say in ALLOWED what it may use"))
+            .unwrap_or_else(|| panic!("{name} is new: add to ALLOWED what it may depend on"))
             .1
             .iter()
             .map(|short| format!("user-metadata-{short}"))
@@ -195,7 +195,7 @@ fn every_crate_has_an_allowed_licence_and_comes_from_crates_io() {
     }
 }
 
-/// The whole graph with every feature on; fails where `Cargo.lock` is behind the manifests.
+/// The whole graph with all features; fails if `Cargo.lock` is out of date.
 fn metadata() -> Value {
     let json = cargo(&[
         "metadata",
@@ -245,7 +245,7 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What is built with `--locked` and by nobody else in CI would stop doing so unnoticed.
+/// These are built with `--locked`, and not in CI, so an outdated lock file would go unnoticed.
 #[test]
 fn lock_files_of_workspaces_beside_this_one_are_up_to_date() {
     for folder in ["user-metadata-bench/peers", "user-metadata-ua/fuzz"] {

@@ -1,4 +1,4 @@
-//! `docs/integrations` names fields of the event and columns of `events`; each is one that there is.
+//! The fields of the event and the columns of `events` in `docs/integrations` exist.
 #![allow(clippy::unwrap_used)] // helpers
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ fn sql(page: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Every path of the schema with dots between, and whether it is a value rather than an object.
+/// Every dotted path of the schema, and whether it is a value rather than an object.
 fn schema() -> (BTreeSet<String>, BTreeSet<String>) {
     let schema: Value = serde_json::from_str(&read(
         "crates/user-metadata-events/schema/user-metadata-event.v1.json",
@@ -57,7 +57,7 @@ fn walk(
     }
 }
 
-/// The texts between two marks, up to the first `end` outside of them.
+/// The texts between two markers, up to the first `end` outside of them.
 fn quoted(text: &str, mark: char, end: char) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -78,13 +78,13 @@ fn columns(sql: &str, head: &str) -> Vec<String> {
     let select = &select[select.find("SELECT").unwrap()..];
     let select = select.split("\nFROM").next().unwrap();
     let names = select.lines().filter_map(|line| line.rsplit_once(" AS "));
-    // A bracket after it: a cast.
+    // Followed by a bracket: a cast.
     let names = names.filter(|(_, name)| !name.contains(')'));
     let names = names.map(|(_, name)| name.trim_matches([',', '`', '"']).to_owned());
     names.collect()
 }
 
-/// Those of the SQLite sink, which all databases have.
+/// The columns of the SQLite sink, which all databases have.
 fn columns_of_events() -> Vec<String> {
     let schema = read("crates/user-metadata-sinks/src/sqlite/version_1.sql");
     let table = schema.split("CREATE TABLE events (").nth(1).unwrap();
@@ -104,7 +104,7 @@ fn assert_known(page: &str, paths: &[String]) {
     assert!(unknown.is_empty(), "{page}: no such field: {unknown:?}");
 }
 
-/// What is left out of `details` is what has a column.
+/// The fields that are not in `details` as they have a column.
 fn assert_left_out(page: &str, sql: &str, before: &str, end: char) {
     let (known, _) = schema();
     let lists: Vec<_> = sql.split(before).skip(1).collect();
@@ -220,7 +220,7 @@ fn opentelemetry_names_every_field_once_and_no_other() {
 }
 
 #[test]
-fn a_page_with_a_field_that_is_none_would_be_noticed() {
+fn a_page_with_an_unknown_field_would_be_noticed() {
     assert_eq!(
         quoted(
             "event, 'metadata', 'ip', 'Nullable(String)') x 'y'",

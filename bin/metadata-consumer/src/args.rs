@@ -3,22 +3,26 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::{NonEmptyStringValueParser, Resettable};
 use clap::parser::ValueSource;
 use clap::{
     Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
-use user_metadata_cli::{HumanDuration, LogArgs, TopicArgs, at_least_one, socket_address};
+use user_metadata_cli::{
+    HumanDuration, LogArgs, TopicArgs, at_least_one, socket_address, without_empty_variables,
+};
+use user_metadata_consumer::StartFrom;
 
 use crate::file::{ConfigFile, Problem};
-use crate::from::From;
 use crate::offsets::Offsets;
+use crate::start_from::start_from;
 
 // One field per flag, nothing computed.
 #[derive(Debug, Parser)]
 #[command(
     name = "metadata-consumer",
     version,
-    about = "Reads who connected, and from what, out of Kafka or an embedded log into databases and other sinks",
+    about = "Reads who connected, and from what, from Kafka or an embedded log into databases and other sinks",
     args_conflicts_with_subcommands = true
 )]
 pub(crate) struct Args {
@@ -28,40 +32,43 @@ pub(crate) struct Args {
     pub(crate) run: RunArgs,
 }
 
-/// What can't be read.
+/// Why the settings can't be read.
 #[derive(Debug)]
 pub(crate) enum ReadError {
-    /// The command line or the environment, or somebody asks for help.
+    /// The command line or the environment is invalid, or asks for help.
     Flags(clap::Error),
-    /// The file.
+    /// The file is invalid.
     File {
         problems: Vec<Problem>,
-        /// Whether that is what was asked.
+        /// Whether `check-config` is the command.
         is_check: bool,
     },
 }
 
-impl std::convert::From<clap::Error> for ReadError {
+impl From<clap::Error> for ReadError {
     fn from(error: clap::Error) -> Self {
         Self::Flags(error)
     }
 }
 
 impl Args {
-    /// Reads the command line and the environment, and adds of the file that these name what they
-    /// don't say.
+    /// Parses the command line and the environment, and adds settings of the file where these have
+    /// none.
     pub(crate) fn read(mut words: Vec<OsString>) -> Result<Self, ReadError> {
-        let matches = Self::command().try_get_matches_from(&words)?;
+        let command = without_empty_variables(Self::command());
+        let matches = command.clone().try_get_matches_from(&words)?;
         let (name, given) = matches.subcommand().unwrap_or(("run", &matches));
         let Some(path) = given.get_one::<PathBuf>("config") else {
             return Ok(Self::from_arg_matches(&matches)?);
         };
-        let file = ConfigFile::read(path).map_err(|problems| ReadError::File {
+        // Mistakes in the environment are not the file's.
+        let settings = RunArgs::augment_args(clap::Command::new("file"))
+            .mut_args(|arg| arg.env(Resettable::Reset));
+        let file = ConfigFile::read(path, settings).map_err(|problems| ReadError::File {
             problems,
             is_check: name == "check-config",
         })?;
-        let commands = Self::command();
-        let flags = commands.find_subcommand(name).unwrap_or(&commands);
+        let flags = command.find_subcommand(name).unwrap_or(&command);
         words.extend(file.flags(|flag| {
             let mut flags = flags.get_arguments();
             let arg = flags.find(|arg| arg.get_long() == Some(flag));
@@ -70,26 +77,27 @@ impl Args {
                 source,
                 Some(ValueSource::CommandLine | ValueSource::EnvVariable)
             );
-            // Where a replay begins is another question than where a new group does.
+            // The start of a new group, which is not that of a replay.
             let is_other = name == "replay" && flag == "from";
             arg.is_some() && !is_given && !is_other
         }));
-        Ok(Self::try_parse_from(words)?)
+        let matches = command.try_get_matches_from(words)?;
+        Ok(Self::from_arg_matches(&matches)?)
     }
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Reads into the sinks until it is stopped; what happens without a command, too
+    /// Reads into the sinks until stopped; the default command
     Run(RunArgs),
-    /// Reads again what is in the topic, or its dead letters, into the sinks, and ends
+    /// Reads the topic or its dead letters into the sinks again, and ends
     Replay(ReplayArgs),
-    /// Connects to everything, says line by line what is right and what is wrong, and ends: with 2
-    /// if anything is wrong
+    /// Connects to everything and prints a line for each: whether it works, and if not, why; exits
+    /// with 2 if anything is wrong
     CheckConfig(RunArgs),
 }
 
-/// What `--group-protocol` takes.
+/// The values of `--group-protocol`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Protocol {
     Classic,
@@ -102,16 +110,17 @@ pub(crate) struct RunArgs {
     pub(crate) read: ReadArgs,
     #[command(flatten)]
     pub(crate) member: MemberArgs,
-    /// Where a sink starts that has no position yet: `earliest`, `latest`, a time in RFC 3339 or in
-    /// ms since the epoch
+    /// Where a sink without a position starts: `earliest`, `latest`, a time in RFC 3339 or in ms since
+    /// the epoch
     #[arg(
         long,
         env = "METADATA_CONSUMER_FROM",
         default_value = "earliest",
-        value_name = "WHEN"
+        value_name = "WHEN",
+        value_parser = start_from
     )]
-    pub(crate) from: From,
-    /// Where operators find /livez, /readyz, /status and /metrics
+    pub(crate) from: StartFrom,
+    /// Address for operators: /livez, /readyz, /status and /metrics
     #[arg(
         long,
         env = "METADATA_CONSUMER_LISTEN",
@@ -125,34 +134,32 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Group)]
 #[group(id = "replay")]
 pub(crate) struct ReplayArgs {
-    /// The dead letters of the sinks that are given with --sink, by their names: those that were
-    /// not replayed before
+    /// The dead letters of the sinks that --sink names, except those that were replayed before
     #[arg(long, conflicts_with_all = ["from", "until", "from_offset", "until_offset"])]
     pub(crate) dead_letters: bool,
-    /// The events of the topic that happened at WHEN or later: `earliest`, a time in RFC 3339 or in
-    /// ms since the epoch
-    #[arg(long, value_name = "WHEN")]
-    pub(crate) from: Option<From>,
-    /// Only those that happened before WHEN
-    #[arg(long, value_name = "WHEN")]
-    pub(crate) until: Option<From>,
-    /// Only these partitions, from these offsets on
+    /// The events of the topic from WHEN on: `earliest`, a time in RFC 3339 or in ms since the epoch
+    #[arg(long, value_name = "WHEN", value_parser = start_from)]
+    pub(crate) from: Option<StartFrom>,
+    /// Only events before WHEN
+    #[arg(long, value_name = "WHEN", value_parser = start_from)]
+    pub(crate) until: Option<StartFrom>,
+    /// Only these partitions, starting at these offsets
     #[arg(long, value_name = "PARTITION:OFFSET,…")]
     pub(crate) from_offset: Option<Offsets>,
-    /// In these partitions only what lies before these offsets
+    /// In these partitions, only records before these offsets
     #[arg(long, value_name = "PARTITION:OFFSET,…")]
     pub(crate) until_offset: Option<Offsets>,
-    /// Only count what there is and say what would be done
+    /// Only count the records and print what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }
 
-/// What is read, by whom, and into what.
+/// What is read, as which group, and into which sinks.
 #[derive(Debug, Group)]
 pub(crate) struct ReadArgs {
-    /// A file with these settings, in TOML; flags and the environment come before it
+    /// TOML file with these settings; flags and the environment override it
     #[arg(long, env = "METADATA_CONSUMER_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where events go (repeat, or separate by spaces): `stdout:`, `file:PATH`, `sqlite:PATH`,
@@ -162,6 +169,8 @@ pub(crate) struct ReadArgs {
     #[arg(
         long,
         env = "METADATA_CONSUMER_SINK",
+        // A URL may have a password in it.
+        hide_env_values = true,
         default_value = "stdout:",
         value_name = "URL"
     )]
@@ -173,10 +182,11 @@ pub(crate) struct ReadArgs {
         long,
         env = "METADATA_CONSUMER_GROUP",
         default_value = "user-metadata",
-        value_name = "GROUP"
+        value_name = "GROUP",
+        value_parser = NonEmptyStringValueParser::new()
     )]
     pub(crate) group: String,
-    /// How many events a sink gets at a time
+    /// Maximum number of events in a batch for a sink
     #[arg(
         long,
         env = "METADATA_CONSUMER_BATCH_MAX_EVENTS",
@@ -197,11 +207,11 @@ pub(crate) struct ReadArgs {
     pub(crate) log: LogArgs,
 }
 
-/// What this process is to its groups.
+/// This process as a member of its groups.
 #[derive(Debug, Group)]
 pub(crate) struct MemberArgs {
-    /// How the processes of a group share out the partitions: by `classic` one of them does, by
-    /// `consumer` (KIP-848) the broker, which needs Kafka 4.0 [default: classic]
+    /// Who assigns the partitions of a group: with `classic` a member, with `consumer` (KIP-848) the
+    /// broker, which needs Kafka 4.0 [default: classic]
     #[arg(
         long,
         env = "METADATA_CONSUMER_GROUP_PROTOCOL",
@@ -210,18 +220,20 @@ pub(crate) struct MemberArgs {
         value_name = "PROTOCOL"
     )]
     pub(crate) group_protocol: Option<Protocol>,
-    /// An id of this process alone: restarted within the session timeout, it has its partitions
-    /// back and the others don't notice; each sink is the static member ID.NAME
+    /// A unique id of this process (static membership): restarted within the session timeout, it gets
+    /// its partitions back without a rebalance; each sink is the member ID.NAME
     #[arg(long, env = "METADATA_CONSUMER_GROUP_INSTANCE_ID", value_name = "ID")]
     pub(crate) group_instance_id: Option<String>,
-    /// After how long without a sign of life a group gives the partitions of this process to
-    /// others; with `--group-protocol consumer` the broker decides [default: 10s]
+    /// How long without a heartbeat until the partitions of this process are given to others; brokers
+    /// accept 6s to 30m, unless their group.min.session.timeout.ms and
+    /// group.max.session.timeout.ms are changed. With `--group-protocol consumer` the broker decides
+    /// [default: 10s]
     #[arg(long, env = "METADATA_CONSUMER_SESSION_TIMEOUT", value_name = "TIME")]
     pub(crate) session_timeout: Option<HumanDuration>,
 }
 
 impl MemberArgs {
-    /// The first that was given.
+    /// The first flag that is set.
     pub(crate) fn given(&self) -> Option<&'static str> {
         [
             ("group-protocol", self.group_protocol.is_some()),

@@ -1,9 +1,8 @@
 use std::collections::BTreeSet;
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use tokio::time::timeout;
-use user_metadata_cli::{Failure, chain};
+use user_metadata_cli::{Failure, in_words, print};
 use user_metadata_consumer::{Sink as _, SinkError};
 use user_metadata_sinks::SinkUrl;
 
@@ -11,10 +10,10 @@ use crate::args::RunArgs;
 use crate::config::{Config, sink_urls};
 use crate::file::Problem;
 
-/// How long a sink may take to open, and again to reach its target.
+/// The time for a sink to open, and again for it to reach its target.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// Says of everything that the flags name whether it is there and can be used.
+/// Checks everything that the flags name: whether it exists and works.
 pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
     let mut lines = Lines::default();
     let sinks = sink_urls(&args.read.sink);
@@ -23,7 +22,7 @@ pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
         match sink {
             Ok(sink) if !names.insert(sink.name().to_owned()) => {
                 let name = sink.name();
-                let remedy = format!("two are named {name}; name one, e.g. ?name={name}-2");
+                let remedy = format!("two sinks are named {name}; rename one, e.g. ?name={name}-2");
                 lines.say(&format!("sink {name}"), Err(remedy))?;
             }
             Ok(sink) => {
@@ -34,7 +33,7 @@ pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
         }
     }
     let mut others = args;
-    // Each has had its line.
+    // The sinks are checked already.
     others.read.sink.clear();
     match Config::try_from(others) {
         Ok(Config { reading, .. }) => {
@@ -43,7 +42,7 @@ pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
                 lines.say("note", Ok(warning.to_owned()))?;
             }
             for check in reading.builder.check(&names).await {
-                let found = check.found.map_err(|error| chain(&*error));
+                let found = check.found.map_err(|error| in_words(&*error));
                 lines.say(&check.what, found)?;
             }
         }
@@ -52,7 +51,7 @@ pub(crate) async fn check(args: RunArgs) -> Result<(), Failure> {
     lines.end()
 }
 
-/// Says what is wrong in a file.
+/// Reports what is wrong in a file.
 pub(crate) fn file(problems: &[Problem], is_check: bool) -> Result<(), Failure> {
     if !is_check {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -65,25 +64,25 @@ pub(crate) fn file(problems: &[Problem], is_check: bool) -> Result<(), Failure> 
     lines.end()
 }
 
-/// Opens the sink and has it look at its target.
+/// Opens the sink and makes it check its target.
 async fn reach(sink: &SinkUrl) -> Result<String, String> {
-    let late = |_| format!("no answer within {} s; is it there?", DEADLINE.as_secs());
+    let late = |_| format!("no answer within {} s; does it run?", DEADLINE.as_secs());
     let spec = sink.clone();
     let open = tokio::task::spawn_blocking(move || spec.open());
     let opened = timeout(DEADLINE, open).await.map_err(late)?;
     let opened = opened.map_err(|error| error.to_string())?;
-    let mut opened = opened.map_err(|error| chain(&error))?;
+    let mut opened = opened.map_err(|error| in_words(&error))?;
     match timeout(DEADLINE, opened.prepare()).await.map_err(late)? {
         Ok(()) => Ok("ready".to_owned()),
-        Err(SinkError::Closed) => Err("it wants no events".to_owned()),
+        Err(SinkError::Closed) => Err("it accepts no events".to_owned()),
         Err(SinkError::Fatal(error) | SinkError::Unavailable { source: error, .. }) => {
-            Err(chain(&*error))
+            Err(in_words(&*error))
         }
-        Err(error) => Err(chain(&error)),
+        Err(error) => Err(in_words(&error)),
     }
 }
 
-/// One line for each thing, on standard output.
+/// One line per check, on standard output.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     wrong: usize,
@@ -99,26 +98,20 @@ impl Lines {
                 ("error", text)
             }
         };
-        // Some of it was said by others.
+        // Some of it comes from servers.
         let text: String = text
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        let mut stdout = io::stdout().lock();
-        match writeln!(stdout, "{word} {what}: {text}") {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::runtime(&error))
-            }
-            _ => Ok(()),
-        }
+        print(&format!("{word} {what}: {text}\n"))
     }
 
-    /// What the program ends with.
+    /// The result of the program.
     pub(crate) fn end(self) -> Result<(), Failure> {
         match self.wrong {
             0 => Ok(()),
-            1 => Err(Failure::Configuration("1 thing is wrong".to_owned())),
-            wrong => Err(Failure::Configuration(format!("{wrong} things are wrong"))),
+            1 => Err(Failure::Configuration("1 check failed".to_owned())),
+            wrong => Err(Failure::Configuration(format!("{wrong} checks failed"))),
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use user_metadata_cli::{Carrier, FlagError, Topic};
-use user_metadata_consumer::{BuildError, Consumer, ConsumerBuilder, StartFrom};
+use user_metadata_consumer::{BuildError, Consumer, ConsumerBuilder};
 #[cfg(feature = "kafka")]
 use user_metadata_consumer::{GroupProtocol, OptionsError};
 use user_metadata_log::OpenError;
@@ -10,19 +10,18 @@ use user_metadata_sinks::{ParseSinkError, SinkUrl};
 #[cfg(feature = "kafka")]
 use crate::args::Protocol;
 use crate::args::{MemberArgs, ReadArgs, RunArgs};
-use crate::from::From;
 
-/// The flags of `run`, checked. Nothing is open yet.
+/// The validated flags of `run`. Nothing is open yet.
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) reading: Reading,
 }
 
-/// What is read, by whom, and into what: checked, and nothing is open yet.
+/// What is read, as which group, and into which sinks; validated, and nothing is open yet.
 pub(crate) struct Reading {
-    /// What is read, in words.
+    /// What is read, for people.
     pub(crate) topic: String,
-    /// What to warn of at the start.
+    /// A warning to log at the start.
     pub(crate) warning: Option<&'static str>,
     pub(crate) builder: ConsumerBuilder,
     is_embedded: bool,
@@ -35,11 +34,7 @@ impl TryFrom<RunArgs> for Config {
     fn try_from(args: RunArgs) -> Result<Self, FlagError> {
         let mut reading = Reading::try_from(args.read)?;
         let builder = join_as(reading.builder, reading.is_embedded, &args.member)?;
-        reading.builder = builder.start_from(match args.from {
-            From::Earliest => StartFrom::Earliest,
-            From::Latest => StartFrom::Latest,
-            From::At(time) => StartFrom::At(time),
-        });
+        reading.builder = builder.start_from(args.from);
         Ok(Self {
             listen: args.listen,
             reading,
@@ -66,13 +61,13 @@ impl TryFrom<ReadArgs> for Reading {
             sinks: sinks.collect::<Result<_, _>>()?,
             warning: topic.warning(),
             topic: topic.to_string(),
-            is_embedded: matches!(topic.carrier, Carrier::Embedded(_)),
+            is_embedded: topic.carrier == Carrier::Embedded,
             builder,
         })
     }
 }
 
-/// Every sink that is given, or what is wrong with it.
+/// Every sink of the flags, or what is wrong with it.
 pub(crate) fn sink_urls(given: &[String]) -> Vec<Result<SinkUrl, ParseSinkError>> {
     let urls = given.iter().flat_map(|urls| urls.split_whitespace());
     urls.map(str::parse).collect()
@@ -84,11 +79,11 @@ fn read_from(builder: ConsumerBuilder, topic: &Topic) -> Result<ConsumerBuilder,
         Carrier::Kafka(options) => Ok(builder.kafka(options.clone())),
         #[cfg(not(feature = "kafka"))]
         Carrier::Kafka(_) => Err(FlagError::built_without_kafka()),
-        Carrier::Embedded(path) => Ok(builder.log(path)),
+        Carrier::Embedded => Ok(builder.log(&topic.data_dir)),
     }
 }
 
-/// Passes on the flags that are about groups of several processes, if there are any.
+/// Applies the flags for groups of several processes, if any are set.
 fn join_as(
     builder: ConsumerBuilder,
     is_embedded: bool,
@@ -96,8 +91,8 @@ fn join_as(
 ) -> Result<ConsumerBuilder, FlagError> {
     match args.given() {
         Some(flag) if is_embedded => {
-            let problem = "the embedded log has one process per group, only Kafka has more; name \
-                           its brokers, e.g. --brokers kafka-1:9092";
+            let problem = "only Kafka has groups of several processes; add its brokers, e.g. \
+                           --brokers kafka-1:9092";
             Err(FlagError::new(flag, problem))
         }
         #[cfg(feature = "kafka")]
@@ -133,7 +128,7 @@ impl Reading {
             .collect()
     }
 
-    /// Opens the sinks and takes their groups.
+    /// Opens the sinks and joins their groups.
     pub(crate) fn consumer(self) -> Result<Consumer, FlagError> {
         self.open()?.build().map_err(|error| refused(&error))
     }
@@ -152,7 +147,7 @@ impl Reading {
     }
 }
 
-/// Why the consumer can't be built, with the flag that mends it.
+/// Why the consumer can't be built, with the flag that fixes it.
 pub(crate) fn refused(error: &BuildError) -> FlagError {
     let flag = match error {
         BuildError::DuplicateSink { name } => {
@@ -215,9 +210,9 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_that_is_none_is_refused_with_those_that_are() {
+    fn an_unknown_sink_is_refused_with_the_known_ones() {
         let Err(error) = config(&["--sink", "mysql:x"]) else {
-            panic!("mysql is no sink");
+            panic!("mysql is not a sink");
         };
         assert!(error.to_string().starts_with("--sink: "), "{error}");
     }

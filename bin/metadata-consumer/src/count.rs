@@ -2,16 +2,16 @@ use std::collections::BTreeMap;
 
 use user_metadata_consumer::{PartitionCount, ReplayCount};
 
-/// What a replay into these sinks would do, for people.
-pub(crate) fn in_words(count: &ReplayCount, sinks: &[&str]) -> String {
+/// Describes what a replay into these sinks would do.
+pub(crate) fn describe(count: &ReplayCount, sinks: &[&str]) -> String {
     let mut lines = vec![count.topic.clone()];
     let partitions = count.partitions.iter();
     lines.extend(partitions.map(|(partition, found)| partition_line(*partition, found)));
     if let Some(letters) = &count.letters {
-        // A sink that has none is named, too.
+        // Sinks without any are listed, too.
         let mut ahead: BTreeMap<&str, u64> = sinks.iter().map(|sink| (*sink, 0)).collect();
         for ((sink, reason), letters) in letters {
-            // Whoever wrote the letters chose the words.
+            // Other programs may have written the letters.
             let (name, reason) = (sink.escape_debug(), reason.escape_debug());
             let (kept, new) = (letters.kept, letters.ahead);
             lines.push(format!(
@@ -48,7 +48,7 @@ fn partition_line(partition: u32, found: &PartitionCount) -> String {
     format!("  partition {partition}: {records}{times}{left_out}")
 }
 
-/// So many of what `one` is.
+/// `1 letter`, `2 letters`.
 fn of(count: u64, one: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {one}{plural}")

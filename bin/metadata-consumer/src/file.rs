@@ -3,23 +3,21 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 
-use clap::{Arg, ArgAction, Args as _, Command};
+use clap::{Arg, ArgAction, Command};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use user_metadata_sinks::{ParseSinkError, SinkUrl};
 
-use crate::args::RunArgs;
-
 /// A list of sinks is separated by spaces.
 const SPACES: &AsciiSet = &CONTROLS.add(b' ');
-/// What could mean something in an option of a URL.
+/// What has a meaning in an option of a URL.
 const SPECIAL: &AsciiSet = &SPACES.add(b'%').add(b'&').add(b'#').add(b'+');
 
 /// The settings of a file, as flags.
 #[derive(Debug, Default)]
 pub(crate) struct ConfigFile {
-    /// Per flag its values.
+    /// The values by flag.
     settings: Vec<(String, Vec<String>)>,
 }
 
@@ -55,28 +53,26 @@ type Entry<'a, 'i> = (
 );
 
 impl ConfigFile {
-    /// Reads a file and checks every setting by itself.
-    pub(crate) fn read(path: &Path) -> Result<Self, Vec<Problem>> {
+    /// Reads a file and checks each setting: whether `flags` has it and accepts it.
+    pub(crate) fn read(path: &Path, flags: Command) -> Result<Self, Vec<Problem>> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             vec![Problem {
                 path: path.display().to_string(),
                 line: None,
-                what: format!("{error}; give a file that can be read with --config"),
+                what: format!("{error}; set --config to a file that can be read"),
             }]
         })?;
         let mut reading = Reading {
             path,
             text: &text,
-            // What is wrong in the environment is none of the file's mistakes.
-            flags: RunArgs::augment_args(Command::new("file"))
-                .mut_args(|arg| arg.env(clap::builder::Resettable::Reset)),
+            flags,
             problems: Vec::new(),
         };
         let file = match DeTable::parse(&text) {
             Ok(table) => reading.settings(table.get_ref()),
             Err(error) => {
                 let at = error.span().map_or(0, |span| span.start);
-                // Its own display quotes the line.
+                // Its `Display` would quote the line.
                 reading.refuse(at, error.message().to_owned());
                 Self::default()
             }
@@ -88,7 +84,7 @@ impl ConfigFile {
         Err(reading.problems)
     }
 
-    /// The flags of those settings that a command has and that are not given to it otherwise.
+    /// The wanted settings as flags: those that the command has, and that are not set otherwise.
     pub(crate) fn flags(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<OsString> {
         let wanted = self.settings.iter().filter(|(flag, _)| is_wanted(flag));
         let flags = wanted.flat_map(|(flag, values)| {
@@ -124,7 +120,7 @@ impl Reading<'_> {
         ConfigFile { settings }
     }
 
-    /// `None` if it is wrong; an empty answer for one that says nothing.
+    /// `None` if it is invalid; `Some(None)` for a switch that is off.
     fn setting(&mut self, (key, value): Entry<'_, '_>) -> Option<Option<Vec<String>>> {
         let name: &str = key.get_ref();
         let Some(arg) = settable(&self.flags).find(|arg| arg.get_long() == Some(name)) else {
@@ -132,7 +128,7 @@ impl Reading<'_> {
                 .filter_map(Arg::get_long)
                 .chain(["sink"]);
             let what = format!(
-                "there is no setting `{}`{}",
+                "unknown setting `{}`{}",
                 name.escape_debug(),
                 near(name, known)
             );
@@ -148,11 +144,11 @@ impl Reading<'_> {
                 let values = values.iter().map(|value| scalar(value.get_ref()));
                 values
                     .collect::<Option<_>>()
-                    .ok_or("must be a list of texts")
+                    .ok_or("must be a list of strings")
             }
             value => scalar(value)
                 .map(|value| vec![value])
-                .ok_or("must be a text or a number"),
+                .ok_or("must be a string or a number"),
         };
         let values: Result<Vec<String>, String> = values
             .map_err(|problem| format!("`{name}` {problem}"))
@@ -166,7 +162,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether the flag of that name takes the values.
+    /// The values, if the flag of that name accepts them.
     fn accepts(&self, name: &str, values: Vec<String>) -> Result<Vec<String>, String> {
         let flags = values.iter().map(|value| format!("--{name}={value}"));
         let words = std::iter::once("file".to_owned()).chain(flags);
@@ -213,13 +209,13 @@ impl Reading<'_> {
         let mut whole = utf8_percent_encode(url, SPACES).to_string();
         for (key, value) in options.iter().filter(|(key, _)| key.get_ref() != "url") {
             let text = match value.get_ref() {
-                // As a URL says it.
+                // As in a URL.
                 DeValue::Boolean(on) => Some(if *on { "on" } else { "off" }.to_owned()),
                 value => scalar(value),
             };
             let Some(text) = text else {
                 let what = format!(
-                    "`{}` must be a text, a number, true or false",
+                    "`{}` must be a string, a number, true or false",
                     key.get_ref()
                 );
                 return Err((value.span().start, what));
@@ -242,7 +238,7 @@ impl Reading<'_> {
     }
 }
 
-/// What a file can set: all flags but those that are about the file.
+/// The flags that a file can set.
 fn settable(flags: &Command) -> impl Iterator<Item = &Arg> {
     let not = BTreeSet::from(["config", "sink"]);
     flags
@@ -267,6 +263,6 @@ fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let best = known.map(score).max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
         Some((score, known)) if score > 0.8 => format!("; did you mean `{known}`?"),
-        _ => "; metadata-consumer --help names them".to_owned(),
+        _ => "; see metadata-consumer --help".to_owned(),
     }
 }

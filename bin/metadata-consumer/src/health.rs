@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use user_metadata_cli::{Health, LogGuard, Readiness};
 use user_metadata_consumer::{ConsumerHealth, ConsumerStatus, SinkState, SinkStatus};
 
-/// What `/readyz` and `/status` say.
+/// The sources of `/readyz` and `/status`.
 pub(crate) struct ReaderHealth {
     pub(crate) consumer: ConsumerStatus,
     pub(crate) topic: String,

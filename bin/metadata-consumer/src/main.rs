@@ -6,12 +6,12 @@ mod check;
 mod config;
 mod count;
 mod file;
-mod from;
 mod health;
 mod offsets;
 mod progress;
 mod replay;
 mod screen;
+mod start_from;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,10 +30,10 @@ use health::ReaderHealth;
 use replay::ReplayConfig;
 use screen::Screen;
 
-/// How long what the sinks have in hand may take at the end.
+/// The time for batches in flight at the end.
 const LAST_BATCHES: Duration = Duration::from_secs(10);
 
-/// An event is some thirty pieces of memory, which are made and let go of all the time.
+/// An event is some thirty allocations.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -49,20 +49,20 @@ fn main() -> ExitCode {
                 let log = args.read.log;
                 let config = Config::try_from(args)?;
                 let log = Arc::new(log.start()?);
-                // Kept until all tasks are gone, so that the last line is written, too. What blocks
-                // in a sink by then is not waited for: it is not committed and comes again.
-                block_on(consume(config, Arc::clone(&log)))
+                // A sink that still blocks at the end is not waited for: its batch is not committed and
+                // will be read again.
+                block_on(&log, consume(config, Arc::clone(&log)))
             }
             Command::Replay(args) => {
                 let log = args.read.log;
                 let config = ReplayConfig::try_from(args)?;
                 let screen = Screen::default();
-                let _log = log.start_on(screen.clone())?;
-                block_on(replay::replay(config, &screen))
+                let log = Arc::new(log.start_on(screen.clone())?);
+                block_on(&log, replay::replay(config, &screen, Arc::clone(&log)))
             }
             Command::CheckConfig(args) => {
-                let _log = args.read.log.start()?;
-                block_on(check::check(args))
+                let log = args.read.log.start()?;
+                block_on(&log, check::check(args))
             }
         }
     })
@@ -86,27 +86,27 @@ async fn consume(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
     let health = ReaderHealth {
         consumer: consumer.status(),
         topic,
-        log,
+        log: Arc::clone(&log),
         stop: stop.clone(),
         started: Instant::now(),
     };
     let tasks = TaskTracker::new();
     let admin = tasks.spawn(admin.serve(Arc::new(health), recorder, ended.clone()));
-    tasks.spawn(stop_at_signal(signals, stop.clone()));
+    tasks.spawn(stop_at_signal(signals, stop.clone(), Arc::clone(&log)));
     let result = run_until(stop, consumer).await;
     ended.cancel();
     admin.await.map_err(|error| Failure::runtime(&error))?;
     result
 }
 
-async fn stop_at_signal(mut signals: ShutdownSignals, stop: CancellationToken) {
+async fn stop_at_signal(mut signals: ShutdownSignals, stop: CancellationToken, log: Arc<LogGuard>) {
     let signal = signals.next().await;
     info!(signal, "shutdown requested");
     stop.cancel();
-    signals.exit_at_next().await;
+    signals.exit_at_next(log).await;
 }
 
-/// Runs until `stop`, and then as long as the batches in hand may take.
+/// Runs until `stop`, and then until the batches in flight are done, or [`LAST_BATCHES`] are over.
 async fn run_until(stop: CancellationToken, consumer: Consumer) -> Result<(), Failure> {
     let mut running = std::pin::pin!(consumer.run(stop.clone()));
     let finished = tokio::select! {
@@ -116,7 +116,7 @@ async fn run_until(stop: CancellationToken, consumer: Consumer) -> Result<(), Fa
     match finished {
         Some(Ok(summary)) => say_what_was_done(&summary),
         Some(Err(error)) => return Err(Failure::runtime(&error)),
-        None => warn!("ended while a sink was busy; what it had in hand is read again"),
+        None => warn!("ended while a sink was busy; its batch will be read again"),
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ impl FromStr for Offsets {
             let partition: u32 = partition.parse().map_err(|_| wrong())?;
             let offset = offset.parse().map_err(|_| wrong())?;
             if offsets.insert(partition, offset).is_some() {
-                return Err(format!("partition {partition} is given twice"));
+                return Err(format!("partition {partition} is listed twice"));
             }
         }
         Ok(Self(offsets))
@@ -26,7 +26,7 @@ impl FromStr for Offsets {
 }
 
 impl Offsets {
-    /// Where what is still ahead starts, and where it ends.
+    /// The starts and the ends of what is not read yet.
     pub(crate) fn ahead(partitions: &BTreeMap<u32, Range<u64>>) -> (Self, Self) {
         let ahead = || partitions.iter().filter(|(_, range)| !range.is_empty());
         let starts = ahead().map(|(partition, range)| (*partition, range.start));
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_offset_is_refused_with_an_example() {
+    fn an_invalid_offset_is_refused_with_an_example() {
         for text in ["", "1200", "0:", ":5", "0:-1", "a:1", "0:1,", "0=1"] {
             let error = text.parse::<Offsets>().unwrap_err();
             assert!(error.contains("0:1200,2:17"), "{text}: {error}");
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ahead_is_told_as_two_flags() {
+    fn what_is_not_read_yet_is_written_as_two_flags() {
         let partitions = BTreeMap::from([(0, 5..9), (1, 3..3), (2, 0..2)]);
         let (from, until) = Offsets::ahead(&partitions);
         assert_eq!(from.to_string(), "0:5,2:0");

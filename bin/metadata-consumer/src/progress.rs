@@ -1,19 +1,19 @@
+use std::fmt;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 use user_metadata_consumer::ReplayProgress;
 
 use crate::screen::Screen;
 
-/// How often a terminal and the log are told.
+/// How often the terminal and the log are updated.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
-const TELL_EVERY: Duration = Duration::from_secs(5);
+const LOG_EVERY: Duration = Duration::from_secs(5);
 
-/// Does `work` and shows on the screen how far it is: a bar on a terminal, lines of the log
-/// elsewhere.
+/// Does `work` and shows its progress: a bar on a terminal, or lines of the log.
 pub(crate) async fn shown<F: Future>(
     progress: &ReplayProgress,
     screen: &Screen,
@@ -27,13 +27,13 @@ pub(crate) async fn shown<F: Future>(
         screen.leave();
         output
     } else {
-        let tell = || {
+        let log = || {
             info!(
                 "{}",
                 line(progress.done(), progress.total(), begun.elapsed())
             )
         };
-        meanwhile(TELL_EVERY, tell, work).await
+        meanwhile(LOG_EVERY, log, work).await
     };
     info!(
         "{}",
@@ -46,7 +46,7 @@ async fn meanwhile<F: Future>(every: Duration, mut look: impl FnMut(), work: F) 
     let mut work = std::pin::pin!(work);
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first is at once, when there is nothing to tell.
+    // The first tick is immediate, when there is no progress yet.
     ticks.tick().await;
     loop {
         tokio::select! {
@@ -59,11 +59,15 @@ async fn meanwhile<F: Future>(every: Duration, mut look: impl FnMut(), work: F) 
 
 fn bar(total: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-    let template = "{wide_bar} {percent:>3} % {human_pos}/{human_len} {per_sec}, {eta} left";
-    // A template of our own: it has no mistake that a user could make.
-    bar.set_style(
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
+    let template = "{wide_bar} {percent:>3} % {human_pos}/{human_len} {rate}/s, {eta} left";
+    let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        // Writing to the bar's string does not fail.
+        write!(text, "{}", HumanCount(state.per_sec() as u64)).unwrap_or_default();
+    };
+    // The template is a constant, so it is valid.
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style.with_key("rate", rate));
     bar
 }
 
@@ -89,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_count_share_rate_and_time_left() {
+    fn a_line_has_count_share_rate_and_time_left() {
         let seconds = Duration::from_secs;
         for (done, total, elapsed, expected) in [
             (0, 48_000, 5, "0 %: 0 of 48000 records, 0/s"),

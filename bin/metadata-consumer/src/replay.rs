@@ -1,24 +1,23 @@
-use std::io::Write as _;
+use std::sync::Arc;
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use user_metadata_cli::{Failure, FlagError, ShutdownSignals};
+use user_metadata_cli::{Failure, FlagError, LogGuard, ShutdownSignals, print};
 use user_metadata_consumer::{
-    ReplayError, ReplayProgress, ReplayRequest, SinkProgress, UnixMillis,
+    ReplayError, ReplayProgress, ReplayRequest, SinkProgress, StartFrom, Summary, UnixMillis,
 };
 
 use crate::LAST_BATCHES;
 use crate::args::ReplayArgs;
 use crate::config::{Reading, refused};
-use crate::count::in_words;
-use crate::from::From;
+use crate::count::describe;
 use crate::offsets::Offsets;
 use crate::progress::shown;
 use crate::screen::Screen;
 use crate::stop_at_signal;
 
-/// The flags of `replay`, checked.
+/// The validated flags of `replay`.
 pub(crate) struct ReplayConfig {
     reading: Reading,
     what: ReplayRequest,
@@ -33,7 +32,7 @@ impl TryFrom<ReplayArgs> for ReplayConfig {
             ReplayRequest::DeadLetters
         } else {
             if args.from.is_none() && args.from_offset.is_none() {
-                let problem = "say what to replay: --dead-letters, --from WHEN (e.g. --from \
+                let problem = "add what to replay: --dead-letters, --from WHEN (e.g. --from \
                                earliest) or --from-offset PARTITION:OFFSET,…";
                 return Err(FlagError::new("from", problem));
             }
@@ -55,20 +54,24 @@ impl TryFrom<ReplayArgs> for ReplayConfig {
     }
 }
 
-fn moment(flag: &'static str, when: Option<From>) -> Result<Option<UnixMillis>, FlagError> {
+fn moment(flag: &'static str, when: Option<StartFrom>) -> Result<Option<UnixMillis>, FlagError> {
     match when {
         None => Ok(None),
-        Some(From::Earliest) if flag == "from" => Ok(None),
-        Some(From::At(time)) => Ok(Some(time)),
-        Some(From::Earliest | From::Latest) => {
-            let problem = "a replay is of what is there; write a time, e.g. 2026-11-24T08:00:00Z";
+        Some(StartFrom::Earliest) if flag == "from" => Ok(None),
+        Some(StartFrom::At(time)) => Ok(Some(time)),
+        Some(_) => {
+            let problem = "a replay needs a time in the past; write e.g. 2026-11-24T08:00:00Z";
             Err(FlagError::new(flag, problem))
         }
     }
 }
 
-/// Does what the flags say, to the end or until a signal.
-pub(crate) async fn replay(config: ReplayConfig, screen: &Screen) -> Result<(), Failure> {
+/// Replays to the end, or until a signal.
+pub(crate) async fn replay(
+    config: ReplayConfig,
+    screen: &Screen,
+    log: Arc<LogGuard>,
+) -> Result<(), Failure> {
     let signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
     let ReplayConfig {
         reading,
@@ -88,29 +91,29 @@ pub(crate) async fn replay(config: ReplayConfig, screen: &Screen) -> Result<(), 
         };
         let count = shown(&counter.progress(), screen, counter.run()).await;
         let count = count.map_err(|error| Failure::runtime(&error))?;
-        return print(&in_words(&count, &names));
+        return print(&describe(&count, &names));
     }
     let replay = match reading.open()?.replay(&what).await {
         Ok(replay) => replay,
         Err(error) => return nothing_or(&what, &error),
     };
     let stop = CancellationToken::new();
-    tokio::spawn(stop_at_signal(signals, stop.clone()));
+    tokio::spawn(stop_at_signal(signals, stop.clone(), log));
     let progress = replay.progress();
     let run = async {
         let mut running = std::pin::pin!(replay.run(stop.clone()));
         tokio::select! {
-            ended = &mut running => ended.map(drop),
-            // What the sink has in hand is finished, if that is soon.
-            () = stop.cancelled() => timeout(LAST_BATCHES, running).await.map_or(Ok(()), |it| it.map(drop)),
+            ended = &mut running => ended.map(Some),
+            // Batches in flight are finished, within a limit.
+            () = stop.cancelled() => timeout(LAST_BATCHES, running).await.ok().transpose(),
         }
     };
     let ended = shown(&progress, screen, run).await;
-    ended.map_err(|error| Failure::runtime(&error))?;
-    settle(&progress, &what)
+    let summary = ended.map_err(|error| Failure::runtime(&error))?;
+    settle(&progress, summary.as_ref(), &what)
 }
 
-/// A topic of dead letters that nobody has made holds none.
+/// A missing dead-letter topic has no letters, which is not an error.
 fn nothing_or(what: &ReplayRequest, error: &ReplayError) -> Result<(), Failure> {
     match (what, error) {
         (ReplayRequest::DeadLetters, ReplayError::NoTopic { .. }) => {
@@ -125,55 +128,62 @@ fn nothing_or(what: &ReplayRequest, error: &ReplayError) -> Result<(), Failure> 
     }
 }
 
-/// Says what was done, and what was not.
-fn settle(progress: &ReplayProgress, what: &ReplayRequest) -> Result<(), Failure> {
-    let sinks = progress.sinks();
-    for sink in &sinks {
-        let (name, done, rejected) = (&*sink.name, sink.done, sink.rejected);
-        info!(sink = name, records = done, rejected, "replayed");
-        if !sink.is_done() {
-            warn!(sink = name, "{}", how_to_go_on(sink, what));
+/// Reports what was done, and what was not. There is no summary if it was stopped while a sink was
+/// busy.
+fn settle(
+    progress: &ReplayProgress,
+    summary: Option<&Summary>,
+    what: &ReplayRequest,
+) -> Result<(), Failure> {
+    let (mut rejected, mut is_done) = (0, true);
+    for sink in progress.sinks() {
+        let mut ended = summary.iter().flat_map(|summary| &summary.sinks);
+        let ended = ended.find(|ended| ended.name == sink.name);
+        info!(
+            sink = sink.name,
+            written = ended.map(|ended| ended.written),
+            left_out = sink.left_out,
+            rejected = sink.rejected,
+            "replayed"
+        );
+        rejected += sink.rejected;
+        // The reader of a pipe may close it.
+        if !sink.is_done() && !ended.is_some_and(|ended| ended.is_closed) {
+            is_done = false;
+            warn!(sink = sink.name, "{}", how_to_continue(&sink, what));
         }
     }
-    let rejected: u64 = sinks.iter().map(|sink| sink.rejected).sum();
-    if !sinks.iter().all(SinkProgress::is_done) {
-        let problem = "stopped before the end; the log says how to go on";
+    if !is_done {
+        let problem = "stopped before the end; the log says how to continue";
         return Err(Failure::Runtime(problem.to_owned()));
     }
     if rejected > 0 {
+        let again = match what {
+            ReplayRequest::DeadLetters => {
+                "; with a new name as --group, all dead letters are replayed again"
+            }
+            _ => "",
+        };
         let problem = format!(
-            "{rejected} rejected again; the log says where they lie, and with \
-             RUST_LOG=user_metadata_consumer=debug why"
+            "{rejected} rejected again; the log has their positions, and with \
+             RUST_LOG=user_metadata_consumer=debug the reasons{again}"
         );
         return Err(Failure::Runtime(problem));
     }
     Ok(())
 }
 
-fn how_to_go_on(sink: &SinkProgress, what: &ReplayRequest) -> String {
+fn how_to_continue(sink: &SinkProgress, what: &ReplayRequest) -> String {
     match what {
         ReplayRequest::DeadLetters => {
-            "not all letters are replayed; the same command goes on".to_owned()
+            "not all letters are replayed; run the same command to continue".to_owned()
         }
         _ => {
             let (from, until) = Offsets::ahead(&sink.partitions);
             format!(
-                "not all events are replayed; to go on, give the same flags with --from-offset \
+                "not all events are replayed; to continue, run the same command with --from-offset \
                  {from} --until-offset {until}"
             )
         }
-    }
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::runtime(&error))
-        }
-        _ => Ok(()),
     }
 }

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
-/// Standard error, where lines of the log and a bar do not run into each other.
+/// Standard error, shared by the log and a progress bar.
 #[derive(Clone, Default)]
 pub(crate) struct Screen {
     bar: Arc<Mutex<Option<ProgressBar>>>,
@@ -20,7 +20,7 @@ impl Screen {
         is_terminal
     }
 
-    /// Leaves the bar as it is, above what follows.
+    /// Leaves the bar on the screen, above what follows.
     pub(crate) fn leave(&self) {
         if let Some(bar) = self.set(None) {
             bar.abandon();
@@ -28,7 +28,7 @@ impl Screen {
     }
 
     fn set(&self, bar: Option<ProgressBar>) -> Option<ProgressBar> {
-        // Nothing panics while it is held.
+        // Nothing panics while it is locked.
         let mut shown = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut shown, bar)
     }

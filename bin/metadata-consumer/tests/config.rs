@@ -15,7 +15,7 @@ use support::{PROGRAM, Topic, said};
 use user_metadata_testing::process::{Ended, Program};
 use user_metadata_testing::{Port, Scratch, kafka, require};
 
-/// Runs it in a folder with this file as `consumer.toml`.
+/// Runs the program in a folder with this file as `consumer.toml`.
 fn run(scratch: &Scratch, file: &str, words: &[&str], environment: &[(&str, &str)]) -> Ended {
     std::fs::write(scratch.path().join("consumer.toml"), file).unwrap();
     let program = Program::new(PROGRAM)
@@ -38,7 +38,7 @@ const BAD: [(&str, usize, &str); 19] = [
     (
         "topci = \"t\"",
         1,
-        "no setting `topci`; did you mean `topic`?",
+        "unknown setting `topci`; did you mean `topic`?",
     ),
     (
         "kafka-password = \"x\"",
@@ -47,7 +47,7 @@ const BAD: [(&str, usize, &str); 19] = [
     ),
     ("sinks = \"stdout:\"", 1, "did you mean `sink`?"),
     ("zzz = 1", 1, "--help"),
-    ("config = \"other.toml\"", 1, "no setting `config`"),
+    ("config = \"other.toml\"", 1, "unknown setting `config`"),
     (
         "\n\npartitions = \"many\"",
         3,
@@ -56,12 +56,12 @@ const BAD: [(&str, usize, &str); 19] = [
     (
         "partitions = true",
         1,
-        "`partitions` must be a text or a number",
+        "`partitions` must be a string or a number",
     ),
     (
         "partitions = [1]",
         1,
-        "`partitions` must be a text or a number",
+        "`partitions` must be a string or a number",
     ),
     (
         "kafka-tls = \"yes\"",
@@ -71,7 +71,7 @@ const BAD: [(&str, usize, &str); 19] = [
     (
         "brokers = [[\"a:1\"]]",
         1,
-        "`brokers` must be a list of texts",
+        "`brokers` must be a list of strings",
     ),
     ("batch-max-wait = 200", 1, "500ms"),
     ("log-format = \"xml\"", 1, "text, json"),
@@ -90,7 +90,7 @@ const BAD: [(&str, usize, &str); 19] = [
     (
         "[[sink]]\nurl = \"sqlite:a\"\nip = [1]",
         3,
-        "must be a text",
+        "must be a string",
     ),
     ("[[sink]]\nurl = \"mysql:a\"", 2, "`sqlite:PATH`"),
 ];
@@ -100,13 +100,13 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
     let scratch = Scratch::new("config");
     for (file, line, words) in BAD {
         let ended = run(&scratch, file, &["run"], &[]);
-        let told = said(&ended);
-        assert_eq!(ended.code, Some(2), "{file}: {told}");
+        let output = said(&ended);
+        assert_eq!(ended.code, Some(2), "{file}: {output}");
         assert!(
-            told.contains(&format!("consumer.toml:{line}: ")),
-            "{file}: {told}"
+            output.contains(&format!("consumer.toml:{line}: ")),
+            "{file}: {output}"
         );
-        assert!(told.contains(words), "{file}: {told}");
+        assert!(output.contains(words), "{file}: {output}");
     }
     let ended = run(
         &scratch,
@@ -145,24 +145,24 @@ fn a_flag_comes_before_the_environment_and_that_before_the_file() {
         assert_eq!(ended.code, Some(0), "{:?} {}", ended.stdout, said(&ended));
         ended.stdout.join("\n")
     };
-    let told = checked(&[], &[]);
+    let output = checked(&[], &[]);
     for line in [
         "ok sink kept: ready",
         "ok folder of-file: does not exist yet; it can be created",
         "ok topic user-metadata: does not exist yet; the consumer waits for it",
         "ok group of-file.kept: new; no position yet",
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        assert!(output.contains(line), "{line}: {output}");
     }
     assert!(scratch.path().join("of file.sqlite").exists());
     let environment = [
         ("METADATA_CONSUMER_GROUP", "of-env"),
         ("METADATA_CONSUMER_SINK", "stdout:"),
     ];
-    let told = checked(&["--data-dir", "of-flag"], &environment);
-    assert!(told.contains("ok folder of-flag:"), "{told}");
-    assert!(told.contains("ok group of-env.stdout:"), "{told}");
-    // A replay takes of it what it has.
+    let output = checked(&["--data-dir", "of-flag"], &environment);
+    assert!(output.contains("ok folder of-flag:"), "{output}");
+    assert!(output.contains("ok group of-env.stdout:"), "{output}");
+    // A replay uses the settings that it has.
     let ended = run(&scratch, file, &["replay", "--dead-letters"], &[]);
     assert_eq!(ended.code, Some(0), "{}", said(&ended));
     assert!(
@@ -173,31 +173,27 @@ fn a_flag_comes_before_the_environment_and_that_before_the_file() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told() {
+fn everything_that_is_wrong_is_reported() {
     let scratch = Scratch::new("config");
     std::fs::write(scratch.path().join("taken"), "no folder").unwrap();
     let port = Port::free().to_string();
     let sinks = "stdout: sqlite:taken/a.sqlite sqlite:ok.sqlite?name=ok mysql:x stdout:";
     let words = ["check-config", "--brokers", &port, "--sink", sinks];
     let ended = run(&scratch, "", &words, &[]);
-    let told = ended.stdout.join("\n");
-    assert_eq!(ended.code, Some(2), "{told}");
+    let output = ended.stdout.join("\n");
+    assert_eq!(ended.code, Some(2), "{output}");
     for line in [
         "ok sink stdout: ready",
         "error sink sqlite: ",
         "ok sink ok: ready",
         "error sink: there is no sink `mysql:`",
-        "error sink stdout: two are named stdout",
+        "error sink stdout: two sinks are named stdout",
         &format!("error Kafka at {port}: "),
         "check the brokers' names, and that they run",
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        assert!(output.contains(line), "{line}: {output}");
     }
-    assert!(
-        said(&ended).contains("4 things are wrong"),
-        "{}",
-        said(&ended)
-    );
+    assert!(said(&ended).contains("4 checks failed"), "{}", said(&ended));
 }
 
 #[cfg(feature = "ga4")]
@@ -219,10 +215,10 @@ fn a_sink_goes_through_the_proxy_of_the_environment() {
     let address = format!("http://{proxy}");
     let environment = [("HTTPS_PROXY", &*address), ("NO_PROXY", "")];
     let ended = run(&scratch, "", &words, &environment);
-    let told = ended.stdout.join("\n");
-    assert_eq!(ended.code, Some(2), "{told}");
+    let output = ended.stdout.join("\n");
+    assert_eq!(ended.code, Some(2), "{output}");
     let named = format!("the proxy http://{proxy} (HTTPS_PROXY) gives no way through");
-    assert!(told.contains(&named), "{told}");
+    assert!(output.contains(&named), "{output}");
     let head = refusing.join().unwrap();
     assert_eq!(head[0], "CONNECT www.google-analytics.com:443 HTTP/1.1");
 }
@@ -234,13 +230,13 @@ async fn kafka_is_asked_for_topics_and_groups_and_nothing_is_made() {
     let check = |flags: &[&str]| topic.start(&["check-config"], flags).wait();
     let letters = format!("{}-dlq", topic.name);
     let ended = check(&[]);
-    let told = ended.stdout.join("\n");
-    assert_eq!(ended.code, Some(0), "{told}");
+    let output = ended.stdout.join("\n");
+    assert_eq!(ended.code, Some(0), "{output}");
     let line = format!(
         "ok topic {}: does not exist yet; it can be created",
         topic.name
     );
-    assert!(told.contains(&line), "{told}");
+    assert!(output.contains(&line), "{output}");
     assert_eq!(require!(kafka::partitions(&brokers, &topic.name)), None);
 
     topic
@@ -248,7 +244,7 @@ async fn kafka_is_asked_for_topics_and_groups_and_nothing_is_made() {
         .await;
     topic.reject(38).await;
     let ended = check(&["--sink", "sqlite:users.sqlite"]);
-    let told = ended.stdout.join("\n");
+    let output = ended.stdout.join("\n");
     for line in [
         format!("ok topic {}: exists, with 3 partitions", topic.name),
         format!("ok topic {letters}: exists, with 3 partitions"),
@@ -257,15 +253,15 @@ async fn kafka_is_asked_for_topics_and_groups_and_nothing_is_made() {
             topic.name
         ),
     ] {
-        assert!(told.contains(&line), "{line}: {told}");
+        assert!(output.contains(&line), "{line}: {output}");
     }
-    // One broker can't hold two copies.
+    // One broker can't have two replicas.
     let words = ["check-config", "--brokers", &brokers, "--topic", "another"];
     let words = [&words[..], &["--replication-factor", "2"]].concat();
     let ended = run(&topic.scratch, "", &words, &[]);
-    let told = ended.stdout.join("\n");
-    assert_eq!(ended.code, Some(2), "{told}");
-    assert!(told.contains("error topic another: "), "{told}");
+    let output = ended.stdout.join("\n");
+    assert_eq!(ended.code, Some(2), "{output}");
+    assert!(output.contains("error topic another: "), "{output}");
 }
 
 #[test]
@@ -275,7 +271,7 @@ fn the_example_is_read_and_names_every_sort_of_setting() {
         "/../../deploy/metadata-consumer.toml"
     );
     let example = std::fs::read_to_string(example).unwrap();
-    // As it stands, and with all that is commented out.
+    // As it is, and with everything that is commented out.
     let whole = example.lines().map(|line| match line.strip_prefix("# ") {
         Some(setting)
             if setting
@@ -290,11 +286,11 @@ fn the_example_is_read_and_names_every_sort_of_setting() {
     assert!(whole.contains("\nkafka-tls = true"));
     let scratch = Scratch::new("config");
     for file in [&example, &whole] {
-        // What it names is not there, but all of it is understood.
+        // The files that it names don't exist, but all of it is valid.
         let words = ["run", "--brokers", "not-a-broker"];
         let ended = run(&scratch, file, &words, &[]);
-        let told = said(&ended);
-        assert_eq!(ended.code, Some(2), "{told}");
-        assert!(told.contains("--brokers: `not-a-broker`"), "{told}");
+        let output = said(&ended);
+        assert_eq!(ended.code, Some(2), "{output}");
+        assert!(output.contains("--brokers: `not-a-broker`"), "{output}");
     }
 }

@@ -1,4 +1,4 @@
-//! `file:` in the program itself: killed in the middle of its work, and on a disk that is full.
+//! `file:` in the real program: killed while it writes, and on a full disk.
 #![cfg(all(feature = "file", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -16,10 +16,10 @@ use user_metadata_events::{
 };
 use user_metadata_log::{Batch, DataDir, LogOptions, LogRecord, LogWriter};
 
-/// Bounds every wait.
+/// The limit of every wait.
 const LONG: Duration = Duration::from_secs(120);
 
-/// A data directory with events in it, and a file to bring them to.
+/// A data directory with events, and a file to write them to.
 struct Place {
     dir: TempDir,
     events: BTreeMap<EventId, u64>,
@@ -60,7 +60,7 @@ impl Place {
         self.dir.path().join("events.ndjson")
     }
 
-    /// The program, after `prefix` of a shell.
+    /// The program, after the shell commands in `prefix`.
     fn start(&self, prefix: &str, batch: u64, options: &str) -> Child {
         let program = env!("CARGO_BIN_EXE_metadata-consumer");
         let path = self.path();
@@ -95,12 +95,12 @@ impl Place {
             .collect()
     }
 
-    /// How often each event is there. Every line that is ended must be a whole event; the last one
-    /// may be torn as long as nobody has opened the file after a kill.
+    /// How often each event is in the files. Every complete line must be a whole event; the last line
+    /// may be torn until the file is opened again after a kill.
     fn counts(&self) -> BTreeMap<u64, usize> {
         let mut counts = BTreeMap::new();
         for file in self.files() {
-            // It may just have got another number.
+            // It may have just been renamed to another number.
             let Ok(text) = fs::read(&file) else {
                 continue;
             };
@@ -173,7 +173,7 @@ fn killed_again_and_again_it_loses_nothing_and_tears_no_line() {
     for file in place.files() {
         assert!(is_whole(&file), "{}", file.display());
     }
-    // What is there twice was stored and not committed: a batch of each partition a kill.
+    // Duplicates were stored and not committed: a batch per partition and kill.
     let doubles: usize = place.counts().values().map(|count| count - 1).sum();
     assert!(doubles <= 8 * 3 * 50, "{doubles} doubles");
 }
@@ -182,10 +182,10 @@ fn killed_again_and_again_it_loses_nothing_and_tears_no_line() {
 fn a_full_disk_holds_it_up_and_tears_no_line() {
     const EVENTS: u64 = 6_000;
     let place = Place::with_events(EVENTS);
-    // The limit of a file's size in place of the disk's: a write comes through in part.
+    // The limit of a file's size instead of the disk's: writes are cut short.
     let program = place.start("trap '' XFSZ; ulimit -S -f 1000;", 500, "");
     let pid = Pid::from_child(&program);
-    // No batch fits into what is left; what a failure tears is cut off before the next attempt.
+    // No batch fits into the rest; what a failed write leaves is cut off before the next attempt.
     until(|| place.bytes() > 900_000);
     let stored = place.counts().len() as u64;
     assert!(stored < EVENTS, "the disk was not full");

@@ -1,4 +1,4 @@
-//! How far a replay is: a bar on a terminal, lines in a pipe.
+//! The progress of a replay: a bar on a terminal, lines in a pipe.
 #![cfg(all(feature = "kafka", feature = "sqlite", feature = "stdout"))]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -10,7 +10,7 @@ use user_metadata_testing::process::Program;
 use user_metadata_testing::{require, tool, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_pipe_a_line_is_told_every_five_seconds_and_at_the_end() {
+async fn in_a_pipe_a_line_is_logged_every_five_seconds_and_at_the_end() {
     let topic = Topic::embedded();
     topic
         .publish((0..100).map(|number| topic.record(number)))
@@ -20,18 +20,18 @@ async fn in_a_pipe_a_line_is_told_every_five_seconds_and_at_the_end() {
     let flags = ["--from", "earliest", "--sink", &sink];
     let ended = topic.replay(&flags);
     assert_eq!(ended.code, Some(0), "{}", said(&ended));
-    // While somebody else writes the database, the sink gets nowhere.
+    // While somebody else has locked the database, the sink makes no progress.
     let connection = Connection::open(&path).unwrap();
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();
     let running = topic.start(&["replay"], &flags);
-    let told = || {
+    let output = || {
         let lines = running.stderr().so_far();
         let lines = lines
             .iter()
             .filter(|line| line.contains("0 %: 0 of 100 records"));
         lines.count()
     };
-    until("two lines", LONG, || (told() >= 2).then_some(()));
+    until("two lines", LONG, || (output() >= 2).then_some(()));
     connection.execute_batch("ROLLBACK").unwrap();
     let ended = running.wait();
     assert_eq!(ended.code, Some(0), "{}", said(&ended));

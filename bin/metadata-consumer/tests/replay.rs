@@ -7,10 +7,11 @@ mod support;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use support::{LONG, Topic, rejected, said, stored, until_stored};
+use support::{LONG, PROGRAM, Topic, rejected, said, stored, until_stored};
+use user_metadata_testing::process::Program;
 use user_metadata_testing::{kafka, require};
 
-/// Each test twice.
+/// Runs each test twice.
 macro_rules! on_both {
     ($($name:ident => $test:ident),* $(,)?) => {
         mod on_the_log {
@@ -28,15 +29,17 @@ macro_rules! on_both {
 }
 
 on_both! {
-    letters_of_a_sink_that_was_mended_are_stored_exactly_once => mended,
+    letters_of_a_sink_that_was_fixed_are_stored_exactly_once => fixed,
     a_replay_that_is_interrupted_goes_on => interrupted,
     a_letter_that_is_rejected_again_is_reported_and_comes_no_more => rejected_again,
     events_are_replayed_from_a_time_or_an_offset_to_the_end => from_a_time,
     a_running_consumer_notices_nothing => beside_a_consumer,
     a_dry_run_counts_and_changes_nothing => dry,
+    what_does_not_belong_is_counted_apart => left_out,
+    a_reader_of_the_pipe_that_has_had_enough_ends_a_replay_well => closed,
 }
 
-async fn mended(topic: Topic) {
+async fn fixed(topic: Topic) {
     topic
         .publish((0..200).map(|number| topic.record(number)))
         .await;
@@ -53,7 +56,7 @@ async fn mended(topic: Topic) {
         "letters of another sink"
     );
 
-    // A letter is replayed once, and a new one is.
+    // Each letter is replayed once, and new ones are.
     topic
         .publish((200..220).map(|number| topic.record(number)))
         .await;
@@ -99,7 +102,7 @@ async fn interrupted(topic: Topic) {
     let ended = running.stop();
     assert_eq!(ended.code, Some(1), "{}", said(&ended));
     assert!(
-        said(&ended).contains("the same command goes on"),
+        said(&ended).contains("run the same command to continue"),
         "{}",
         said(&ended)
     );
@@ -118,7 +121,7 @@ async fn interrupted(topic: Topic) {
         .split("100 %: ")
         .nth(1)
         .and_then(|rest| rest.split(' ').next());
-    // What was settled is not read again.
+    // Settled letters are not read again.
     assert_eq!(done.unwrap(), (2_850 - stopped_at).to_string(), "{last}");
 }
 
@@ -132,25 +135,32 @@ async fn rejected_again(topic: Topic) {
     let path = topic.scratch.file("users.sqlite");
     let sink = format!("sqlite:{path}");
     let ended = topic.replay(&["--dead-letters", "--sink", &sink]);
-    let told = said(&ended);
-    assert_eq!(ended.code, Some(1), "{told}");
+    let output = said(&ended);
+    assert_eq!(ended.code, Some(1), "{output}");
     assert_eq!(stored(&path), [2]);
     let position = format!("{}-dlq[", topic.name);
     assert!(
-        told.contains(&position) && told.contains("1 rejected again"),
-        "{told}"
+        output.contains(&position) && output.contains("1 rejected again"),
+        "{output}"
     );
     // It is not written to the topic again, so there is nothing left to do.
     let ended = topic.replay(&["--dead-letters", "--sink", &sink]);
     assert_eq!(ended.code, Some(0), "{}", said(&ended));
     assert!(said(&ended).contains("0 of 0 records"), "{}", said(&ended));
+
+    // As the message says, once the cause is fixed.
+    assert!(output.contains("a new name as --group"), "{output}");
+    let ended = topic.replay_as("again", &["--dead-letters", "--sink", &sink]);
+    assert_eq!(ended.code, Some(1), "{}", said(&ended));
+    let counts = "written=1 left_out=0 rejected=1";
+    assert!(said(&ended).contains(counts), "{}", said(&ended));
 }
 
 async fn from_a_time(topic: Topic) {
     topic
         .publish((0..100).map(|number| topic.record(number)))
         .await;
-    // It was late, as after an outage of its server.
+    // One that is late, as after an outage of its server.
     topic
         .publish([topic.record(150), topic.record(50_000), topic.record(55)])
         .await;
@@ -168,7 +178,7 @@ async fn from_a_time(topic: Topic) {
     let (from, until) = (topic.at(50).to_string(), topic.at(60).as_u64().to_string());
     let within: Vec<u64> = (50..60).collect();
     assert_eq!(replay(&["--from", &from, "--until", &until]), within);
-    // user-19 and those of its partition alone.
+    // One partition alone.
     let one = replay(&["--from-offset", "1:0", "--until-offset", "1:5"]);
     assert_eq!(one.len(), 5);
     let rest = replay(&["--from-offset", "1:5"]);
@@ -178,9 +188,12 @@ async fn from_a_time(topic: Topic) {
     );
 
     let ended = topic.replay(&["--from-offset", "7:0"]);
-    let told = said(&ended);
-    assert_eq!(ended.code, Some(2), "{told}");
-    assert!(told.contains("has no partition 7; it has 0 to 2"), "{told}");
+    let output = said(&ended);
+    assert_eq!(ended.code, Some(2), "{output}");
+    assert!(
+        output.contains("has no partition 7; it has 0 to 2"),
+        "{output}"
+    );
 }
 
 async fn beside_a_consumer(topic: Topic) {
@@ -204,7 +217,7 @@ async fn beside_a_consumer(topic: Topic) {
         }
     };
     let before = tokio::time::timeout(LONG, all_settled).await.unwrap();
-    // Of the same sink, and of the same name.
+    // The same sink, by the same name.
     let copy = format!("sqlite:{}?name=running", topic.scratch.file("copy.sqlite"));
     for flags in [&["--from", "earliest"][..], &["--dead-letters"]] {
         let ended = topic.replay(&[flags, &["--sink", &copy]].concat());
@@ -236,19 +249,22 @@ async fn dry(topic: Topic) {
         "--sink",
         "sqlite:users.sqlite",
     ]);
-    let told = ended.stdout.join("\n");
+    let output = ended.stdout.join("\n");
     assert_eq!(ended.code, Some(0), "{}", said(&ended));
     let line = "sink sqlite: 190 letters, 190 to replay: no room for it";
-    assert!(told.contains(line), "{told}");
+    assert!(output.contains(line), "{output}");
     assert!(
-        told.ends_with("would write 190 letters to sqlite"),
-        "{told}"
+        output.ends_with("would write 190 letters to sqlite"),
+        "{output}"
     );
     let time = topic.at(100).to_string();
     let ended = topic.replay(&["--from", &time, "--dry-run"]);
-    let told = ended.stdout.join("\n");
-    assert!(told.contains("would write 100 events to stdout"), "{told}");
-    assert!(told.contains(&topic.at(199).to_string()), "{told}");
+    let output = ended.stdout.join("\n");
+    assert!(
+        output.contains("would write 100 events to stdout"),
+        "{output}"
+    );
+    assert!(output.contains(&topic.at(199).to_string()), "{output}");
     // Nothing has been done.
     assert!(!topic.scratch.path().join("users.sqlite").exists());
     assert!(!topic.scratch.path().join("data/dlq/groups").exists());
@@ -261,12 +277,37 @@ async fn dry(topic: Topic) {
     assert!(ended.stdout.join("\n").contains(line));
 }
 
+async fn left_out(topic: Topic) {
+    topic
+        .publish((0..20).map(|number| topic.record(number)))
+        .await;
+    let ended = topic.replay(&["--from", "earliest", "--until", "2000-01-01T00:00:00Z"]);
+    let output = said(&ended);
+    assert_eq!((ended.code, ended.stdout.len()), (Some(0), 0), "{output}");
+    let counts = "written=0 left_out=20 rejected=0";
+    assert!(output.contains(counts), "{output}");
+}
+
+async fn closed(topic: Topic) {
+    topic
+        .publish((0..2_000).map(|number| topic.record(number)))
+        .await;
+    let flags = topic.flags().join(" ");
+    let replay = format!("{PROGRAM} replay --from earliest --batch-max-events 100 {flags}");
+    let script = format!("set -o pipefail; {replay} | head -n 2");
+    let program = Program::new("bash").args(["-c", &script]);
+    let ended = program.start().unwrap().wait();
+    assert_eq!(ended.code, Some(0), "{}", said(&ended));
+    assert_eq!(ended.stdout.len(), 2);
+    assert!(!said(&ended).contains("--from-offset"), "{}", said(&ended));
+}
+
 #[test]
 fn without_saying_what_nothing_is_replayed() {
     let topic = Topic::embedded();
     for (flags, remedy) in [
         (&["--sink", "stdout:"][..], "--dead-letters"),
-        (&["--from", "latest"], "write a time"),
+        (&["--from", "latest"], "a time in the past"),
         (
             &["--dead-letters", "--from", "earliest"],
             "cannot be used with",
@@ -275,9 +316,9 @@ fn without_saying_what_nothing_is_replayed() {
         (&["--from", "earliest"], "nothing was ever published"),
     ] {
         let ended = topic.replay(flags);
-        let told = said(&ended);
-        assert_eq!(ended.code, Some(2), "{flags:?}: {told}");
-        assert!(told.contains(remedy), "{flags:?}: {told}");
+        let output = said(&ended);
+        assert_eq!(ended.code, Some(2), "{flags:?}: {output}");
+        assert!(output.contains(remedy), "{flags:?}: {output}");
     }
     let ended = topic.replay(&["--dead-letters"]);
     assert_eq!(ended.code, Some(0), "{}", said(&ended));
@@ -288,7 +329,7 @@ fn without_saying_what_nothing_is_replayed() {
 async fn while_kafka_is_away_a_replay_waits_and_then_goes_on() {
     let mut broker = require!(kafka::Broker::start());
     let topic = Topic::on_kafka(broker.address());
-    // More than one look at Kafka brings.
+    // More than one fetch returns.
     let all = 0..12_000;
     for first in all.clone().step_by(2_000) {
         let numbers = first..first + 2_000;
@@ -312,13 +353,17 @@ async fn while_kafka_is_away_a_replay_waits_and_then_goes_on() {
     );
     broker.restart();
     let ended = running.wait();
-    let told = said(&ended);
-    assert_eq!(ended.code, Some(0), "{told}");
+    let output = said(&ended);
+    assert_eq!(ended.code, Some(0), "{output}");
     assert_eq!(stored(&path), all.collect::<Vec<_>>());
-    assert!(told.contains("reading from Kafka again"), "{told}");
-    assert_eq!(told.matches(" WARN ").count(), 1, "one incident: {told}");
+    assert!(output.contains("reading from Kafka again"), "{output}");
+    assert_eq!(
+        output.matches(" WARN ").count(),
+        1,
+        "one incident: {output}"
+    );
 
-    // One that begins while it is away says so, and ends.
+    // A replay that starts while Kafka is down says so, and ends.
     broker.kill();
     let ended = topic.replay(&flags);
     assert_eq!(ended.code, Some(1), "{}", said(&ended));

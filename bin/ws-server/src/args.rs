@@ -2,10 +2,13 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::{Args as Group, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use user_metadata_cli::{
+    ByteSize, HumanDuration, LogArgs, TopicArgs, at_least_one, positive_duration, positive_size,
+    socket_address, without_empty_variables,
+};
 #[cfg(feature = "kafka")]
-use clap::Subcommand;
-use clap::{Args as Group, Parser, ValueEnum};
-use user_metadata_cli::{Bytes, HumanDuration, LogArgs, TopicArgs, at_least_one, socket_address};
+use {crate::outbox::OutboxCommand, clap::Subcommand};
 
 // One field per flag, nothing computed.
 #[derive(Debug, Parser)]
@@ -13,7 +16,7 @@ use user_metadata_cli::{Bytes, HumanDuration, LogArgs, TopicArgs, at_least_one, 
     name = "ws-server",
     version,
     args_conflicts_with_subcommands = true,
-    about = "Tells who connects over WebSocket, and from what: one event per join, to Kafka or to an embedded log"
+    about = "Publishes who connects over WebSocket, and from what: one event per join, to Kafka or an embedded log"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -33,57 +36,25 @@ pub(crate) struct Args {
     pub(crate) command: Option<Command>,
 }
 
+impl Args {
+    /// Parses the command line and the environment; exits if they are invalid.
+    pub(crate) fn read() -> Self {
+        let matches = without_empty_variables(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
 #[cfg(feature = "kafka")]
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Looks into the outbox, or delivers what is in it
+    /// Inspects the outbox, or delivers its events
     #[command(subcommand)]
     Outbox(OutboxCommand),
 }
 
-#[cfg(feature = "kafka")]
-#[derive(Debug, Subcommand)]
-pub(crate) enum OutboxCommand {
-    /// Lists the outbox and what was set aside: events, bytes, times of the first and last event
-    Ls(OutboxFile),
-    /// Prints the waiting events, one JSON object a line
-    Cat(OutboxFile),
-    /// Delivers the waiting events to Kafka, removes them and ends; the server must not run
-    #[command(mut_arg("brokers", |brokers| brokers.help("Kafka bootstrap brokers, comma-separated")))]
-    Replay(Box<ReplayArgs>),
-}
-
-#[cfg(feature = "kafka")]
-#[derive(Debug, Group)]
-pub(crate) struct OutboxFile {
-    /// The folder of the outbox
-    #[arg(
-        long,
-        env = "USER_METADATA_DATA_DIR",
-        default_value = "./data",
-        value_name = "DIR"
-    )]
-    pub(crate) data_dir: PathBuf,
-    /// Another file, e.g. one that was set aside [default: outbox.db in --data-dir]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-}
-
-#[cfg(feature = "kafka")]
-#[derive(Debug, Group)]
-pub(crate) struct ReplayArgs {
-    #[command(flatten)]
-    pub(crate) topic: TopicArgs,
-    /// Another file, e.g. one that was set aside [default: outbox.db in --data-dir]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) log: LogArgs,
-}
-
 #[derive(Debug, Group)]
 pub(crate) struct ListenArgs {
-    /// Where WebSocket clients and pages connect
+    /// Address for WebSocket clients and pages
     #[arg(
         long,
         env = "WS_SERVER_LISTEN",
@@ -92,7 +63,7 @@ pub(crate) struct ListenArgs {
         value_parser = socket_address
     )]
     pub(crate) listen: SocketAddr,
-    /// Where operators find /metrics and /status
+    /// Address for operators: /metrics, /status, /livez and /readyz
     #[arg(
         long,
         env = "WS_SERVER_ADMIN_LISTEN",
@@ -101,11 +72,10 @@ pub(crate) struct ListenArgs {
         value_parser = socket_address
     )]
     pub(crate) admin_listen: SocketAddr,
-    /// Serve the demo page also where --listen is not loopback
+    /// Serve the demo page even if --listen is not loopback
     #[arg(long, env = "WS_SERVER_DEMO_PAGE")]
     pub(crate) demo_page: bool,
-    /// Origin whose pages may connect, besides those of the same host (repeat, or separate by
-    /// commas)
+    /// Origin whose pages may connect, in addition to the same host (repeat, or separate by commas)
     #[arg(
         long,
         env = "WS_SERVER_ALLOWED_ORIGIN",
@@ -120,11 +90,16 @@ pub(crate) struct PublishArgs {
     /// Where accepted events wait for Kafka [default: disk with --brokers]
     #[arg(long, env = "WS_SERVER_OUTBOX", value_enum)]
     pub(crate) outbox: Option<OutboxKind>,
-    /// How much may wait; beyond it the newest events are dropped and counted [default: 1GiB on
+    /// Maximum size of the outbox; beyond it new events are dropped and counted [default: 1GiB on
     /// disk, 64MiB in memory]
-    #[arg(long, env = "WS_SERVER_OUTBOX_MAX_BYTES", value_name = "SIZE")]
-    pub(crate) outbox_max_bytes: Option<Bytes>,
-    /// How long an event may wait for others to share its request
+    #[arg(
+        long,
+        env = "WS_SERVER_OUTBOX_MAX_BYTES",
+        value_name = "SIZE",
+        value_parser = positive_size
+    )]
+    pub(crate) outbox_max_bytes: Option<ByteSize>,
+    /// How long an event may wait for others, to be sent in one request
     #[arg(
         long,
         env = "WS_SERVER_LINGER",
@@ -143,17 +118,18 @@ pub(crate) struct PublishArgs {
         long,
         env = "WS_SERVER_LOG_RETENTION",
         default_value = "7d",
-        value_name = "TIME"
+        value_name = "TIME",
+        value_parser = positive_duration
     )]
     pub(crate) log_retention: HumanDuration,
-    /// How large the embedded log may grow; the oldest events go first
+    /// Maximum size of the embedded log; the oldest events are deleted first
     #[arg(
         long,
         env = "WS_SERVER_LOG_MAX_BYTES",
         default_value = "1GiB",
         value_name = "SIZE"
     )]
-    pub(crate) log_max_bytes: Bytes,
+    pub(crate) log_max_bytes: ByteSize,
     /// What the embedded log and the outbox survive: `normal` a crash, `full` also a power cut
     #[arg(long, env = "WS_SERVER_LOG_SYNC", value_enum, default_value = "normal")]
     pub(crate) log_sync: SyncKind,
@@ -161,7 +137,7 @@ pub(crate) struct PublishArgs {
 
 #[derive(Debug, Group)]
 pub(crate) struct ClientIpArgs {
-    /// Network of a proxy whose forwarding header is believed (repeat, or separate by commas)
+    /// Network of proxies whose forwarding header is trusted (repeat, or separate by commas)
     #[arg(
         long,
         env = "WS_SERVER_TRUSTED_PROXY",
@@ -172,8 +148,8 @@ pub(crate) struct ClientIpArgs {
     /// The header that trusted proxies set [default: x-forwarded-for]
     #[arg(long, env = "WS_SERVER_CLIENT_IP_HEADER", value_enum)]
     pub(crate) client_ip_header: Option<IpHeader>,
-    /// How many proxies stand before this server, where only the nearest one's address is known:
-    /// take the N-th address from the right
+    /// Number of proxies in front of this server, if only the address of the nearest is known: take
+    /// the N-th address from the right
     #[arg(
         long,
         env = "WS_SERVER_FORWARDED_HOPS",
@@ -181,7 +157,7 @@ pub(crate) struct ClientIpArgs {
         value_parser = at_least_one::<NonZeroUsize>
     )]
     pub(crate) forwarded_hops: Option<NonZeroUsize>,
-    /// What of a client's address leaves this process
+    /// How much of a client's address is published
     #[arg(long, env = "WS_SERVER_IP_PRIVACY", value_enum, default_value = "full")]
     pub(crate) ip_privacy: IpPrivacyKind,
     /// File with the secret key for `--ip-privacy hash`, at least 16 bytes
@@ -191,7 +167,8 @@ pub(crate) struct ClientIpArgs {
 
 #[derive(Debug, Group)]
 pub(crate) struct LimitArgs {
-    /// Connections at a time [default: 80 % of the file descriptors that this process may open]
+    /// Maximum number of connections [default: 80 % of the file descriptors that this process may
+    /// open]
     #[arg(
         long,
         env = "WS_SERVER_MAX_CONNECTIONS",
@@ -199,8 +176,8 @@ pub(crate) struct LimitArgs {
         value_parser = at_least_one::<NonZeroUsize>
     )]
     pub(crate) max_connections: Option<NonZeroUsize>,
-    /// Connections at a time from one IPv4 address or IPv6 /64; loopback and trusted proxies are
-    /// exempt
+    /// Maximum number of connections from one IPv4 address or IPv6 /64; loopback and trusted proxies
+    /// are exempt
     #[arg(
         long,
         env = "WS_SERVER_MAX_CONNECTIONS_PER_IP",
@@ -209,47 +186,52 @@ pub(crate) struct LimitArgs {
         value_parser = at_least_one::<NonZeroUsize>
     )]
     pub(crate) max_connections_per_ip: NonZeroUsize,
-    /// How long the upgrade request may take, from the accept on
+    /// Time for the upgrade request to arrive, after the connection
     #[arg(
         long,
         env = "WS_SERVER_HEADER_TIMEOUT",
         default_value = "10s",
-        value_name = "TIME"
+        value_name = "TIME",
+        value_parser = positive_duration
     )]
     pub(crate) header_timeout: HumanDuration,
-    /// How long a connection may wait with its join
+    /// Time for the join to arrive, after the upgrade
     #[arg(
         long,
         env = "WS_SERVER_JOIN_TIMEOUT",
         default_value = "10s",
-        value_name = "TIME"
+        value_name = "TIME",
+        value_parser = positive_duration
     )]
     pub(crate) join_timeout: HumanDuration,
-    /// The largest message
+    /// Maximum size of a message
     #[arg(
         long,
         env = "WS_SERVER_MAX_MESSAGE_BYTES",
         default_value = "16KiB",
-        value_name = "SIZE"
+        value_name = "SIZE",
+        value_parser = positive_size
     )]
-    pub(crate) max_message_bytes: Bytes,
+    pub(crate) max_message_bytes: ByteSize,
     /// How often a connection is pinged
     #[arg(
         long,
         env = "WS_SERVER_PING_INTERVAL",
         default_value = "25s",
-        value_name = "TIME"
+        value_name = "TIME",
+        value_parser = positive_duration
     )]
     pub(crate) ping_interval: HumanDuration,
-    /// How long it may take to answer
+    /// Time for the pong to arrive, after a ping
     #[arg(
         long,
         env = "WS_SERVER_PONG_TIMEOUT",
         default_value = "20s",
-        value_name = "TIME"
+        value_name = "TIME",
+        value_parser = positive_duration
     )]
     pub(crate) pong_timeout: HumanDuration,
-    /// How long a shutdown waits for connections to close and for events to be delivered
+    /// Time for connections to close and for events to be delivered at a shutdown
     #[arg(
         long,
         env = "WS_SERVER_DRAIN_TIMEOUT",
@@ -261,9 +243,9 @@ pub(crate) struct LimitArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutboxKind {
-    /// Lost when the process ends
+    /// In memory: lost when the process ends
     Memory,
-    /// In --data-dir; survives a crash, and what is left is delivered by the next start
+    /// In --data-dir: survives a crash, and is delivered after the next start
     Disk,
 }
 

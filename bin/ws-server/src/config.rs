@@ -1,8 +1,7 @@
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use user_metadata_capture::{CaptureOptions, ClientIpHeader, ClientIpOptions, HashKey, IpPrivacy};
-use user_metadata_cli::{Bytes, Carrier, FlagError, HumanDuration};
+use user_metadata_cli::{Carrier, FlagError};
 use user_metadata_publisher::PublisherOptions;
 use user_metadata_ws::ServerOptions;
 
@@ -11,14 +10,14 @@ use crate::args::{
 };
 use crate::target::Target;
 
-/// The flags, checked. Nothing is open yet.
+/// The validated flags. Nothing is open yet.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) admin_listen: SocketAddr,
-    /// Where events go, in words.
+    /// Where events go, for people.
     pub(crate) topic: String,
-    /// What to warn of at the start.
+    /// A warning to log at the start.
     pub(crate) warning: Option<&'static str>,
     pub(crate) target: Target,
     pub(crate) publisher: PublisherOptions,
@@ -51,18 +50,18 @@ impl TryFrom<Args> for Config {
 }
 
 fn publisher(args: PublishArgs, is_kafka: bool) -> Result<PublisherOptions, FlagError> {
-    /// No event takes less memory, so the bytes are the bound that counts.
+    /// No event takes less memory, so that the limit is the bytes.
     const LEAST_EVENT_BYTES: usize = 512;
-    /// Less would make each event wait for the disk.
+    /// With less, each event would wait for the disk.
     const LEAST_MEMORY_BYTES: usize = 4 << 20;
     let mut options = PublisherOptions::default();
     let max_bytes = match (args.outbox_max_bytes, args.outbox) {
-        // Beyond this the disk holds what memory does not.
+        // The rest is only on disk.
         (Some(bytes), Some(OutboxKind::Disk) | None) if is_kafka => {
-            let on_disk = more_than_nothing("outbox-max-bytes", bytes)?;
+            let on_disk = bytes.as_usize();
             on_disk.max(LEAST_MEMORY_BYTES).min(options.max_bytes)
         }
-        (Some(bytes), _) => more_than_nothing("outbox-max-bytes", bytes)?,
+        (Some(bytes), _) => bytes.as_usize(),
         (None, _) => options.max_bytes,
     };
     options.max_events = max_bytes.div_ceil(LEAST_EVENT_BYTES);
@@ -72,7 +71,7 @@ fn publisher(args: PublishArgs, is_kafka: bool) -> Result<PublisherOptions, Flag
     Ok(options)
 }
 
-/// The machine's name as a part of a URI reference.
+/// A URI reference with the machine's name.
 fn default_source() -> Result<String, FlagError> {
     let system = rustix::system::uname();
     let name = system.nodename().to_string_lossy();
@@ -105,7 +104,7 @@ fn capture(args: &ClientIpArgs) -> Result<CaptureOptions, FlagError> {
 
 fn client_ip(args: &ClientIpArgs) -> Result<ClientIpOptions, FlagError> {
     let alone = |flag| {
-        let problem = "only a trusted proxy's header is believed; name the proxies with e.g. \
+        let problem = "only the header of a trusted proxy is used; add the proxies, e.g. \
                        --trusted-proxy 10.0.0.0/8";
         FlagError::new(flag, problem)
     };
@@ -141,7 +140,7 @@ fn ip_privacy(args: &ClientIpArgs) -> Result<IpPrivacy, FlagError> {
             let refused = |problem| FlagError::new("ip-hash-key-file", problem);
             let key = std::fs::read(path)
                 .map_err(|error| refused(format!("{}: {error}", path.display())))?;
-            // An editor ends a file with a line break.
+            // Editors end files with a line break.
             let key = HashKey::new(key.trim_ascii_end());
             Ok(IpPrivacy::Hash(
                 key.map_err(|error| refused(error.to_string()))?,
@@ -149,12 +148,12 @@ fn ip_privacy(args: &ClientIpArgs) -> Result<IpPrivacy, FlagError> {
         }
         (IpPrivacyKind::Hash, None) => Err(FlagError::new(
             "ip-privacy",
-            "hash needs a key; make one with `openssl rand -hex 32` and give its file with \
+            "hash needs a key; make one with `openssl rand -hex 32` and set its file with \
              --ip-hash-key-file",
         )),
         (_, Some(_)) => Err(FlagError::new(
             "ip-hash-key-file",
-            "only --ip-privacy hash uses a key; give both or neither",
+            "only --ip-privacy hash uses a key; set both or neither",
         )),
         (IpPrivacyKind::Full, None) => Ok(IpPrivacy::Full),
         (IpPrivacyKind::Truncate, None) => Ok(IpPrivacy::Truncate),
@@ -177,45 +176,22 @@ fn server(listen: &ListenArgs, limits: &LimitArgs) -> Result<ServerOptions, Flag
         None => open_files() / 5 * 4,
     };
     options.max_connections_per_ip = limits.max_connections_per_ip.get();
-    options.header_timeout = longer_than_nothing("header-timeout", limits.header_timeout)?;
-    options.join_timeout = longer_than_nothing("join-timeout", limits.join_timeout)?;
-    options.max_message_bytes = more_than_nothing("max-message-bytes", limits.max_message_bytes)?;
-    options.ping_interval = longer_than_nothing("ping-interval", limits.ping_interval)?;
-    options.pong_timeout = longer_than_nothing("pong-timeout", limits.pong_timeout)?;
+    options.header_timeout = limits.header_timeout.get();
+    options.join_timeout = limits.join_timeout.get();
+    options.max_message_bytes = limits.max_message_bytes.as_usize();
+    options.ping_interval = limits.ping_interval.get();
+    options.pong_timeout = limits.pong_timeout.get();
     options.drain_timeout = limits.drain_timeout.get();
     Ok(options)
 }
 
 /// How many files this process may have open (`ulimit -n`).
 pub(crate) fn open_files() -> usize {
-    /// Where there is no limit, memory is one.
+    /// If there is no limit, memory is the limit.
     const UNLIMITED: usize = 1 << 20;
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     limit.map_or(UNLIMITED, |limit| limit.min(UNLIMITED))
-}
-
-pub(crate) fn longer_than_nothing(
-    flag: &'static str,
-    duration: HumanDuration,
-) -> Result<Duration, FlagError> {
-    if duration.get().is_zero() {
-        return Err(FlagError::new(
-            flag,
-            "no time at all is too short; write e.g. 10s",
-        ));
-    }
-    Ok(duration.get())
-}
-
-pub(crate) fn more_than_nothing(flag: &'static str, bytes: Bytes) -> Result<usize, FlagError> {
-    if bytes.get() == 0 {
-        return Err(FlagError::new(
-            flag,
-            "nothing at all is too small; write e.g. 64MiB",
-        ));
-    }
-    Ok(bytes.as_usize())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use user_metadata_cli::{Health, LogGuard, Readiness};
 use user_metadata_publisher::{PublisherMonitor, PublisherStatus};
 use user_metadata_ws::ServerStatus;
 
-/// What `/readyz` and `/status` say.
+/// The sources of `/readyz` and `/status`.
 pub(crate) struct ServerHealth {
     pub(crate) server: ServerStatus,
     pub(crate) publisher: PublisherMonitor,

@@ -5,15 +5,12 @@ mod config;
 mod health;
 #[cfg(feature = "kafka")]
 mod outbox;
-#[cfg(feature = "kafka")]
-mod replay;
 mod target;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::Parser as _;
 use health::ServerHealth;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
@@ -30,14 +27,14 @@ use args::Args;
 use config::{Config, open_files};
 use target::unless_stopped;
 
-/// Events are made on one thread and let go of on another, which takes the system's allocator a
-/// quarter of the processor time.
+/// Events are allocated on one thread and freed on another, which with the system's allocator takes
+/// a quarter of the processor time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     run("ws-server", || {
-        let args = Args::parse();
+        let args = Args::read();
         #[cfg(feature = "kafka")]
         if let Some(args::Command::Outbox(command)) = args.command {
             return outbox::run(command);
@@ -45,12 +42,11 @@ fn main() -> ExitCode {
         let log = args.log;
         let config = Config::try_from(args)?;
         let log = Arc::new(log.start()?);
-        // Kept until all tasks are gone, so that the last line is written, too.
-        block_on(serve(config, Arc::clone(&log)))
+        block_on(&log, serve(config, Arc::clone(&log)))
     })
 }
 
-/// What events get after the connections have used up the time for draining.
+/// The time for the last events, even if the connections have used up the drain timeout.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
 async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
@@ -80,7 +76,7 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
         server: server.status(),
         publisher: monitor.clone(),
         topic: config.topic,
-        log,
+        log: Arc::clone(&log),
         started: Instant::now(),
     };
     let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
@@ -91,17 +87,17 @@ async fn serve(config: Config, log: Arc<LogGuard>) -> Result<(), Failure> {
 
     tokio::select! {
         signal = signals.next() => info!(signal, "shutdown requested"),
-        end = &mut serving => return Err(Failure::Runtime(format!("ended by itself: {end:?}"))),
+        end = &mut serving => return Err(Failure::Runtime(format!("the server ended by itself: {end:?}"))),
         end = &mut publishing => {
             return Err(Failure::Runtime(format!("the publisher ended by itself: {end:?}")));
         }
     }
-    tasks.spawn(signals.exit_at_next());
+    tasks.spawn(signals.exit_at_next(Arc::clone(&log)));
     stop.cancel();
     let deadline = tokio::time::Instant::now() + drain_timeout;
     let drained = serving.await.map_err(|error| Failure::runtime(&error))?;
     let deadline = deadline.max(tokio::time::Instant::now() + LAST_EVENTS);
-    // Whether in time or not, the account says what became of all events.
+    // In time or not, the last line accounts for all events.
     if timeout_at(deadline, &mut publishing).await.is_err() {
         publishing.abort();
         drop(publishing.await);
@@ -117,12 +113,12 @@ fn warn_of_few_files(max_connections: usize) {
     if max_connections > files {
         warn!(
             max_connections,
-            files, "more connections are allowed than this process may open files; see `ulimit -n`"
+            files, "--max-connections is higher than the limit of open files; see `ulimit -n`"
         );
     }
 }
 
-/// The last line: what was accepted is published, or it is said what was lost.
+/// The last line accounts for all events: published, or how many are lost.
 fn say_what_became_of_all(publisher: &PublisherMonitor, drained: Drained) {
     let events = publisher.accounting();
     let (accepted, recovered) = (events.accepted, events.recovered);

@@ -7,14 +7,13 @@ use user_metadata_publisher::{DiskOutbox, KafkaTarget, kafka, kafka_on_disk};
 use user_metadata_publisher::{LogTarget, Publisher, PublisherOptions, PublisherTask, embedded};
 
 use crate::args::{OutboxKind, PublishArgs, SyncKind};
-use crate::config::longer_than_nothing;
 #[cfg(feature = "kafka")]
-use {crate::config::more_than_nothing, std::path::Path, user_metadata_log::DataDir};
+use {std::path::Path, user_metadata_log::DataDir};
 
 /// Where events go.
 #[derive(Debug)]
 pub(crate) enum Target {
-    /// With the outbox on disk, or in memory.
+    /// With the outbox on disk, or without: in memory.
     #[cfg(feature = "kafka")]
     Kafka(KafkaTarget, Option<DiskOutbox>),
     Embedded(LogTarget),
@@ -22,31 +21,31 @@ pub(crate) enum Target {
 
 impl Target {
     pub(crate) fn new(topic: Topic, args: &PublishArgs) -> Result<Self, FlagError> {
-        // Checked whether it is used or not: a typo shows on the first day.
+        // Validated even if unused, so that a mistake is found early.
         let options = log_options(args, topic.spec.partitions())?;
         match topic.carrier {
             #[cfg(feature = "kafka")]
             Carrier::Kafka(kafka) => {
                 let mut target = KafkaTarget::with_topic(kafka, topic.spec);
                 target.compression = compression(args);
-                let outbox = disk_outbox(args, &topic.data_dir, options.sync)?;
+                let outbox = disk_outbox(args, &topic.data_dir, options.sync);
                 Ok(Self::Kafka(target, outbox))
             }
             #[cfg(not(feature = "kafka"))]
             Carrier::Kafka(_) => Err(FlagError::built_without_kafka()),
-            Carrier::Embedded(_) if args.outbox == Some(OutboxKind::Disk) => Err(FlagError::new(
+            Carrier::Embedded if args.outbox == Some(OutboxKind::Disk) => Err(FlagError::new(
                 "outbox",
-                "what goes to the embedded log is on disk already; give --brokers, or leave this out",
+                "the embedded log is on disk already; add --brokers, or remove this flag",
             )),
-            Carrier::Embedded(path) => {
-                let mut target = LogTarget::new(path);
+            Carrier::Embedded => {
+                let mut target = LogTarget::new(topic.data_dir);
                 target.options = options;
                 Ok(Self::Embedded(target))
             }
         }
     }
 
-    /// Makes the publisher; takes the embedded log or the outbox on disk for this process alone.
+    /// Creates the publisher; locks the embedded log, or the outbox on disk.
     pub(crate) fn publisher(
         self,
         options: PublisherOptions,
@@ -64,8 +63,8 @@ impl Target {
     }
 }
 
-/// Opens what may be large, or damaged and to be read as a whole; `None` when a signal comes first.
-/// It is then left as it is, as by a kill.
+/// Opens a file that may be large, or damaged and to be read as a whole; `None` if a signal comes
+/// first. The file is then left as it is, as after a SIGKILL.
 pub(crate) async fn unless_stopped<T: Send + 'static>(
     signals: &mut ShutdownSignals,
     open: impl FnOnce() -> Result<T, FlagError> + Send + 'static,
@@ -76,28 +75,24 @@ pub(crate) async fn unless_stopped<T: Send + 'static>(
             Ok(Some(opened?))
         }
         signal = signals.next() => {
-            info!(signal, "shutdown requested before all was open");
+            info!(signal, "shutdown requested during the start");
             Ok(None)
         }
     }
 }
 
-/// On disk where nothing else is said.
+/// On disk by default.
 #[cfg(feature = "kafka")]
-fn disk_outbox(
-    args: &PublishArgs,
-    data_dir: &Path,
-    sync: LogSync,
-) -> Result<Option<DiskOutbox>, FlagError> {
+fn disk_outbox(args: &PublishArgs, data_dir: &Path, sync: LogSync) -> Option<DiskOutbox> {
     if args.outbox == Some(OutboxKind::Memory) {
-        return Ok(None);
+        return None;
     }
     let mut outbox = DiskOutbox::new(DataDir::new(data_dir).outbox_path());
     outbox.sync = sync;
     if let Some(bytes) = args.outbox_max_bytes {
-        outbox.max_bytes = more_than_nothing("outbox-max-bytes", bytes)? as u64;
+        outbox.max_bytes = bytes.get();
     }
-    Ok(Some(outbox))
+    Some(outbox)
 }
 
 fn log_options(
@@ -109,12 +104,12 @@ fn log_options(
     if max_bytes < LEAST {
         return Err(FlagError::new(
             "log-max-bytes",
-            "too small for a log; write e.g. 1GiB, or 1MiB at the least",
+            "too small for a log; write e.g. 1GiB, and at least 1MiB",
         ));
     }
     let mut options = LogOptions::default();
     options.partitions = partitions;
-    options.retention = Some(longer_than_nothing("log-retention", args.log_retention)?);
+    options.retention = Some(args.log_retention.get());
     options.max_bytes = Some(max_bytes);
     options.sync = match args.log_sync {
         SyncKind::Normal => LogSync::Normal,

@@ -1,4 +1,4 @@
-// What a service in Node.js would do: one insert for each event, awaited.
+// The usual way in Node.js: one insert per event, awaited.
 //
 // Usage: BROKERS=… TOPIC=… GROUP=… DATABASE_URL=… node insert.js
 

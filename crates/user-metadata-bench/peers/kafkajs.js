@@ -1,4 +1,4 @@
-// What a service in Node.js would do: await each event, or gather batches by hand.
+// The usual ways in Node.js: await each event, or collect batches by hand.
 //
 // Usage: node kafkajs.js each|batches BROKERS TOPIC PARTITIONS COMPRESSION EVENTS SECONDS
 

@@ -7,18 +7,18 @@ use user_metadata_log::{Batch, DataDir, LogOptions, LogReader, LogRecord, LogWri
 
 use crate::Failure;
 
-/// As many records as ws-server puts into one row when it is busy.
+/// As many records as a busy ws-server puts into one row.
 const BATCH: u32 = 100;
 
-/// Users who join again and again.
+/// The number of users; each joins repeatedly.
 const USERS: u32 = 50_000;
-/// Joins in a millisecond.
+/// Joins per millisecond.
 const PER_MILLISECOND: u32 = 10;
 
-/// Fills the log in `path` with so many events.
+/// Fills the log in `path` with this many events.
 ///
-/// All are made after one that a ws-server wrote, so that they have the size and the fields of real
-/// ones; users come in no order, time goes on.
+/// All are modelled on one that a ws-server wrote, so that they have the size and the fields of real
+/// ones; users are in random order, and time advances.
 pub(crate) fn fill(path: &Path, like: &LogRecord, events: u32) -> Result<(), Failure> {
     let event = UserMetadataEvent::decode(like.value.as_deref())?;
     let mut writer = LogWriter::open(DataDir::new(path).topic_path(), LogOptions::default())?;
@@ -48,7 +48,7 @@ fn record(
     let later = Duration::from_millis(u64::from(number / PER_MILLISECOND));
     event.timestamp = event.timestamp.saturating_add(later);
     event.id = EventId::new(event.timestamp);
-    // Knuth's multiplicative hash: spread, and the same in every run.
+    // Knuth's multiplicative hash: spread out, and the same in every run.
     event.user_id = format!("user-{}", number.wrapping_mul(2_654_435_761) % USERS);
     let record = event.to_record("/ws-server/bench", None)?;
     let partition = partition_for_key(event.user_id.as_bytes(), partitions);
@@ -61,7 +61,7 @@ fn record(
     Ok((partition, record))
 }
 
-/// Some record that a ws-server has written to the log in `path`.
+/// A record that a ws-server has written to the log in `path`.
 pub(crate) fn any_record(path: &Path) -> Result<LogRecord, Failure> {
     let mut reader = LogReader::open(DataDir::new(path).topic_path())?;
     for partition in 0..3 {

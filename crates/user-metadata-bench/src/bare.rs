@@ -1,5 +1,5 @@
-//! The baseline: accepts, answers 101, waits for the end. What every WebSocket server has to do at
-//! the very least.
+//! The baseline: accepts, answers 101, waits for the end. The minimum that every WebSocket server
+//! does.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::Failure;
 
-/// Makes this program the baseline.
+/// The argument that makes this program the baseline.
 pub(crate) const COMMAND: &str = "bare";
 
 pub(crate) async fn serve(address: &str) -> Result<(), Failure> {

@@ -2,18 +2,18 @@ use std::time::Duration;
 
 use crate::Failure;
 
-/// Linux counts processor time in hundredths of a second, on every machine.
+/// Linux reports processor time in hundredths of a second, on every architecture.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The processor time that a process has taken so far, all its threads together.
+/// The processor time of a process so far, of all its threads.
 pub(crate) fn cpu_time(pid: u32) -> Result<Duration, Failure> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let ticks = ticks(&stat).ok_or_else(|| format!("/proc/{pid}/stat is not understood"))?;
+    let ticks = ticks(&stat).ok_or_else(|| format!("/proc/{pid}/stat has an unknown format"))?;
     Ok(TICK * ticks)
 }
 
 /// `utime` and `stime`, the 12th and 13th field after the name, which is in parentheses and may
-/// have any character in it.
+/// contain any character.
 fn ticks(stat: &str) -> Option<u32> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ').skip(11);
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn this_process_has_taken_some_time() {
         let before = cpu_time(std::process::id()).unwrap();
-        // Asking takes some of it.
+        // Polling uses some of it.
         until("a tick of the clock", Duration::from_secs(60), || {
             (cpu_time(std::process::id()).unwrap() > before).then_some(())
         });

@@ -13,10 +13,10 @@ use crate::verdict::Verdict;
 
 const EVENTS: u64 = 3_000;
 const EVERY: Duration = Duration::from_millis(2);
-/// What is promised.
+/// The promise.
 const CEILING: Duration = Duration::from_millis(5);
 
-/// Prints how long it takes until an event is on the outbox's disk, while Kafka is away.
+/// Prints how long it takes until an event is on the outbox's disk, while Kafka is down.
 pub(crate) async fn measure(verdict: &mut Verdict) -> Result<(), Failure> {
     let (scratch, port) = (Scratch::new("bench-disk"), Port::free());
     let target = KafkaTarget::new([port.to_string()])?;

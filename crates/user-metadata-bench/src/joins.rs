@@ -11,21 +11,21 @@ use crate::{Failure, bare};
 
 const ROUNDS: usize = 3;
 const CONNECTIONS: u32 = 20_000;
-/// Joins a second that one core must bear.
+/// Joins per second that one core must handle.
 const FLOOR: f64 = 10_000.0;
 
-/// Who is measured.
+/// A server that is measured.
 struct Candidate {
     name: &'static str,
     pid: u32,
     address: SocketAddr,
     is_joining: bool,
-    /// Of each round, in µs per connection.
+    /// The result of each round, in µs per connection.
     costs: Vec<f64>,
 }
 
-/// Prints the processor time per join. All candidates run at once and are measured in turns, so that
-/// what else the machine does falls on all of them.
+/// Prints the processor time per join. All candidates run at the same time and are measured in turns,
+/// so that other load on the machine affects all of them.
 pub(crate) async fn measure(brokers: Option<&str>, verdict: &mut Verdict) -> Result<(), Failure> {
     let scratch = Scratch::new("bench-joins");
     let port = Port::free();
@@ -83,7 +83,7 @@ fn candidate(
 }
 
 impl Candidate {
-    /// The processor time of a connection in µs.
+    /// The processor time per connection in µs.
     async fn run(&self, connections: u32) -> Result<f64, Failure> {
         let load = Load {
             address: self.address,
@@ -112,7 +112,7 @@ impl Candidate {
 
 fn print(mut candidates: Vec<Candidate>, verdict: &mut Verdict) {
     let bare = candidates[0].median();
-    println!("processor time of a connection, median of {ROUNDS} × {CONNECTIONS}:");
+    println!("processor time per connection, median of {ROUNDS} × {CONNECTIONS}:");
     println!("  {:<24} {bare:>6.1} µs", candidates[0].name);
     for candidate in &mut candidates[1..] {
         let cost = candidate.median();

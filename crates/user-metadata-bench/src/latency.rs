@@ -12,7 +12,7 @@ const JOINS: u32 = 10_000;
 const PER_SECOND: u32 = 1_000;
 const CEILING: Duration = Duration::from_secs(1);
 
-/// Prints how long it takes from a join to its row.
+/// Prints the time from a join to its row.
 pub(crate) async fn measure(brokers: Option<&str>, verdict: &mut Verdict) -> Result<(), Failure> {
     let scratch = Scratch::new("bench-latency");
     let (data, path) = (scratch.file("data"), scratch.file("users.sqlite"));
@@ -55,8 +55,8 @@ pub(crate) async fn measure(brokers: Option<&str>, verdict: &mut Verdict) -> Res
     Ok(())
 }
 
-/// Looks at the database as any reader would, and notes for each row how long after its join it
-/// could be seen.
+/// Polls the database as any reader would, and records for each row how long after its join it was
+/// visible.
 fn watch(path: &str) -> Result<Vec<Duration>, Failure> {
     let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     database.busy_timeout(Duration::from_secs(5))?;

@@ -20,14 +20,14 @@ use user_metadata_testing::kafka::Broker;
 
 use crate::verdict::Verdict;
 
-/// What ends a measurement: for the person at the terminal, no code looks into it.
+/// Why a measurement failed, for people: no code inspects it.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// What can be measured by itself, besides publishing and consuming: those take longer than all of
+/// What can be measured separately, except publishing and consuming, which take longer than all of
 /// these.
 const PARTS: [&str; 4] = ["joins", "storing", "latency", "disk"];
 
-/// As ws-server has it.
+/// The same as in ws-server.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -63,12 +63,12 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Says whether all floors hold.
+/// Returns whether all goals are met.
 async fn measure(parts: &[&str]) -> Result<bool, Failure> {
     let kafka = Broker::start();
     let brokers = kafka.as_ref().map(Broker::address).ok();
     if let Err(missing) = &kafka {
-        println!("without Kafka, for want of {missing}");
+        println!("without Kafka, which needs {missing}");
     }
     let mut verdict = Verdict::default();
     for part in parts {
@@ -87,15 +87,15 @@ async fn measure(parts: &[&str]) -> Result<bool, Failure> {
     Ok(verdict.is_good())
 }
 
-/// Says whether all floors hold.
+/// Returns whether all goals are met.
 fn measure_publishing(is_quick: bool) -> Result<bool, Failure> {
-    let kafka = Broker::start().map_err(|missing| format!("no Kafka without {missing}"))?;
+    let kafka = Broker::start().map_err(|missing| format!("Kafka needs {missing}"))?;
     let mut verdict = Verdict::default();
     publish::measure(&kafka.address(), is_quick, &mut verdict)?;
     Ok(verdict.is_good())
 }
 
-/// Says whether all floors hold.
+/// Returns whether all goals are met.
 async fn measure_consuming(is_quick: bool) -> Result<bool, Failure> {
     let mut verdict = Verdict::default();
     consume::measure(is_quick, &mut verdict).await?;

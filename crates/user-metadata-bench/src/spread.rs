@@ -1,4 +1,4 @@
-/// What several runs measured.
+/// The values of several runs.
 #[derive(Debug)]
 pub(crate) struct Spread(Vec<f64>);
 

@@ -10,11 +10,11 @@ use crate::cpu::cpu_time;
 use crate::verdict::Verdict;
 
 const EVENTS: u32 = 500_000;
-/// Options of the sink, and how many events a second must be stored with them.
+/// Options of the sink, and how many events per second must be stored with them.
 const FLOORS: [(&str, f64); 2] = [("?users=off", 80_000.0), ("", 40_000.0)];
 const WRITTEN: &str = "user_metadata_sink_written_total";
 
-/// Prints how fast the consumer works off a backlog into SQLite, alone and with the table of users.
+/// Prints how fast the consumer processes a backlog into SQLite, without and with the table of users.
 pub(crate) async fn measure(verdict: &mut Verdict) -> Result<(), Failure> {
     let scratch = Scratch::new("bench-storing");
     let (seen, data) = (scratch.file("seen"), scratch.file("data"));
@@ -57,7 +57,7 @@ fn store(data: &str, sink: &str, floor: f64, verdict: &mut Verdict) -> Result<()
     };
     verdict.check(
         format_args!(
-            "events into SQLite, {what}: {rate:.0} a second, {cpu:.1} µs of processor time each"
+            "events into SQLite, {what}: {rate:.0} per second, {cpu:.1} µs of processor time each"
         ),
         &format!("at least {floor}"),
         rate >= floor,
@@ -65,7 +65,7 @@ fn store(data: &str, sink: &str, floor: f64, verdict: &mut Verdict) -> Result<()
     Ok(())
 }
 
-/// The counter's value in Prometheus text; none is nought.
+/// The counter's value in Prometheus text; 0 if it is not there.
 pub(crate) fn written(metrics: &str) -> f64 {
     let lines = metrics.lines().filter(|line| line.starts_with(WRITTEN));
     let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());

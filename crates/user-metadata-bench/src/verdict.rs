@@ -1,13 +1,13 @@
 use std::fmt;
 
-/// Whether all floors hold so far.
+/// Whether all goals are met so far.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     has_failed: bool,
 }
 
 impl Verdict {
-    /// Prints a measurement with its floor, or ceiling.
+    /// Prints a measurement with its bound.
     pub(crate) fn check(&mut self, what: fmt::Arguments<'_>, floor: &str, holds: bool) {
         let verdict = if holds { "holds" } else { "DOES NOT HOLD" };
         println!("{what}   ({floor}: {verdict})");

@@ -17,24 +17,24 @@ use tracing::{debug, warn};
 
 use crate::{ListenError, Recorder, listen};
 
-/// What a program can say of itself.
+/// What a program reports about itself.
 pub trait Health: Send + Sync + 'static {
-    /// Whether it does its work, and if not fully, why.
+    /// Whether it works, and if not fully, why.
     fn readiness(&self) -> Readiness;
 
-    /// What it does, what is wrong and since when, in words, for a person.
+    /// What it does, and what is wrong since when, for people.
     fn status(&self) -> Value;
 }
 
-/// Whether a program does its work. The reasons name no address and no secret.
+/// Whether a program works. The reasons contain no address and no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Readiness {
-    /// All of it. 200.
+    /// Fully. 200.
     Ready,
-    /// All that its users see. 200, so that nobody takes it out of rotation.
+    /// As far as its users see. 200, so that it is not taken out of rotation.
     Degraded(Vec<String>),
-    /// Not now. 503.
+    /// It does not work. 503.
     NotReady(Vec<String>),
     /// It is shutting down. 503.
     Draining,
@@ -62,7 +62,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// A request must be complete after this time.
+    /// How long a request may take to arrive.
     const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 
     /// Listens on `address`; port 0 takes a free one.
@@ -95,7 +95,7 @@ impl Admin {
                         connections.spawn(stop.clone().run_until_cancelled_owned(connection(stream, answer)));
                     }
                     Err(error) => {
-                        // Out of file descriptors, say: accepting at once again would spin.
+                        // E.g. out of file descriptors: retrying at once would spin.
                         warn!(%error, "admin endpoint can't accept");
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use user_metadata_kafka::{KafkaOptions, OptionsError, TopicSpec};
 
 use crate::KafkaArgs;
-use crate::exit::chain;
+use crate::exit::in_words;
 use crate::kafka;
 use crate::units::at_least_one;
 
-/// The flags by which both programs name the topic.
+/// The flags of both programs for the topic.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct TopicArgs {
     /// Kafka bootstrap brokers, comma-separated; without them, the embedded log in --data-dir
@@ -20,13 +20,13 @@ pub struct TopicArgs {
         value_name = "HOST:PORT"
     )]
     pub brokers: Vec<String>,
-    /// Whom to trust, and who this is.
+    /// TLS and login.
     #[command(flatten)]
     pub kafka: KafkaArgs,
     /// The topic
     #[arg(long, env = "USER_METADATA_TOPIC", default_value = "user-metadata")]
     pub topic: String,
-    /// How many partitions the topic gets when it is made
+    /// Partitions of the topic, if it has to be created
     #[arg(
         long,
         env = "USER_METADATA_PARTITIONS",
@@ -35,7 +35,7 @@ pub struct TopicArgs {
         value_parser = at_least_one::<NonZeroU32>
     )]
     pub partitions: NonZeroU32,
-    /// How many brokers keep a copy of the topic when it is made
+    /// Replication factor of the topic, if it has to be created
     #[arg(
         long,
         env = "USER_METADATA_REPLICATION_FACTOR",
@@ -44,7 +44,7 @@ pub struct TopicArgs {
         value_parser = at_least_one::<NonZeroU16>
     )]
     pub replication_factor: NonZeroU16,
-    /// The folder of this installation's files: the embedded log, ws-server's outbox
+    /// Directory of the embedded log, and of ws-server's outbox
     #[arg(
         long,
         env = "USER_METADATA_DATA_DIR",
@@ -54,29 +54,29 @@ pub struct TopicArgs {
     pub data_dir: PathBuf,
 }
 
-/// The topic, checked, and what carries it.
+/// The validated topic, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
-    /// The topic as it is made if it is not there.
+    /// How to create the topic if it does not exist.
     pub spec: TopicSpec,
-    /// What carries it.
+    /// Where it is.
     pub carrier: Carrier,
-    /// The folder of this installation's files.
+    /// The directory of the embedded log, and of ws-server's outbox.
     pub data_dir: PathBuf,
 }
 
 impl Topic {
-    /// What the log warns of before anything is sent.
+    /// A warning to log before anything is sent.
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
         match &self.carrier {
             Carrier::Kafka(options) => kafka::warning(options),
-            Carrier::Embedded(_) => None,
+            Carrier::Embedded => None,
         }
     }
 }
 
-/// As the first line of a log names it.
+/// As in the first line of the log.
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.carrier {
@@ -84,24 +84,24 @@ impl fmt::Display for Topic {
                 let brokers = options.brokers().join(",");
                 write!(f, "Kafka at {brokers}, topic {}", self.spec.name())
             }
-            Carrier::Embedded(path) => {
-                let path = path.display();
+            Carrier::Embedded => {
+                let path = self.data_dir.display();
                 write!(f, "the embedded log in {path} (no --brokers given)")
             }
         }
     }
 }
 
-/// What carries the topic.
+/// Where the topic is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Carrier {
     /// A Kafka cluster.
     Kafka(KafkaOptions),
-    /// The embedded log in this folder.
-    Embedded(PathBuf),
+    /// The embedded log in the topic's `data_dir`.
+    Embedded,
 }
 
-/// A flag's value can't be taken. The message names the flag and the remedy.
+/// A flag has an invalid value. The message names the flag and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("--{flag}: {problem}")]
 pub struct FlagError {
@@ -112,7 +112,7 @@ pub struct FlagError {
 }
 
 impl FlagError {
-    /// Names the flag, what is wrong with its value and what to write instead.
+    /// An error of `flag`: what is wrong with its value, and what to write instead.
     #[must_use]
     pub fn new(flag: &'static str, problem: impl Into<String>) -> Self {
         Self {
@@ -121,13 +121,13 @@ impl FlagError {
         }
     }
 
-    /// Names the flag whose value something refused, with all that lies behind the error.
+    /// An error of `flag`, whose value caused `error`, with all its causes.
     #[must_use]
     pub fn refused(flag: &'static str, error: &dyn std::error::Error) -> Self {
-        Self::new(flag, chain(error))
+        Self::new(flag, in_words(error))
     }
 
-    /// `--brokers` in a program that was built without its cargo feature `kafka`.
+    /// An error of `--brokers` in a program built without its cargo feature `kafka`.
     #[must_use]
     pub fn built_without_kafka() -> Self {
         let problem = "this program was built without Kafka; build it with `--features kafka`";
@@ -149,20 +149,19 @@ impl From<OptionsError> for FlagError {
 }
 
 impl TopicArgs {
-    /// Checks the flags.
+    /// Validates the flags.
     ///
     /// # Errors
     ///
-    /// [`FlagError`] names the first that can't be taken.
+    /// [`FlagError`] names the first invalid flag.
     pub fn check(self, client_id: &str) -> Result<Topic, FlagError> {
         let spec = TopicSpec::new(self.topic, self.partitions, self.replication_factor)?;
-        let data_dir = self.data_dir;
         let carrier = if self.brokers.is_empty() {
             if let Some(flag) = self.kafka.given().next() {
-                let problem = "only Kafka uses it; name its brokers, e.g. --brokers kafka-1:9092";
+                let problem = "it needs Kafka; add its brokers, e.g. --brokers kafka-1:9092";
                 return Err(FlagError::new(flag, problem));
             }
-            Carrier::Embedded(data_dir.clone())
+            Carrier::Embedded
         } else {
             let brokers = self.brokers.iter().map(|broker| broker.trim());
             let options = KafkaOptions::new(brokers)?.with_client_id(client_id);
@@ -171,7 +170,7 @@ impl TopicArgs {
         Ok(Topic {
             spec,
             carrier,
-            data_dir,
+            data_dir: self.data_dir,
         })
     }
 }
@@ -197,7 +196,7 @@ mod tests {
     #[test]
     fn without_brokers_the_embedded_log_carries_the_topic() {
         let topic = check(&["--data-dir", "/srv/um"]).unwrap();
-        assert_eq!(topic.carrier, Carrier::Embedded(PathBuf::from("/srv/um")));
+        assert_eq!(topic.carrier, Carrier::Embedded);
         assert_eq!(topic.spec.name(), "user-metadata");
         assert_eq!(topic.spec.partitions().get(), 3);
         assert_eq!(

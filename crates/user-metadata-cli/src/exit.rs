@@ -1,30 +1,30 @@
 use std::process::ExitCode;
 
-use crate::FlagError;
+use crate::{FlagError, LogGuard};
 
-/// Why a program ends with another code than 0.
+/// Why a program exits with a code other than 0.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
     /// Exit code 2: nothing was started; the message names the flag and the remedy.
     #[error("{0}")]
     Configuration(String),
-    /// Exit code 1: it could not go on.
+    /// Exit code 1: it failed while running.
     #[error("{0}")]
     Runtime(String),
 }
 
 impl Failure {
-    /// A configuration that can't be used, with all that lies behind the error.
+    /// An invalid configuration, with all causes of the error.
     #[must_use]
     pub fn configuration(error: &dyn std::error::Error) -> Self {
-        Self::Configuration(chain(error))
+        Self::Configuration(in_words(error))
     }
 
-    /// A failure while running, with all that lies behind the error.
+    /// A failure while running, with all causes of the error.
     #[must_use]
     pub fn runtime(error: &dyn std::error::Error) -> Self {
-        Self::Runtime(chain(error))
+        Self::Runtime(in_words(error))
     }
 
     const fn code(&self) -> u8 {
@@ -41,32 +41,38 @@ impl From<FlagError> for Failure {
     }
 }
 
-/// Every error down to the first cause, `: ` between them.
+/// The error and all its causes, separated by `: `.
 #[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub fn in_words(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut words: Vec<String> = causes.map(ToString::to_string).collect();
-    // Some errors quote their cause.
+    // Some errors include their cause.
     words.dedup_by(|cause, error| error.ends_with(&**cause));
     words.join(": ")
 }
 
-/// Runs a program's tasks on all processors. What still blocks at the end is not waited for.
+/// Runs a program's tasks on all processors, and closes its log when `main` has ended, without
+/// waiting for tasks that still block.
 ///
 /// # Errors
 ///
-/// [`Failure::Runtime`] without threads, and what `main` returns.
-pub fn block_on(main: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+/// [`Failure::Runtime`] if threads can't be started, and what `main` returns.
+pub fn block_on(
+    log: &LogGuard,
+    main: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::runtime(&error))?;
     let result = runtime.block_on(main);
     runtime.shutdown_background();
+    // Tasks that are never dropped may own it, too.
+    log.close();
     result
 }
 
-/// Runs a program's `main`, says on standard error why it failed, and gives its exit code.
+/// Runs a program's `main`, prints to standard error why it failed, and returns its exit code.
 pub fn run(program: &str, main: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
     match main() {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,22 +7,22 @@ use user_metadata_kafka::{
 
 use crate::FlagError;
 
-/// The flags by which both programs say whom of Kafka to trust, and who they are.
+/// The flags of both programs for TLS and the login at Kafka.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 pub struct KafkaArgs {
-    /// Speak TLS with the brokers; their certificates and names are always verified
+    /// Connect to the brokers with TLS; their certificates and names are always verified
     #[arg(long, env = "USER_METADATA_KAFKA_TLS")]
     pub kafka_tls: bool,
-    /// PEM file of the certificate authorities to trust [default: those of the system]
+    /// PEM file of the certificate authorities to trust [default: the system's]
     #[arg(long, env = "USER_METADATA_KAFKA_CA", value_name = "FILE")]
     pub kafka_ca: Option<PathBuf>,
-    /// PEM file of the client certificate, its chain after it
+    /// PEM file of the client certificate, followed by its chain
     #[arg(long, env = "USER_METADATA_KAFKA_CERT", value_name = "FILE")]
     pub kafka_cert: Option<PathBuf>,
     /// PEM file of the client certificate's key
     #[arg(long, env = "USER_METADATA_KAFKA_KEY", value_name = "FILE")]
     pub kafka_key: Option<PathBuf>,
-    /// How to log in at the brokers
+    /// Mechanism to log in at the brokers
     #[arg(long, env = "USER_METADATA_KAFKA_SASL", value_enum)]
     pub kafka_sasl: Option<SaslKind>,
     /// The user to log in as
@@ -36,9 +36,9 @@ pub struct KafkaArgs {
 /// What `--kafka-sasl` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SaslKind {
-    /// The password itself: for TLS only
+    /// Sends the password: only with TLS
     Plain,
-    /// A proof that the password is known
+    /// Sends a proof of knowing the password
     #[value(name = "scram-sha-256")]
     ScramSha256,
     /// The same with SHA-512
@@ -47,7 +47,7 @@ pub enum SaslKind {
 }
 
 impl KafkaArgs {
-    /// Those that were given.
+    /// The flags that are set.
     pub(crate) fn given(&self) -> impl Iterator<Item = &'static str> {
         [
             ("kafka-tls", self.kafka_tls),
@@ -62,7 +62,7 @@ impl KafkaArgs {
         .filter_map(|(flag, is_given)| is_given.then_some(flag))
     }
 
-    /// Adds to the options what the flags say; reads their files.
+    /// Adds TLS and the login to the options; reads the files.
     pub(crate) fn secure(&self, mut options: KafkaOptions) -> Result<KafkaOptions, FlagError> {
         if let Some(tls) = self.tls()? {
             // The producing client cuts the address at its first colon.
@@ -86,7 +86,7 @@ impl KafkaArgs {
             let needing =
                 needing.find(|flag| ["kafka-ca", "kafka-cert", "kafka-key"].contains(flag));
             return needing.map_or(Ok(None), |flag| {
-                Err(FlagError::new(flag, "only TLS uses it; add --kafka-tls"))
+                Err(FlagError::new(flag, "it needs TLS; add --kafka-tls"))
             });
         }
         let tls = match &self.kafka_ca {
@@ -121,12 +121,12 @@ impl KafkaArgs {
             let needing =
                 needing.find(|flag| ["kafka-username", "kafka-password-file"].contains(flag));
             return needing.map_or(Ok(None), |flag| {
-                let problem = "only a login uses it; add e.g. --kafka-sasl scram-sha-512";
+                let problem = "it needs a login; add e.g. --kafka-sasl scram-sha-512";
                 Err(FlagError::new(flag, problem))
             });
         };
         let missing = |what| {
-            let problem = format!("a login needs a name and a password; add {what}");
+            let problem = format!("a login needs a username and a password; add {what}");
             FlagError::new("kafka-sasl", problem)
         };
         let username = self.kafka_username.clone();
@@ -147,17 +147,17 @@ impl KafkaArgs {
     }
 }
 
-/// What to warn of before anything is sent.
+/// A warning to log before anything is sent.
 pub(crate) fn warning(options: &KafkaOptions) -> Option<&'static str> {
     let sasl = options.sasl()?;
     let in_clear = options.tls().is_none() && sasl.mechanism() == SaslMechanism::Plain;
     in_clear.then_some(
-        "--kafka-sasl plain without --kafka-tls: everybody on the way to Kafka can read the \
+        "--kafka-sasl plain without --kafka-tls: anybody on the network path to Kafka can read the \
          password; add --kafka-tls",
     )
 }
 
-/// The flag that an option came from.
+/// The flag that sets an option.
 pub(crate) const fn flag(error: &OptionsError) -> Option<&'static str> {
     Some(match error {
         OptionsError::Username => "kafka-username",
@@ -174,13 +174,13 @@ fn read(flag: &'static str, path: &Path) -> Result<Vec<u8>, FlagError> {
         let path = path.display();
         FlagError::new(
             flag,
-            format!("{path}: {error}; give a file that can be read"),
+            format!("{path}: {error}; use a file that can be read"),
         )
     })
 }
 
 fn text(flag: &'static str, path: &Path) -> Result<String, FlagError> {
-    // Its bytes are secret, so they are not shown.
+    // The error would show bytes of a secret.
     String::from_utf8(read(flag, path)?)
-        .map_err(|_| FlagError::new(flag, format!("{}: not text in UTF-8", path.display())))
+        .map_err(|_| FlagError::new(flag, format!("{}: not UTF-8 text", path.display())))
 }

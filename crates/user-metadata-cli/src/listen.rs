@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-/// The address could not be listened on.
+/// Can't listen on the address.
 #[derive(Debug, thiserror::Error)]
 #[error("can't listen on {address}; is the port taken?")]
 pub struct ListenError {
@@ -13,7 +13,7 @@ pub struct ListenError {
     source: io::Error,
 }
 
-/// Listens on `address`, and says on which it does: port 0 takes a free one.
+/// Listens on `address`, and returns the actual address: port 0 takes a free one.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -10,10 +11,10 @@ use user_metadata_kafka::CLIENT_LOG_LIMITS;
 
 use crate::FlagError;
 
-/// How logs are written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
 pub struct LogArgs {
-    /// How logs are written to standard error; RUST_LOG says which
+    /// Format of the log on standard error; RUST_LOG filters it
     #[arg(
         long,
         env = "USER_METADATA_LOG_FORMAT",
@@ -23,23 +24,23 @@ pub struct LogArgs {
     pub log_format: LogFormat,
 }
 
-/// The form of a log line.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Writes what is left of the log when it is dropped; keep it until the program ends.
+/// Writes the rest of the log when dropped; keep it until the program ends.
 #[derive(Debug)]
 pub struct LogGuard {
     lost: ErrorCounter,
-    _worker: WorkerGuard,
+    worker: Mutex<Option<WorkerGuard>>,
 }
 
-/// How many lines wait for a slow terminal before further ones are lost.
+/// How many lines are buffered for a slow terminal before further ones are lost.
 const BUFFERED_LINES: usize = 16_384;
 
 impl LogArgs {
@@ -86,7 +87,7 @@ impl LogArgs {
         }
         Ok(LogGuard {
             lost,
-            _worker: worker,
+            worker: Mutex::new(Some(worker)),
         })
     }
 }
@@ -97,12 +98,19 @@ impl LogGuard {
     pub fn lost_lines(&self) -> usize {
         self.lost.dropped_lines()
     }
+
+    /// Writes the rest of the log, for a process that exits without dropping this. Gives up after
+    /// about a second if standard error is blocked. Later lines are lost.
+    pub fn close(&self) {
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(worker.take());
+    }
 }
 
 fn filter() -> Result<EnvFilter, ParseError> {
     let asked_for = std::env::var(EnvFilter::DEFAULT_ENV).ok();
     let asked_for = asked_for.filter(|directives| !directives.trim().is_empty());
-    // Of two directives for the same target the later one counts.
+    // The later of two directives for the same target wins.
     let directives = [
         CLIENT_LOG_LIMITS.join(","),
         asked_for.unwrap_or_else(|| "info".to_owned()),

@@ -1,8 +1,11 @@
 use std::io;
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT and SIGTERM, caught from the moment this is made.
+use crate::LogGuard;
+
+/// SIGINT and SIGTERM, caught as long as this exists.
 #[derive(Debug)]
 pub struct ShutdownSignals {
     interrupt: Signal,
@@ -22,7 +25,7 @@ impl ShutdownSignals {
         })
     }
 
-    /// Waits for the next of either and gives its name.
+    /// Waits for the next of either and returns its name.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
@@ -30,13 +33,14 @@ impl ShutdownSignals {
         }
     }
 
-    /// Ends the process with 128 + the signal's number, as a shell expects it, at the next signal.
-    pub async fn exit_at_next(mut self) {
+    /// Exits with 128 + the signal's number, as shells do, at the next signal.
+    pub async fn exit_at_next(mut self, log: Arc<LogGuard>) {
         let code = match self.next().await {
             "SIGINT" => 130,
             _ => 143,
         };
-        tracing::warn!("second signal: leaving at once");
+        tracing::warn!("second signal: exiting at once");
+        log.close();
         std::process::exit(code);
     }
 }

@@ -13,10 +13,10 @@ use std::time::Duration;
 ///
 /// # Errors
 ///
-/// What would be right.
+/// What is needed.
 pub fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
-        .map_err(|_| "an IP address and a port are needed: write e.g. 127.0.0.1:8080")
+        .map_err(|_| "must be an IP address and a port: write e.g. 127.0.0.1:8080")
 }
 
 /// A number that is not 0, for clap's `value_parser`.
@@ -30,10 +30,34 @@ pub fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
 ///
 /// # Errors
 ///
-/// What would be right.
+/// What is needed.
 pub fn at_least_one<T: FromStr>(text: &str) -> Result<T, &'static str> {
     text.parse()
-        .map_err(|_| "a whole number of at least 1 is needed")
+        .map_err(|_| "must be a whole number of at least 1")
+}
+
+/// A [`HumanDuration`] that is not 0, for clap's `value_parser`.
+///
+/// # Errors
+///
+/// What is needed.
+pub fn positive_duration(text: &str) -> Result<HumanDuration, String> {
+    match text.parse()? {
+        HumanDuration(Duration::ZERO) => Err("must be longer than 0: write e.g. 10s".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// A [`ByteSize`] that is not 0, for clap's `value_parser`.
+///
+/// # Errors
+///
+/// What is needed.
+pub fn positive_size(text: &str) -> Result<ByteSize, String> {
+    match text.parse()? {
+        ByteSize(0) => Err("must be larger than 0: write e.g. 64MiB".to_owned()),
+        size => Ok(size),
+    }
 }
 
 /// A duration as flags take it: a number with its unit, `10s`, `500ms`, `7d`.
@@ -58,9 +82,9 @@ impl FromStr for HumanDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        humantime::parse_duration(text).map(Self).map_err(|_| {
-            "a duration needs a number and a unit: write e.g. 10s, 500ms or 7d".to_owned()
-        })
+        humantime::parse_duration(text)
+            .map(Self)
+            .map_err(|_| "must be a number with a unit: write e.g. 10s, 500ms or 7d".to_owned())
     }
 }
 
@@ -73,15 +97,15 @@ impl fmt::Display for HumanDuration {
 /// A size as flags take it: bytes, or a whole number of `KiB`, `MiB` or `GiB`.
 ///
 /// ```
-/// use user_metadata_cli::Bytes;
-/// assert_eq!("16KiB".parse::<Bytes>().unwrap().get(), 16_384);
-/// assert_eq!("512".parse::<Bytes>().unwrap().get(), 512);
-/// assert!("1.5 MB".parse::<Bytes>().is_err());
+/// use user_metadata_cli::ByteSize;
+/// assert_eq!("16KiB".parse::<ByteSize>().unwrap().get(), 16_384);
+/// assert_eq!("512".parse::<ByteSize>().unwrap().get(), 512);
+/// assert!("1.5 MB".parse::<ByteSize>().is_err());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Bytes(u64);
+pub struct ByteSize(u64);
 
-impl Bytes {
+impl ByteSize {
     const UNITS: [(&'static str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
     /// The size in bytes.
@@ -90,14 +114,14 @@ impl Bytes {
         self.0
     }
 
-    /// The size in bytes as memory is counted; the most that fits.
+    /// The size in bytes as a `usize`, saturating.
     #[must_use]
     pub fn as_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }
 
-impl FromStr for Bytes {
+impl FromStr for ByteSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -108,12 +132,12 @@ impl FromStr for Bytes {
             .and_then(|number| number.checked_mul(factor))
             .map(Self)
             .ok_or_else(|| {
-                "a size is a whole number of bytes, KiB, MiB or GiB: write e.g. 64MiB".to_owned()
+                "must be a whole number of bytes, KiB, MiB or GiB: write e.g. 64MiB".to_owned()
             })
     }
 }
 
-impl fmt::Display for Bytes {
+impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |&&(_, factor): &&(&str, u64)| self.0 > 0 && self.0.is_multiple_of(factor);
         match Self::UNITS.iter().find(whole) {
@@ -129,15 +153,15 @@ mod tests {
 
     #[test]
     fn a_size_that_overflows_is_refused() {
-        assert!("99999999999999GiB".parse::<Bytes>().is_err());
-        assert!("-1".parse::<Bytes>().is_err());
-        assert!("MiB".parse::<Bytes>().is_err());
+        assert!("99999999999999GiB".parse::<ByteSize>().is_err());
+        assert!("-1".parse::<ByteSize>().is_err());
+        assert!("MiB".parse::<ByteSize>().is_err());
     }
 
     #[test]
     fn sizes_and_durations_show_as_they_are_typed() {
         for text in ["64MiB", "1GiB", "16KiB", "1000", "0"] {
-            assert_eq!(text.parse::<Bytes>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<ByteSize>().unwrap().to_string(), text);
         }
         for text in ["10s", "500ms", "7days"] {
             assert_eq!(text.parse::<HumanDuration>().unwrap().to_string(), text);

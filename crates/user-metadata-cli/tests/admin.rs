@@ -1,4 +1,4 @@
-//! The operators' endpoints, asked over a socket.
+//! The operators' endpoints, over a socket.
 #![allow(clippy::unwrap_used, reason = "a test that can't connect has failed")]
 
 use std::net::SocketAddr;
@@ -43,7 +43,7 @@ async fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn endpoints_say_what_the_program_says_of_itself() {
+async fn endpoints_report_what_the_program_reports() {
     let recorder = Recorder::install().unwrap();
     let admin = Admin::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let (address, stop) = (admin.address(), CancellationToken::new());

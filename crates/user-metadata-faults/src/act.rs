@@ -9,7 +9,7 @@ use crate::stage::{LIMIT, Stage, pass};
 /// Smaller than an event with a long name, larger than the others.
 const MAX_MESSAGE_BYTES: &str = "1500";
 
-/// Makes `fault` happen, holds it for that time, and ends it.
+/// Makes `fault` happen, keeps it for that time, and ends it.
 pub(crate) fn happen(fault: Fault, stage: &mut Stage<'_>, hold: Duration) -> Result<(), Missing> {
     match fault {
         Fault::ClosedPort => {
@@ -37,7 +37,7 @@ pub(crate) fn happen(fault: Fault, stage: &mut Stage<'_>, hold: Duration) -> Res
         Fault::TopicRecreated => recreate_topic(stage, hold)?,
         Fault::PartitionsAdded => {
             kafka::add_partitions(&stage.living(), &stage.topic, 6)?;
-            // A list of partitions may be 30 s old.
+            // The publisher's list of partitions may be 30 s old.
             until("events in the new partitions", 2 * LIMIT, || {
                 let lines = stage.server.running.stderr().so_far();
                 let is_there = |line: &String| line.contains(" partition=5 ");
@@ -98,8 +98,7 @@ fn move_leaders(stage: &mut Stage<'_>, hold: Duration) -> Result<(), Missing> {
     Ok(())
 }
 
-/// What was in the topic is gone with it. Whether we make it again or ws-server is faster is all
-/// the same.
+/// The topic's records are gone with it. It does not matter whether this or ws-server recreates it.
 fn recreate_topic(stage: &mut Stage<'_>, hold: Duration) -> Result<(), Missing> {
     let brokers = stage.living();
     kafka::delete_topic(&brokers, &stage.topic)?;
@@ -143,7 +142,7 @@ fn kill_server(stage: &mut Stage<'_>, hold: Duration) {
     stage.cluster.restart_dead();
 }
 
-/// Nobody has to log in again who is connected: the broker is restarted.
+/// Open connections don't log in again, so the broker is restarted.
 fn refuse_logins(stage: &mut Stage<'_>, hold: Duration) -> Result<(), Missing> {
     stage.cluster.change_password(Some("another"))?;
     stage.cluster[0].restart();

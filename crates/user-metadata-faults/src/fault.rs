@@ -37,7 +37,7 @@ impl Fault {
         Self::Credentials,
     ];
 
-    /// As it is named on the command line and in the table.
+    /// Its name on the command line and in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ClosedPort => "closed-port",
@@ -58,30 +58,28 @@ impl Fault {
         }
     }
 
-    /// What happens, in a line.
+    /// What happens, in one line.
     pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::ClosedPort => "no broker runs when ws-server starts; later all do",
             Self::Killed => "the leader of partition 0 is killed (-9) and restarted",
             Self::Frozen => "it is frozen (SIGSTOP) and thawed",
             Self::NeverAnswers => "something in its place accepts connections and never answers",
-            Self::Garbage => "something in its place answers nonsense",
-            Self::LeaderMoves => "all partitions get another leader, and again",
-            Self::TopicRecreated => "the topic is deleted and made again",
+            Self::Garbage => "something in its place answers with noise",
+            Self::LeaderMoves => "all partitions get another leader, twice",
+            Self::TopicRecreated => "the topic is deleted and recreated",
             Self::PartitionsAdded => "the topic gets 6 partitions instead of 3",
-            Self::TooLarge => "some events are larger than the topic takes",
-            Self::NotEnoughReplicas => "too few copies are in sync",
+            Self::TooLarge => "some events are larger than the topic allows",
+            Self::NotEnoughReplicas => "too few replicas are in sync",
             Self::QuorumLost => "two of three brokers are killed (-9) and restarted",
-            Self::BrokerDiskFull => {
-                "the leader's disk is full, of which it dies; then there is room"
-            }
+            Self::BrokerDiskFull => "the leader's disk is full, and it dies; then there is room",
             Self::OwnDiskFull => "the disk of ws-server's --data-dir is full; then there is room",
-            Self::ServerKilled => "ws-server is killed (-9) while Kafka is away, and started again",
+            Self::ServerKilled => "ws-server is killed (-9) while Kafka is down, and restarted",
             Self::Credentials => "the password of ws-server's user is changed, and changed back",
         }
     }
 
-    /// With how many brokers it can happen.
+    /// The cluster sizes in which it can happen.
     pub(crate) fn brokers(self) -> &'static [u32] {
         match self {
             Self::LeaderMoves | Self::NotEnoughReplicas | Self::QuorumLost => &[3],
@@ -90,24 +88,24 @@ impl Fault {
         }
     }
 
-    /// Whether it can only be stood with an outbox on disk.
+    /// Whether only an outbox on disk survives it.
     pub(crate) fn needs_disk(self) -> bool {
         matches!(self, Self::OwnDiskFull | Self::ServerKilled)
     }
 
-    /// How long it lasts, in seconds, besides what it takes to begin and to end it.
+    /// How long it lasts, in seconds, not counting its beginning and end.
     pub(crate) fn seconds(self) -> u64 {
         match self {
             Self::Frozen => 30,
-            // Longer than ws-server waits for an answer.
+            // Longer than ws-server's request timeout.
             Self::NeverAnswers | Self::NotEnoughReplicas | Self::QuorumLost => 20,
-            // The next login after one that was refused comes within 15 to 30 s.
+            // After a refused login, the next one is 15 to 30 s later.
             Self::Credentials => 20,
             _ => 10,
         }
     }
 
-    /// Whether ws-server has to say that it is degraded. With brokers left it may not even notice.
+    /// Whether ws-server must report that it is degraded. With brokers left it may not even notice.
     pub(crate) fn degrades(self, brokers: u32) -> bool {
         match self {
             Self::ClosedPort

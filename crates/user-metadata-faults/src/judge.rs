@@ -1,4 +1,4 @@
-//! Whether all that was promised was kept.
+//! Checks that all promises were kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -10,18 +10,18 @@ use crate::run::Seen;
 use crate::table::{Figures, Row, Verdict};
 use crate::topic::{Record, distinct};
 
-/// What the memory of ws-server may grow by besides what waiting events take: buffers, and what the
+/// How much the memory of ws-server may grow in addition to pending events: buffers, and what the
 /// allocator keeps.
 const MEMORY_SLACK: u64 = 24 << 20;
 
-/// An incident is one warning; a fault is some incidents at the most.
+/// One warning per incident; a fault is a few incidents at most.
 const COMPLAINTS: usize = 10;
 
-/// Whoever is refused waits for 15 s at the least, but for logins that were under way already.
+/// After a refused login the next is at least 15 s later, except for those already in flight.
 const REFUSED: usize = 5;
 
-/// `joined` promises that the event is on disk 5 ms later; the rest is for the reply's way to the
-/// client and the signal's to the server.
+/// `joined` promises that the event is on disk 5 ms later; the rest is for the reply to reach the
+/// client, and for the signal to reach the server.
 const ON_DISK: Duration = Duration::from_millis(50);
 
 pub(crate) fn judge(seen: &Seen) -> Row {
@@ -53,14 +53,13 @@ pub(crate) fn judge(seen: &Seen) -> Row {
     }
 }
 
-/// Whether nobody was there to answer a join: it was under way while ws-server was killed or
-/// started.
+/// Whether a join could not be answered, as ws-server was killed or starting at the time.
 fn is_excused(seen: &Seen, join: &TimedJoin) -> bool {
     let away = seen.notes.server_away;
     away.is_some_and(|(killed, back)| join.due <= back && join.answered >= killed)
 }
 
-/// Every join is answered, and none is kept waiting.
+/// Every join is answered, and none is delayed.
 fn joins(seen: &Seen) -> Vec<String> {
     let mut problems = Vec::new();
     let failures = seen.joins.iter().filter(|join| !is_excused(seen, join));
@@ -74,7 +73,7 @@ fn joins(seen: &Seen) -> Vec<String> {
     let control = p99_of(&seen.control, seen, seen.faulty);
     if faulty >= seen.soon && faulty > 2 * healthy.max(control) {
         problems.push(format!(
-            "p99 of joins was {faulty:?}, {healthy:?} when all was well, {control:?} without Kafka"
+            "p99 of joins was {faulty:?}, {healthy:?} before the fault, {control:?} without Kafka"
         ));
     }
     problems
@@ -92,7 +91,7 @@ fn p99_of(joins: &[TimedJoin], seen: &Seen, (from, to): (Instant, Instant)) -> D
     percentile(&latencies, 99)
 }
 
-/// The account adds up at every moment, and the memory is that of what waits.
+/// The accounting adds up at all times, and memory grows only with pending events.
 fn samples(seen: &Seen) -> Vec<String> {
     let mut problems = Vec::new();
     let good = || {
@@ -107,7 +106,7 @@ fn samples(seen: &Seen) -> Vec<String> {
     if blind > 0 || good().count() < 10 {
         let good = good().count();
         problems.push(format!(
-            "/status answered {good} times and {blind} times not"
+            "/status answered {good} times and failed {blind} times"
         ));
     }
     if let Some((_, sample)) = good().find(|(_, sample)| !sample.events.add_up()) {
@@ -116,7 +115,7 @@ fn samples(seen: &Seen) -> Vec<String> {
     let before = good().take_while(|(at, _)| *at < seen.healthy.1);
     let before = before.map(|(_, sample)| sample.memory_bytes).max();
     let before = before.unwrap_or_default();
-    // What once was needed is not all given back.
+    // Not all memory is returned to the system.
     let mut waiting = 0;
     let grown = good().find(|(_, sample)| {
         waiting = waiting.max(sample.outbox_bytes);
@@ -126,18 +125,18 @@ fn samples(seen: &Seen) -> Vec<String> {
         let (before, now) = (before >> 20, sample.memory_bytes >> 20);
         let waiting = waiting >> 10;
         problems.push(format!(
-            "{before} MiB grew to {now} MiB for {waiting} KiB that waited"
+            "memory: {before} MiB grew to {now} MiB for {waiting} KiB of pending events"
         ));
     }
     problems
 }
 
-/// In the end nothing is pending, and nothing lost that could be kept.
+/// At the end nothing is pending, and nothing is lost that could have been kept.
 fn account(seen: &Seen) -> Vec<String> {
     let mut problems = Vec::new();
     let events = &seen.events;
     if !events.add_up() || events.pending > 0 {
-        problems.push(format!("in the end: {events:?}"));
+        problems.push(format!("at the end: {events:?}"));
     }
     let answered = seen.joins.iter().filter(|join| join.reply.is_ok()).count() as u64;
     let is_killed = seen.fault == Fault::ServerKilled;
@@ -161,7 +160,7 @@ fn account(seen: &Seen) -> Vec<String> {
     if let Some(last) = seen.complaints.get(COMPLAINTS) {
         let complaints = seen.complaints.len();
         problems.push(format!(
-            "{complaints} lines of complaint in the log, e.g. {last}"
+            "{complaints} warnings and errors in the log, e.g. {last}"
         ));
     }
     if seen.exit_code != Some(0) {
@@ -170,7 +169,7 @@ fn account(seen: &Seen) -> Vec<String> {
     problems
 }
 
-/// What was answered is in the topic, unless it was counted as dropped, and nothing else is.
+/// Every answered join is in the topic, unless it was counted as dropped, and nothing else is.
 fn losses(seen: &Seen) -> Vec<String> {
     let mut problems = Vec::new();
     let there = distinct(&seen.records);
@@ -199,7 +198,7 @@ fn losses(seen: &Seen) -> Vec<String> {
     let known = joins_by_name(seen);
     let foreign = |record: &&Record| !known.contains_key(&(record.user_id.as_str(), record.number));
     if let Some(record) = seen.records.iter().find(foreign) {
-        problems.push(format!("{record:?} is of no join"));
+        problems.push(format!("{record:?} belongs to no join"));
     }
     problems
 }
@@ -210,8 +209,8 @@ fn joins_by_name(seen: &Seen) -> BTreeMap<(&str, u32), &TimedJoin> {
     joins.collect()
 }
 
-/// The events of a user stand in one partition, in the order of the joins. Where a user's joins
-/// overlapped there is none; later copies of an event don't count.
+/// The events of a user are in one partition, in the order of the joins. Joins that overlapped have
+/// no order; later copies of an event don't count.
 fn order(seen: &Seen) -> Vec<String> {
     let mut problems = Vec::new();
     let known = joins_by_name(seen);
@@ -236,7 +235,7 @@ fn order(seen: &Seen) -> Vec<String> {
         *last = join.due.max(*last);
     }
     if swapped > 0 {
-        problems.push(format!("{swapped} events come too late, e.g. {first:?}"));
+        problems.push(format!("{swapped} events are out of order, e.g. {first:?}"));
     }
     let moved = homes
         .values()
@@ -248,7 +247,7 @@ fn order(seen: &Seen) -> Vec<String> {
     problems
 }
 
-/// The sink has each event of the topic, once.
+/// The sink has stored each event of the topic once.
 fn rows(seen: &Seen) -> Vec<String> {
     let there = distinct(&seen.records);
     let rows: BTreeSet<&str> = seen.stored.iter().map(String::as_str).collect();
@@ -256,10 +255,10 @@ fn rows(seen: &Seen) -> Vec<String> {
         return Vec::new();
     }
     let (rows, events) = (seen.stored.len(), there.len());
-    vec![format!("{rows} rows of {events} events in the topic")]
+    vec![format!("{rows} rows for {events} events in the topic")]
 }
 
-/// A fault that nobody noticed proves nothing.
+/// A fault without effect proves nothing.
 fn fault_itself(seen: &Seen) -> Vec<String> {
     let mut problems = Vec::new();
     let mut states = seen
@@ -267,13 +266,13 @@ fn fault_itself(seen: &Seen) -> Vec<String> {
         .iter()
         .filter_map(|(_, sample)| sample.as_ref().ok());
     if seen.fault.degrades(seen.brokers) && !states.any(|sample| sample.is_degraded) {
-        problems.push("ws-server never said that it was degraded".to_owned());
+        problems.push("ws-server never reported that it was degraded".to_owned());
     }
     let is_larger = seen.fault == Fault::PartitionsAdded;
     let expected = if is_larger { 6 } else { 3 };
     if seen.partitions != Some(expected) {
         problems.push(format!(
-            "the topic has {:?} partitions in the end",
+            "the topic has {:?} partitions at the end",
             seen.partitions
         ));
     }
@@ -287,7 +286,7 @@ fn fault_itself(seen: &Seen) -> Vec<String> {
         let there = distinct(&seen.records);
         let gone = seen.notes.gone_with_topic.iter();
         if gone.filter(|id| !there.contains(id.as_str())).count() == 0 {
-            problems.push("nothing went with the old topic".to_owned());
+            problems.push("nothing was in the old topic".to_owned());
         }
     }
     problems

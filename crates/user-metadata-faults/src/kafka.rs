@@ -5,19 +5,19 @@ use user_metadata_testing::{Missing, Scratch};
 
 use crate::fault::Fault;
 
-/// The size of a broker's disk that is to be filled.
+/// The size in MiB of a broker's disk that is to be filled.
 const DISK_MIB: u32 = 64;
 
-/// How ws-server logs in where it has to.
+/// The mechanism by which ws-server logs in, if required.
 const MECHANISM: &str = "SCRAM-SHA-512";
 
 /// The kinds of Kafka that faults need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Brokers(u32),
-    /// On disks that are soon full.
+    /// Brokers on small disks.
     WithSmallDisks(u32),
-    /// One broker that asks who one is.
+    /// One broker that requires a login.
     WithLogin,
 }
 
@@ -31,7 +31,7 @@ impl Kind {
     }
 }
 
-/// What runs; it is a cluster in any case, and at the addresses of that everybody is let in.
+/// The running Kafka, as a cluster in any case; its addresses require no login.
 pub(crate) enum Kafka {
     Open(Cluster),
     WithLogin(Box<SecureBroker>),
@@ -55,7 +55,7 @@ impl Kafka {
         }
     }
 
-    /// Where ws-server finds it, and how it is let in; `scratch` keeps the password.
+    /// The flags with its address and the login for ws-server; `scratch` keeps the password file.
     pub(crate) fn flags(&self, scratch: &Scratch) -> Vec<String> {
         match self {
             Self::Open(cluster) => vec!["--brokers".to_owned(), cluster.addresses()],
@@ -81,8 +81,8 @@ impl Kafka {
         }
     }
 
-    /// Gives ws-server's user this password, or again the one that ws-server knows. Connections
-    /// stay.
+    /// Sets the password of ws-server's user, or resets it to the one that ws-server knows.
+    /// Connections stay open.
     pub(crate) fn change_password(&self, password: Option<&str>) -> Result<(), Missing> {
         match self {
             Self::Open(_) => Ok(()),
@@ -92,7 +92,7 @@ impl Kafka {
         }
     }
 
-    /// How many logins it has refused since it was started last.
+    /// How many logins it has refused since it was last started.
     pub(crate) fn refused(&self) -> usize {
         match self {
             Self::Open(_) => 0,

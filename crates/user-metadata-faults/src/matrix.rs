@@ -10,10 +10,10 @@ use crate::options::{Options, Outbox};
 use crate::run::run_fault;
 use crate::table::{self, Row, Verdict};
 
-/// How much of ws-server's log is shown when a line is not ok.
+/// How many lines of ws-server's log are shown if a fault is not ok.
 const JOURNAL: usize = 50;
 
-/// Runs all that was asked for and prints the table; says whether all is well.
+/// Runs all selected faults and prints the table; returns whether all are ok.
 pub(crate) fn run(options: &Options) -> Result<bool, std::io::Error> {
     let runtime = Runtime::new()?;
     let mut matrix = Matrix {
@@ -21,7 +21,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, std::io::Error> {
         runtime: &runtime,
         clusters: BTreeMap::new(),
     };
-    // The panic of a wait is in the table, and no matter of this program's lines.
+    // The panic of a wait is shown in the table instead.
     panic::set_hook(Box::new(|_| {}));
     table::print_head();
     let mut is_well = true;
@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, std::io::Error> {
     Ok(is_well)
 }
 
-/// One cluster of each kind serves fault after fault, each with a topic of its own.
+/// A cluster of each kind is used for fault after fault, each with a topic of its own.
 struct Matrix<'a> {
     options: &'a Options,
     runtime: &'a Runtime,
@@ -70,7 +70,7 @@ impl Matrix<'_> {
                 row
             }
             Ok(Err(missing)) => Row::without(fault, brokers, Verdict::Skipped(missing)),
-            // What waits with a deadline panics where it passes.
+            // Waits panic when their deadline passes.
             Err(said) => Row::without(fault, brokers, Verdict::NotOk(vec![words(&*said)])),
         };
         if !row.verdict.is_well() {
@@ -80,10 +80,10 @@ impl Matrix<'_> {
     }
 }
 
-/// Those with one broker first, so that no cluster is started twice.
+/// Sorted by the number of brokers, so that no cluster is started twice.
 fn chosen(options: &Options) -> Vec<(Fault, u32)> {
     let is_named = |fault| options.faults.is_empty() || options.faults.contains(&fault);
-    // The next login after one that was refused may come as late as 30 s after it.
+    // After a refused login, the next one may be 30 s later.
     let is_quick = |fault| fault != Fault::Credentials || options.faults.contains(&fault);
     let is_in_short = |fault, brokers| (brokers == 1 && is_quick(fault)) || fault == Fault::Killed;
     let all = [1, 3].into_iter().flat_map(|brokers| {
@@ -109,7 +109,7 @@ fn show(journal: &Option<Lines>, fault: Fault, brokers: u32) {
     let mut lines = journal.so_far();
     lines.retain(|line| !line.contains("user_metadata::delivered"));
     let fault = fault.name();
-    eprintln!("\nThe end of ws-server's log but for the events, {fault} with {brokers}:");
+    eprintln!("\nThe end of ws-server's log without events, {fault} with {brokers}:");
     for line in &lines[lines.len().saturating_sub(JOURNAL)..] {
         eprintln!("  {line}");
     }

@@ -3,17 +3,17 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 
-/// What is to be run.
+/// What to run.
 #[derive(Debug)]
 pub(crate) struct Options {
     /// Fewer seconds and fewer faults.
     pub(crate) is_short: bool,
     pub(crate) outbox: Outbox,
-    /// Those that were named; none: all.
+    /// The selected faults; none: all.
     pub(crate) faults: Vec<Fault>,
 }
 
-/// Where ws-server lets events wait for Kafka.
+/// Where ws-server keeps events that wait for Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outbox {
     Memory,
@@ -22,13 +22,14 @@ pub(crate) enum Outbox {
 
 const USAGE: &str = "Usage: cargo xtask faults [--short] [--outbox memory|disk] [FAULT…]
 
-  --short    fewer seconds, one broker, and three for a killed leader; credentials if named
+  --short    fewer seconds, with one broker, and with three if the leader is killed; `credentials`
+             only if named
   --outbox   where events wait for Kafka
 
 Faults:";
 
 impl Options {
-    /// Reads them from the command line.
+    /// Parses the command line.
     pub(crate) fn read(arguments: &[String]) -> Result<Self, String> {
         let mut options = Self {
             is_short: false,
@@ -51,42 +52,42 @@ impl Options {
                 }
                 name => match Fault::ALL.into_iter().find(|fault| fault.name() == name) {
                     Some(fault) => options.faults.push(fault),
-                    None => return Err(usage(&format!("there is no fault `{name}`"))),
+                    None => return Err(usage(&format!("unknown fault `{name}`"))),
                 },
             }
         }
         Ok(options)
     }
 
-    /// How long all is well before something goes wrong.
+    /// The time before the fault.
     pub(crate) fn healthy(&self, fault: Fault) -> Duration {
         Duration::from_secs(match fault {
-            // Some seconds later the outbox has the room that it uses again and again, and does not
-            // notice a full disk any more.
+            // Some seconds later the outbox has allocated the space that it reuses, and would not
+            // notice a full disk.
             Fault::OwnDiskFull => 1,
             _ if self.is_short => 3,
             _ => 10,
         })
     }
 
-    /// How long users go on to join once all is well again.
+    /// How long users keep joining after the fault.
     pub(crate) fn afterwards(&self) -> Duration {
         Duration::from_secs(if self.is_short { 1 } else { 5 })
     }
 
-    /// How long something is wrong.
+    /// The time of the fault.
     pub(crate) fn hold(&self, fault: Fault) -> Duration {
         Duration::from_secs(match fault {
-            // Nothing fails here, so that events must have waited for 5 s to be noticed.
+            // Nothing fails here; it is noticed when events have waited for 5 s.
             Fault::Frozen if self.is_short => 7,
             _ if self.is_short => 3,
             _ => fault.seconds(),
         })
     }
 
-    /// A join that is answered within this time has not been kept waiting, whatever the healthy
-    /// ones took. One that waits for Kafka takes seconds; in short the programs are debug builds on
-    /// a machine that does other things, too.
+    /// A join that is answered within this time was not delayed, however fast the healthy ones were.
+    /// One that waits for Kafka takes seconds; with `--short` the programs are debug builds, on a
+    /// machine that may be busy.
     pub(crate) fn soon(&self) -> Duration {
         Duration::from_millis(if self.is_short { 250 } else { 50 })
     }
@@ -97,7 +98,7 @@ fn usage(wrong: &str) -> String {
     format!("{wrong}\n\n{USAGE}\n{}", faults.join("\n"))
 }
 
-/// As ws-server's flag has it.
+/// The value of ws-server's flag.
 impl fmt::Display for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_go_by_their_names_and_a_typo_is_told_all_of_them() {
+    fn faults_go_by_their_names_and_a_typo_lists_all_of_them() {
         let options = read(&["frozen", "--outbox", "disk", "--short", "garbage"]).unwrap();
         assert_eq!(options.faults, [Fault::Frozen, Fault::Garbage]);
         assert_eq!((options.is_short, options.outbox), (true, Outbox::Disk));

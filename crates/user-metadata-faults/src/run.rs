@@ -18,26 +18,26 @@ use crate::topic::{Record, distinct, records, stored};
 
 const PER_SECOND: u32 = 200;
 const USERS: u32 = 500;
-/// Joins a second at the other ws-server.
+/// Joins per second at the control server.
 const CONTROL_PER_SECOND: u32 = 20;
-/// One in so many joins has a long name, where that is what goes wrong.
+/// One in this many joins has a long name, if that is the fault.
 const LARGE_EVERY: u32 = 40;
 
-/// All that was seen of one fault.
+/// All observations of one fault.
 pub(crate) struct Seen {
     pub(crate) fault: Fault,
     pub(crate) brokers: u32,
     pub(crate) joins: Vec<TimedJoin>,
-    /// Those at the ws-server that has no Kafka.
+    /// The joins at the control server, which has no Kafka.
     pub(crate) control: Vec<TimedJoin>,
-    /// Lines of ws-server's log that something is wrong.
+    /// The warnings and errors in ws-server's log.
     pub(crate) complaints: Vec<String>,
-    /// What a join may take in any case.
+    /// How long a join may take in any case.
     pub(crate) soon: Duration,
     pub(crate) healthy: (Instant, Instant),
     pub(crate) faulty: (Instant, Instant),
     pub(crate) samples: Vec<(Instant, std::io::Result<Sample>)>,
-    /// Once all was delivered.
+    /// After all was delivered.
     pub(crate) events: Events,
     pub(crate) exit_code: Option<i32>,
     pub(crate) partitions: Option<u32>,
@@ -47,7 +47,7 @@ pub(crate) struct Seen {
     pub(crate) notes: Notes,
 }
 
-/// Runs one fault: a healthy phase, the fault, what comes afterwards, and the look at what arrived.
+/// Runs one fault: a healthy phase, the fault, a recovery phase, and the check of what arrived.
 /// ws-server is not restarted in between, unless that is the fault.
 pub(crate) fn run_fault(
     fault: Fault,
@@ -112,7 +112,7 @@ pub(crate) fn run_fault(
     })
 }
 
-/// Looks at what is left when ws-server has ended.
+/// Inspects what is left after ws-server has ended.
 fn look_back(
     mut stage: Stage<'_>,
     seen: impl FnOnce(&mut Stage<'_>) -> Seen,

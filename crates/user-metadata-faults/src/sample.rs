@@ -12,17 +12,17 @@ use user_metadata_testing::process::WsServer;
 
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// ws-server at one moment.
+/// The state of ws-server at one moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sample {
     pub(crate) events: Events,
     pub(crate) is_degraded: bool,
     pub(crate) memory_bytes: u64,
-    /// Memory or disk that waiting events take.
+    /// Memory or disk used by pending events.
     pub(crate) outbox_bytes: u64,
 }
 
-/// What became of the events, as `/status` says.
+/// The counts of events in `/status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Events {
     pub(crate) accepted: u64,
@@ -52,20 +52,20 @@ impl Events {
         }
     }
 
-    /// Whether nothing is unaccounted for.
+    /// Whether every event is accounted for.
     pub(crate) fn add_up(&self) -> bool {
         self.accepted + self.recovered == self.published + self.pending + self.dropped
     }
 }
 
-/// Looks at a ws-server several times a second until it is stopped.
+/// Samples a ws-server several times a second until stopped.
 pub(crate) struct Sampler {
     stop: Sender<()>,
     thread: JoinHandle<Vec<(Instant, io::Result<Sample>)>>,
 }
 
 impl Sampler {
-    /// Begins with the process of this id, and goes on with another once that is `pid`.
+    /// Starts with the process of this id, and continues with another once `pid` changes.
     pub(crate) fn begin(server: &WsServer, pid: Arc<AtomicU32>) -> Self {
         let (stop, stopped) = channel();
         let address = server.admin_listen().address();
@@ -73,7 +73,7 @@ impl Sampler {
         Self { stop, thread }
     }
 
-    /// All looks, also those that saw nothing.
+    /// All samples; an error for those that failed.
     pub(crate) fn stop(self) -> Vec<(Instant, io::Result<Sample>)> {
         drop(self.stop);
         match self.thread.join() {

@@ -15,17 +15,17 @@ use crate::options::Options;
 /// How long something that must happen may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
-/// The size of ws-server's disk where that is to be filled.
+/// The size in MiB of ws-server's disk that is to be filled.
 const DISK_MIB: u32 = 32;
 
-/// What runs, and what the fault leaves behind.
+/// The running servers, and what the fault leaves behind.
 pub(crate) struct Stage<'a> {
     pub(crate) cluster: &'a mut Kafka,
     pub(crate) topic: String,
     pub(crate) server: WsServer,
     /// Its process id.
     pub(crate) pid: Arc<AtomicU32>,
-    /// Another one, which has no Kafka: what happens to joins there is not the fault's doing.
+    /// A control server without Kafka: what happens to its joins is not caused by the fault.
     pub(crate) control: WsServer,
     pub(crate) disk: Option<SmallDisk>,
     flags: Vec<String>,
@@ -33,10 +33,10 @@ pub(crate) struct Stage<'a> {
     _data: Scratch,
 }
 
-/// What has to be known of a fault to judge it.
+/// What the judge has to know of a fault.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    /// The ids of events that were acknowledged before the topic was made again.
+    /// The ids of events that were acknowledged before the topic was recreated.
     pub(crate) gone_with_topic: BTreeSet<String>,
     /// When ws-server was killed, and when another answered.
     pub(crate) server_away: Option<(Instant, Instant)>,
@@ -45,13 +45,13 @@ pub(crate) struct Notes {
 }
 
 impl<'a> Stage<'a> {
-    /// Starts ws-server, in front of a cluster that runs or will run.
+    /// Starts ws-server for a cluster that runs or will run.
     pub(crate) fn set(
         fault: Fault,
         options: &Options,
         cluster: &'a mut Kafka,
     ) -> Result<Self, Missing> {
-        // Several runs of one fault may meet on one cluster.
+        // A cluster may see several runs of one fault.
         let data = Scratch::new(fault.name());
         let topic = data.path().file_name().unwrap_or_default();
         let topic = topic.to_string_lossy().into_owned();
@@ -91,7 +91,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// The address of a broker that runs.
+    /// The address of a running broker.
     pub(crate) fn living(&mut self) -> String {
         let brokers = self.cluster.iter_mut();
         let living = brokers.filter_map(|broker| broker.is_running().then(|| broker.address()));
@@ -105,7 +105,7 @@ impl<'a> Stage<'a> {
         Ok(states.first().and_then(|state| state.leader).unwrap_or(1))
     }
 
-    /// The index of the leader of partition 0: its fall is noticed.
+    /// The index of the leader of partition 0, whose failure is noticed.
     pub(crate) fn victim(&mut self) -> Result<usize, Missing> {
         Ok(self.leader()? as usize - 1)
     }
@@ -119,7 +119,7 @@ impl<'a> Stage<'a> {
         self.notes.server_away = Some((killed_at, Instant::now()));
     }
 
-    /// Waits until ws-server says that nothing is wrong.
+    /// Waits until ws-server reports that nothing is wrong.
     pub(crate) fn wait_until_healthy(&self) {
         until("a ws-server that is ready", LIMIT, || {
             let status = self.status();
@@ -139,7 +139,7 @@ impl<'a> Stage<'a> {
         serde_json::from_str(&self.server.admin("/status").body).unwrap_or_default()
     }
 
-    /// The ids of all events that ws-server has called delivered so far.
+    /// The ids of all events that ws-server has logged as delivered so far.
     pub(crate) fn delivered(&self) -> BTreeSet<String> {
         let lines = self.server.running.stderr().so_far();
         let ids = lines.iter().filter_map(|line| {
@@ -150,7 +150,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Lets time pass: what is measured lasts so long.
+/// Lets time pass while something is measured.
 pub(crate) fn pass(time: Duration) {
     let start = Instant::now();
     until("the time to pass", time + LIMIT, || {

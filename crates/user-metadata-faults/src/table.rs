@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use user_metadata_testing::Missing;
+use user_metadata_testing::{Missing, is_ci};
 
 use crate::fault::Fault;
 use crate::sample::Events;
@@ -10,7 +10,7 @@ use crate::sample::Events;
 pub(crate) struct Row {
     pub(crate) fault: Fault,
     pub(crate) brokers: u32,
-    /// None where it was not run to its end.
+    /// `None` if it did not run to the end.
     pub(crate) figures: Option<Figures>,
     pub(crate) verdict: Verdict,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Figures {
     pub(crate) joins: usize,
     pub(crate) healthy_p99: Duration,
     pub(crate) faulty_p99: Duration,
-    /// Of the ws-server that ran last.
+    /// The counts of the last ws-server.
     pub(crate) events: Events,
     /// Records whose event is in the topic already.
     pub(crate) duplicates: usize,
@@ -30,7 +30,7 @@ pub(crate) struct Figures {
 pub(crate) enum Verdict {
     Ok,
     NotOk(Vec<String>),
-    /// An outbox in memory promises nothing here.
+    /// An outbox in memory promises nothing in this fault.
     NeedsDisk,
     /// This machine lacks what the fault needs.
     Skipped(Missing),
@@ -42,7 +42,7 @@ impl Verdict {
         match self {
             Self::Ok | Self::NeedsDisk => true,
             Self::NotOk(_) => false,
-            Self::Skipped(_) => !std::env::var("CI").is_ok_and(|ci| ci == "true"),
+            Self::Skipped(_) => !is_ci(),
         }
     }
 
@@ -57,7 +57,7 @@ impl Verdict {
 }
 
 impl Row {
-    /// One that was not run to its end.
+    /// A fault that did not run to the end.
     pub(crate) fn without(fault: Fault, brokers: u32, verdict: Verdict) -> Self {
         Self {
             fault,
@@ -97,7 +97,7 @@ pub(crate) fn print(row: &Row) {
         row.fault.name(),
         row.brokers,
         figures.join(" | "),
-        // A line break or a bar would end the cell.
+        // A line break or a pipe would end the cell.
         row.verdict
             .in_words()
             .replace('\n', " ")

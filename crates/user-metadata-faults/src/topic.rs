@@ -7,7 +7,7 @@ use user_metadata_testing::{Missing, Scratch, kafka, until};
 
 use crate::stage::LIMIT;
 
-/// An event as it stands in the topic.
+/// An event in the topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) partition: u64,
@@ -17,13 +17,13 @@ pub(crate) struct Record {
     pub(crate) number: u32,
 }
 
-/// All records of a topic, as kcat reads them; those of a partition in its order.
+/// All records of a topic, as kcat reads them; those of a partition in order.
 pub(crate) fn records(brokers: &str, topic: &str) -> Result<Vec<Record>, Missing> {
     let records = kafka::records(brokers, topic)?;
     Ok(records.iter().map(|record| read(record)).collect())
 }
 
-/// What is no event of ours has neither id nor user, which is found out later.
+/// A record that is not an event gets neither id nor user, which the judge finds.
 fn read(record: &str) -> Record {
     let record: Value = serde_json::from_str(record).unwrap_or_default();
     let payload = record["payload"].as_str().unwrap_or_default();
@@ -43,8 +43,8 @@ fn read(record: &str) -> Record {
     }
 }
 
-/// The ids of all rows that metadata-consumer makes of a topic with so many events; waits for as
-/// many rows, and until nothing is left to read.
+/// The ids of all rows that metadata-consumer stores from a topic with this many events; waits for
+/// as many rows, and until nothing is left to read.
 pub(crate) fn stored(brokers: &str, topic: &str, events: usize) -> Vec<String> {
     let scratch = Scratch::new("stored");
     let path = scratch.file("users.sqlite");
@@ -60,7 +60,7 @@ pub(crate) fn stored(brokers: &str, topic: &str, events: usize) -> Vec<String> {
     ids(&path)
 }
 
-/// None where there is no database yet.
+/// `None` if there is no database yet.
 fn ids(path: &str) -> Vec<String> {
     let read = || {
         let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -71,7 +71,7 @@ fn ids(path: &str) -> Vec<String> {
     read().unwrap_or_default()
 }
 
-/// The ids that are among the records, each once.
+/// The distinct ids of the records.
 pub(crate) fn distinct(records: &[Record]) -> BTreeSet<&str> {
     records.iter().map(|record| record.id.as_str()).collect()
 }

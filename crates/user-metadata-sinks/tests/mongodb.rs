@@ -273,9 +273,9 @@ async fn the_newest_event_of_a_user_is_what_is_known_of_it() {
         delivery.event.metadata.device = device.map(str::to_owned);
         delivery
     };
-    write(&mut sink, &[named(0, 300, "older", Some("Mobile"))]).await;
-    write(&mut sink, &[named(1, 100, "newest", None)]).await;
-    write(&mut sink, &[named(2, 200, "late", Some("Tablet"))]).await;
+    write(&mut sink, &[named(0, 300_000, "older", Some("Mobile"))]).await;
+    write(&mut sink, &[named(1, 100_000, "newest", None)]).await;
+    write(&mut sink, &[named(2, 200_000, "late", Some("Tablet"))]).await;
     let ann = user(&url, "ann").await;
     assert_eq!(ann.get_str("username").unwrap(), "newest");
     assert_eq!(ann.get("device"), None);

@@ -3,14 +3,15 @@
 pub(crate) enum Act {
     /// One more process joins.
     Join,
-    /// The oldest is told to stop (SIGTERM).
+    /// The oldest gets a SIGTERM.
     Leave,
     /// The oldest is killed (SIGKILL).
     Kill,
 }
 
 impl Act {
-    /// In turn, over and over: there are two to four processes, and each sees every act of another.
+    /// In turn, repeatedly: there are two to four processes, and each sees every kind of change in
+    /// another.
     pub(crate) const ALL: [Self; 8] = [
         Self::Join,
         Self::Kill,

@@ -13,13 +13,13 @@ pub(crate) struct Crowd {
     pub(crate) counts: Counts,
 }
 
-/// What they have done, those that are gone included.
+/// The counts of all processes, including those that have ended.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) joined: u32,
     pub(crate) left: u32,
     pub(crate) killed: u32,
-    /// Events that they say they have stored.
+    /// Events that they have reported as stored.
     pub(crate) written: u64,
     pub(crate) not_stored: u64,
     pub(crate) assignments: u64,
@@ -57,23 +57,24 @@ impl Crowd {
         };
         let before = Written::of(&oldest);
         let ended = how(oldest);
-        let told = |line: &&String| line.contains("reading") && line.contains("partitions=");
-        self.counts.assignments += ended.stderr.iter().filter(told).count() as u64;
+        let is_assignment =
+            |line: &&String| line.contains("reading") && line.contains("partitions=");
+        self.counts.assignments += ended.stderr.iter().filter(is_assignment).count() as u64;
         self.counts.not_stored += before.not_stored;
-        // One that was told to stop says how many in its last lines.
+        // One that was stopped reports how many in its last lines.
         let last = ended.stderr.iter().rev().find_map(|line| written(line));
         self.counts.written += last.unwrap_or(before.written);
         *count(&mut self.counts) += 1;
     }
 
-    /// Whether each that runs has nothing left to read.
+    /// Whether each running process has nothing left to read.
     pub(crate) fn is_done(&self) -> bool {
         self.running
             .iter()
             .all(|process| Written::of(process).lag == 0)
     }
 
-    /// Tells all to stop.
+    /// Asks all to stop.
     pub(crate) fn go(&mut self) {
         while !self.running.is_empty() {
             self.act(Act::Leave);
@@ -81,7 +82,7 @@ impl Crowd {
     }
 }
 
-/// What a process says of its sink.
+/// What a process reports about its sink.
 struct Written {
     written: u64,
     not_stored: u64,
@@ -100,7 +101,7 @@ impl Written {
     }
 }
 
-/// What a last line says: `… ended sink="sqlite" written=1234 …`.
+/// Reads a last line: `… ended sink="sqlite" written=1234 …`.
 fn written(line: &str) -> Option<u64> {
     let (_, rest) = line.split_once("written=")?;
     rest.split_whitespace().next()?.parse().ok()

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
             }
         }
         Err(missing) => {
-            eprintln!("there is no {missing}");
+            eprintln!("missing: {missing}");
             ExitCode::FAILURE
         }
     }

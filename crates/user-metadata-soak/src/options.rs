@@ -1,48 +1,48 @@
 use std::fmt;
 use std::time::Duration;
 
-/// What is to be run.
+/// What to run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many events are produced, without a time.
+    /// How many events are produced, if no time is set.
     pub events: u64,
-    /// How long events are produced, at [`RATE`](Self::RATE) a second and with a rebalance every
-    /// [`EVERY`](Self::EVERY); without, as fast as they go, and as often as there are acts.
+    /// How long events are produced, at [`RATE`](Self::RATE) per second and with a rebalance every
+    /// [`EVERY`](Self::EVERY); otherwise as fast as possible, with one round of all changes.
     pub time: Option<Duration>,
     /// Partitions of the topic.
     pub partitions: u32,
-    /// How the group shares out its partitions.
+    /// How the group assigns its partitions.
     pub protocol: Protocol,
 }
 
 /// `--group-protocol`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// A member shares out.
+    /// A member assigns partitions.
     Classic,
-    /// The broker shares out.
+    /// The broker assigns partitions.
     Consumer,
 }
 
 const USAGE: &str = "\
 Usage: cargo xtask soak [--events N | --minutes N] [--partitions N] [--protocol classic|consumer]
 
-  --events      how many, as fast as they go; 1000000
-  --minutes     2,000 a second for so long, and a rebalance every minute
-  --partitions  of the topic; 6
-  --protocol    of the group; classic";
+  --events      this many, as fast as possible [default: 1000000]
+  --minutes     2,000 per second for this long, and a rebalance every minute
+  --partitions  partitions of the topic [default: 6]
+  --protocol    group protocol [default: classic]";
 
 impl Options {
-    /// Events a second, if it goes by time.
+    /// Events per second, if a time is set.
     pub const RATE: u64 = 2_000;
-    /// The time between two rebalances, if it goes by time.
+    /// The time between two rebalances, if a time is set.
     pub const EVERY: Duration = Duration::from_secs(60);
 
-    /// Reads them from the command line.
+    /// Parses the command line.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, and how it is used.
+    /// What is wrong with it, and the usage.
     pub fn read(arguments: &[String]) -> Result<Self, String> {
         let mut options = Self::default();
         let mut arguments = arguments.iter().map(String::as_str);
@@ -64,7 +64,7 @@ impl Options {
                     };
                 }
                 "--help" | "-h" => return Err(USAGE.to_owned()),
-                unknown => return Err(usage(&format!("there is no `{unknown}`"))),
+                unknown => return Err(usage(&format!("unknown flag `{unknown}`"))),
             }
         }
         Ok(options)
@@ -93,7 +93,7 @@ fn usage(wrong: &str) -> String {
     format!("{wrong}\n\n{USAGE}")
 }
 
-/// As the flag has it.
+/// The value of the flag.
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn time_makes_the_number_of_events_and_a_typo_is_told_the_flags() {
+    fn time_makes_the_number_of_events_and_a_typo_lists_the_flags() {
         assert_eq!(read("").unwrap().total(), 1_000_000);
         let options = read("--minutes 30 --protocol consumer --partitions 3").unwrap();
         assert_eq!(options.total(), 3_600_000);

@@ -3,29 +3,29 @@ use std::time::Duration;
 
 use crate::options::Options;
 
-/// What was counted.
+/// The counts of a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Report {
-    /// What was run.
+    /// The options of the run.
     pub options: Options,
     /// Events that Kafka has acknowledged.
     pub produced: u64,
     /// Rows of the table.
     pub rows: u64,
-    /// Different events in them.
+    /// Distinct events in them.
     pub different: u64,
-    /// Events that a process has stored and another had stored before, at least.
+    /// At least this many events were stored by a process after another had stored them.
     pub again: u64,
-    /// Dead letters, and records that were gone before they were read.
+    /// Dead letters, and records that were deleted before they were read.
     pub not_stored: u64,
-    /// Processes that came, were told to stop, and were killed.
+    /// Processes that joined, were stopped, and were killed.
     pub joined: u32,
     /// See [`joined`](Self::joined).
     pub left: u32,
     /// See [`joined`](Self::joined).
     pub killed: u32,
-    /// How often a process was told which partitions are its own.
+    /// How often a process was assigned partitions.
     pub assignments: u64,
     /// From the first event to the last row.
     pub took: Duration,
@@ -60,7 +60,7 @@ impl fmt::Display for Report {
         let rate = self.produced as f64 / seconds;
         writeln!(
             f,
-            "events produced           {produced} ({rate:.0} a second)"
+            "events produced           {produced} ({rate:.0} per second)"
         )?;
         writeln!(
             f,
@@ -81,9 +81,9 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "assignments               {}", self.assignments)?;
         f.write_str(if self.is_good() {
-            "none lost, none twice"
+            "nothing lost, nothing stored twice"
         } else {
-            "NOT GOOD"
+            "NOT OK"
         })
     }
 }

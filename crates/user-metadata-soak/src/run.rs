@@ -12,22 +12,22 @@ use crate::report::Report;
 use crate::target::Target;
 use crate::topic::produce;
 
-/// As short as a broker allows, so that a killed member's partitions are soon read on.
+/// The least that a broker allows, so that the partitions of a killed member are soon reassigned.
 const SESSION: Duration = Duration::from_secs(6);
-/// How long nothing may come at all: a killed member's session, a rebalance, a busy machine.
+/// How long there may be no progress: a killed member's session, a rebalance, a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Runs it, and counts.
+/// Runs it and counts.
 ///
 /// # Errors
 ///
-/// [`Missing`] without Java, or where Kafka's jars can't be had.
+/// [`Missing`] without Java, or if Kafka's jars can't be downloaded.
 ///
 /// # Panics
 ///
-/// Where what has to be there fails: the broker, a process at its start, the producer.
+/// If the broker, the start of a process, or the producer fails.
 pub fn run(options: &Options) -> Result<Report, Missing> {
     let broker = broker()?;
     let scratch = Scratch::new("soak");
@@ -93,7 +93,7 @@ fn report(
     }
 }
 
-/// Waits until it is so. Returns whether it was, or nothing came any more.
+/// Waits until it is done. Returns whether it was, or false if there was no more progress.
 fn wait(target: &Target, mut is_so: impl FnMut(u64) -> bool) -> bool {
     let (mut rows, mut since) = (target.rows(), Instant::now());
     until("events", A_DAY, || {

@@ -5,12 +5,12 @@ pub(crate) struct Target {
     path: String,
 }
 
-/// What is in it.
+/// Its contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stored {
     /// Rows of the table.
     pub(crate) rows: u64,
-    /// Different ids in them that begin as those of this run do.
+    /// Distinct ids of this run in them.
     pub(crate) own: u64,
 }
 
@@ -23,7 +23,7 @@ impl Target {
         format!("sqlite:{}", self.path)
     }
 
-    /// How many rows there are; the file may not be there yet.
+    /// The number of rows; the file may not exist yet.
     pub(crate) fn rows(&self) -> u64 {
         self.query("SELECT coalesce(max(rowid), 0) FROM events")
             .unwrap_or_default()

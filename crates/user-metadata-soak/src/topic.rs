@@ -12,14 +12,14 @@ use user_metadata_kafka::{Compression, KafkaOptions, KafkaRecord, Producer, Topi
 
 use crate::options::Options;
 
-/// Events in one request.
+/// Events per request.
 const BATCH: u64 = 500;
 const USERS: u64 = 5_000;
 
-/// What goes wrong here is no finding about the consumer: it ends the run.
+/// A failure here says nothing about the consumer: it ends the run.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Produces all events, as fast as they go or at the rate, and counts them as they are acknowledged.
+/// Produces all events, as fast as possible or at the rate, and counts the acknowledged ones.
 pub(crate) async fn produce(
     brokers: String,
     options: Options,
@@ -49,7 +49,7 @@ pub(crate) async fn produce(
     Ok(())
 }
 
-/// Every id is made once, so that a batch that is produced again stays the same events.
+/// Each id is made once, so that a retried batch has the same events.
 async fn store(producer: &Producer, partition: u32, batch: Vec<KafkaRecord>, produced: &AtomicU64) {
     if batch.is_empty() {
         return;

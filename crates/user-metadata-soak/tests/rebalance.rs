@@ -1,6 +1,6 @@
-//! Members that join, leave and are killed in the middle of many events lose none and store none
-//! twice. A debug build takes its time: `USER_METADATA_SOAK_EVENTS=1000000` asks for a million,
-//! which `cargo xtask soak` has in a release build.
+//! Members that join, leave and are killed while many events are read lose none and store none
+//! twice. A debug build is slow: `USER_METADATA_SOAK_EVENTS=1000000` sets a million events, which is
+//! what `cargo xtask soak` runs in a release build.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use user_metadata_soak::{Options, Protocol, run};
@@ -28,6 +28,6 @@ fn a_group_that_changes_all_the_time_stores_every_event_once() {
 }
 
 #[test]
-fn a_group_that_the_broker_shares_out_does_so_too() {
+fn a_group_with_assignments_by_the_broker_does_so_too() {
     check(Protocol::Consumer);
 }

@@ -4,7 +4,7 @@ import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import java.util.List;
 
-/** Serves the data in a file on a port: the library's own program takes neither. */
+/** Serves a data file on a port: the library's own program has no arguments for them. */
 public class Server {
     public static void main(String[] arguments) {
         int port = Integer.parseInt(arguments[0]);
@@ -14,7 +14,7 @@ public class Server {
         server.bind("127.0.0.1", port);
     }
 
-    /** Drivers of today refuse to talk to what the library calls 5.0: it gives it the protocol of 4.2. */
+    /** Current drivers refuse what the library calls 5.0, to which it gives the protocol version of 4.2. */
     private static class Version implements MongoVersion {
         @Override
         public List<Integer> getVersionArray() {

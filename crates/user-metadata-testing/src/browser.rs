@@ -11,7 +11,7 @@ use crate::process::{Program, Running};
 use crate::scratch::Scratch;
 use crate::until::until;
 
-/// A browser with an empty profile; gone when this is dropped.
+/// A browser with an empty profile, closed when this is dropped.
 #[derive(Debug)]
 pub struct Browser {
     session: String,
@@ -20,7 +20,7 @@ pub struct Browser {
     _profile: Scratch,
 }
 
-/// It talks to nobody but the pages it is sent to.
+/// It connects to nothing but the pages that it is told to open.
 const FLAGS: [&str; 8] = [
     "--headless",
     "--no-sandbox",
@@ -32,11 +32,11 @@ const FLAGS: [&str; 8] = [
     "--disable-sync",
 ];
 
-/// The name under which WebDriver hands out elements.
+/// The key under which WebDriver returns element ids.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 impl Browser {
-    /// Starts one.
+    /// Starts a browser.
     ///
     /// # Errors
     ///
@@ -48,8 +48,7 @@ impl Browser {
         let profile = Scratch::new("chromium");
         let driver = Program::new(driver)
             .args([format!("--port={}", port.number())])
-            .start();
-        let driver = driver.unwrap_or_else(|error| panic!("chromedriver: {error}"));
+            .must_start();
         until("chromedriver", Duration::from_secs(30), || {
             http::get(port.address(), "/status").ok()
         });
@@ -67,8 +66,8 @@ impl Browser {
         })
     }
 
-    /// Makes it pass as another browser, in the headers and in what pages can ask for: parameters
-    /// of [`Emulation.setUserAgentOverride`][1]. Headless, it says `HeadlessChrome` by itself.
+    /// Makes it identify as another browser, in headers and to scripts: parameters of
+    /// [`Emulation.setUserAgentOverride`][1]. Headless, it would say `HeadlessChrome`.
     ///
     /// [1]: https://chromedevtools.github.io/devtools-protocol/tot/Emulation/#method-setUserAgentOverride
     pub fn pass_as(&self, user_agent: &Value) {
@@ -81,7 +80,7 @@ impl Browser {
         self.command("/url", &json!({ "url": url }));
     }
 
-    /// Replaces what stands in the input that a CSS selector finds.
+    /// Replaces the text of the input that a CSS selector finds.
     pub fn fill_in(&self, input: &str, value: &str) {
         let element = self.find(input);
         self.command(&format!("{element}/clear"), &json!({}));
@@ -94,14 +93,13 @@ impl Browser {
         self.command(&format!("{element}/click"), &json!({}));
     }
 
-    /// Runs JavaScript, a function's body, and gives what it returns.
+    /// Runs JavaScript, the body of a function, and returns its result.
     #[must_use]
     pub fn run(&self, script: &str) -> Value {
         self.command("/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
-    /// Waits until the element that a CSS selector finds shows a text that is wanted, and gives
-    /// that text.
+    /// Waits until the text of the element that a CSS selector finds is as wanted, and returns it.
     #[must_use]
     pub fn wait_for_text(&self, element: &str, is_wanted: impl Fn(&str) -> bool) -> String {
         let script = format!(
@@ -127,7 +125,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Closes Chromium, which its driver would leave behind.
+        // Closes Chromium, which would outlive its driver.
         drop(http::request(
             self.port.address(),
             "DELETE",

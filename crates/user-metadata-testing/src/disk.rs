@@ -11,23 +11,22 @@ use crate::until::until;
 
 const UTIL_LINUX: &str = "install util-linux";
 
-/// A small disk, to be filled: a tmpfs that only the programs see which are started
-/// [`on`](Program::on) it. It outlives them, so that one that died of a full disk finds its data
-/// again.
+/// A small disk, to be filled: a tmpfs that only the programs started [`on`](Program::on) it see.
+/// It outlives them, so that a program that died of a full disk finds its data again.
 #[derive(Debug)]
 pub struct SmallDisk {
-    /// Keeps the mount namespace, and does nothing else.
+    /// Keeps the mount namespace alive.
     holder: Running,
     nsenter: PathBuf,
     scratch: Scratch,
 }
 
 impl SmallDisk {
-    /// Makes one of so many MiB.
+    /// Makes a disk of `mib` MiB.
     ///
     /// # Errors
     ///
-    /// [`Missing`] where a user may not have mounts of his own.
+    /// [`Missing`] where users may not create mount namespaces.
     pub fn new(mib: u32) -> Result<Self, Missing> {
         let unshare = tool("unshare", UTIL_LINUX)?;
         let nsenter = tool("nsenter", UTIL_LINUX)?;
@@ -66,13 +65,13 @@ impl SmallDisk {
         assert!(filled.is_ok(), "the disk could not be filled: {filled:?}");
     }
 
-    /// Gives back what [`fill`](Self::fill) took.
+    /// Frees the space that [`fill`](Self::fill) took.
     pub fn free(&self) {
         let freed = std::fs::remove_file(self.filler());
         assert!(freed.is_ok(), "the disk could not be freed: {freed:?}");
     }
 
-    /// The command that runs another one where this disk is.
+    /// The command that runs another one in this disk's namespace.
     pub(crate) fn enter(&self) -> Command {
         let mut command = Command::new(&self.nsenter);
         let target = self.holder.pid().to_string();
@@ -81,7 +80,7 @@ impl SmallDisk {
         command
     }
 
-    /// As it is seen from outside.
+    /// The path of the filling file as this process sees it.
     fn filler(&self) -> PathBuf {
         let path = self.scratch.path();
         let inside = path.strip_prefix("/").unwrap_or(path);

@@ -1,28 +1,28 @@
-//! A request to a program under test, and its whole response.
+//! HTTP requests to a program under test.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// What came back.
+/// A whole response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// 200 and so on.
+    /// The status code.
     pub status: u16,
     /// The body as text.
     pub body: String,
 }
 
-/// Asks for `path`.
+/// Sends a GET.
 ///
 /// # Errors
 ///
-/// Where nothing answers there within 30 s, or not in HTTP.
+/// Nothing answers within 30 s, or not in HTTP.
 pub fn get(address: SocketAddr, path: &str) -> io::Result<Response> {
     request(address, "GET", path, "")
 }
 
-/// Sends `body`, JSON, to `path`.
+/// Sends `body`, which is JSON, to `path`.
 ///
 /// # Errors
 ///
@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read of a response of these bytes.
+    /// The body that is read from these bytes.
     fn read(response: &'static str) -> io::Result<Response> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -98,7 +98,7 @@ mod tests {
             let (mut stream, _) = listener.accept().unwrap();
             stream.write_all(response.as_bytes()).unwrap();
             stream.shutdown(std::net::Shutdown::Write).unwrap();
-            // Until the client is done: a close with unread bytes would be a reset.
+            // Read until the client closes: closing with unread bytes would reset the connection.
             drop(stream.read_to_end(&mut Vec::new()));
         });
         let read = get(address, "/");

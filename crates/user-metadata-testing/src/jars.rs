@@ -6,10 +6,10 @@ use crate::missing::{Missing, tool};
 use crate::process::Program;
 use crate::target::{target, workspace};
 
-/// The first compiler alone: servers of tests don't live long enough for the second to pay.
+/// Only the C1 compiler: test servers don't live long enough for C2 to pay off.
 const JAVA: [&str; 2] = ["-Xmx512m", "-XX:TieredStopAtLevel=1"];
 
-/// The jars of a server, and the Java to run them.
+/// A server's jars, and the Java that runs them.
 #[derive(Debug, Clone)]
 pub(crate) struct Jars {
     java: PathBuf,
@@ -17,8 +17,8 @@ pub(crate) struct Jars {
 }
 
 impl Jars {
-    /// Finds Java, and brings the jars where no earlier run did: those that
-    /// `crates/user-metadata-testing/NAME/pom.xml` asks for.
+    /// Finds Java, and downloads the jars that `crates/user-metadata-testing/NAME/pom.xml` names
+    /// unless an earlier run did.
     pub(crate) fn find(name: &str, version: &str) -> Result<Self, Missing> {
         let java = tool("java", "install a Java runtime, 17 or later")?;
         let folder = target(name).join(version);
@@ -28,7 +28,7 @@ impl Jars {
         });
         assert!(lock.is_ok(), "{}: {lock:?}", folder.display());
         if !folder.exists() {
-            bring(name, &folder)?;
+            download(name, &folder)?;
         }
         Ok(Self {
             java,
@@ -36,8 +36,8 @@ impl Jars {
         })
     }
 
-    /// Runs a class of theirs, or a source file that uses them. It yields to what is tested, as if
-    /// it were on a machine of its own.
+    /// Runs a class from the jars, or a source file that uses them, at a lower priority than the
+    /// programs under test, as if it were on another machine.
     pub(crate) fn program(&self, class: &str, arguments: &[&str]) -> Program {
         Program::new("nice")
             .args(["-n", "10"])
@@ -48,12 +48,12 @@ impl Jars {
     }
 }
 
-/// Moved into place when complete: a folder that is there is whole.
-fn bring(name: &str, folder: &Path) -> Result<(), Missing> {
+/// Moved into place when complete, so that a folder that exists is complete.
+fn download(name: &str, folder: &Path) -> Result<(), Missing> {
     let maven = tool("mvn", "install Apache Maven")?;
     let incomplete = folder.with_extension("incomplete");
     let pom = sources(name).join("pom.xml");
-    let brought = Command::new(maven)
+    let downloaded = Command::new(maven)
         .args(["--quiet", "--batch-mode", "-Dstyle.color=never"])
         .arg("dependency:copy-dependencies")
         .arg("--file")
@@ -61,8 +61,8 @@ fn bring(name: &str, folder: &Path) -> Result<(), Missing> {
         .arg(format!("-DoutputDirectory={}", incomplete.display()))
         .stdin(Stdio::null())
         .status();
-    if !brought.as_ref().is_ok_and(ExitStatus::success) {
-        let what = format!("the jars of {name}, which mvn could not bring: {brought:?}");
+    if !downloaded.as_ref().is_ok_and(ExitStatus::success) {
+        let what = format!("the jars of {name}, which mvn could not download: {downloaded:?}");
         return Err(Missing::new(what, "see what mvn wrote"));
     }
     let moved = std::fs::rename(&incomplete, folder);
@@ -70,7 +70,7 @@ fn bring(name: &str, folder: &Path) -> Result<(), Missing> {
     Ok(())
 }
 
-/// Where the files about a server lie.
+/// The folder with a server's sources.
 pub(crate) fn sources(name: &str) -> PathBuf {
     workspace().join("crates/user-metadata-testing").join(name)
 }

@@ -12,6 +12,7 @@ mod readme {}
 #[cfg(feature = "browser")]
 pub mod browser;
 mod disk;
+mod environment;
 pub mod http;
 mod jars;
 pub mod kafka;
@@ -29,9 +30,10 @@ mod target;
 mod until;
 
 pub use disk::SmallDisk;
+pub use environment::{is_ci, is_root, variable};
 pub use memory::most_memory;
 pub use missing::{Missing, SKIPS, tool};
 pub use port::Port;
 pub use scratch::Scratch;
-pub use target::{fixtures, target};
+pub use target::{fixtures, target, workspace};
 pub use until::until;

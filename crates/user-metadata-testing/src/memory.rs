@@ -1,4 +1,4 @@
-/// The most memory that this process had so far, in bytes, where the system says so.
+/// The peak memory of this process so far, in bytes, if the system reports it.
 #[must_use]
 pub fn most_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

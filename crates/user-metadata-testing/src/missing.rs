@@ -3,10 +3,12 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-/// Names the environment variable with the file in which each skipped test leaves a line.
+use crate::environment::is_ci;
+
+/// The environment variable with the path of the file to which each skipped test adds a line.
 pub const SKIPS: &str = "USER_METADATA_SKIPS";
 
-/// Something that this machine does not have and a test needs.
+/// Something that a test needs and this machine does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     what: String,
@@ -22,11 +24,10 @@ impl Missing {
         }
     }
 
-    /// What [`require!`](crate::require) does before it returns: leaves a line for
-    /// `cargo xtask test` to count. With `CI=true` nothing may be missing, and it panics.
+    /// Records a skipped test for `cargo xtask test` to count. With `CI=true` nothing may be missing,
+    /// and it panics.
     pub fn skip(&self, test: &str) {
-        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        assert!(!ci, "{test} needs {self}");
+        assert!(!is_ci(), "{test} needs {self}");
         eprintln!("skipped: {test} needs {self}");
         let Some(path) = std::env::var_os(SKIPS) else {
             return;
@@ -34,7 +35,7 @@ impl Missing {
         let skips = OpenOptions::new().create(true).append(true).open(path);
         let written =
             skips.and_then(|mut file| file.write_all(format!("{}\n", self.what).as_bytes()));
-        assert!(written.is_ok(), "a skip could not be noted: {written:?}");
+        assert!(written.is_ok(), "a skip could not be recorded: {written:?}");
     }
 }
 
@@ -44,8 +45,8 @@ impl fmt::Display for Missing {
     }
 }
 
-/// Unwraps a `Result<_, Missing>`; where something is missing, the test ends here and is counted
-/// as skipped. With `CI=true` it fails instead.
+/// Unwraps a `Result<_, Missing>`; if something is missing, the test returns and is counted as
+/// skipped. With `CI=true` it fails instead.
 ///
 /// ```
 /// use user_metadata_testing::{require, tool};
@@ -71,7 +72,7 @@ macro_rules! require {
 ///
 /// # Errors
 ///
-/// [`Missing`] with `remedy` where there is none.
+/// [`Missing`] with `remedy` if there is none.
 pub fn tool(name: &str, remedy: &str) -> Result<PathBuf, Missing> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)

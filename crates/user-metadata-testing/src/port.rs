@@ -8,9 +8,8 @@ use crate::target::target;
 /// A TCP port of the loopback address that nothing listens on and no other test gets while this
 /// is alive: for programs that must be found again on the same port after a restart.
 ///
-/// It lies below the range that the system takes ports of outgoing connections from. Out of that
-/// range, a client that knocks at a dead program's port may be given the same port and so connect
-/// to itself.
+/// It lies below the system's ephemeral ports: a client that retries the ephemeral port of a dead
+/// program could be assigned that port itself, and connect to itself.
 #[derive(Debug)]
 pub struct Port {
     number: u16,
@@ -21,7 +20,7 @@ const FIRST: u16 = 15_000;
 const COUNT: u16 = 17_000;
 
 impl Port {
-    /// Takes a free one.
+    /// Takes a free port.
     #[must_use]
     pub fn free() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -56,7 +55,7 @@ impl Port {
     }
 }
 
-/// Written as a flag takes it: `127.0.0.1:15000`.
+/// The address as flags take it: `127.0.0.1:15000`.
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.address().fmt(f)

@@ -1,31 +1,31 @@
-//! A Redis server of its own, and its own client to look at it with.
+//! A Redis server, and Redis's own client to inspect it with.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use crate::environment::variable;
 use crate::missing::{Missing, tool};
 use crate::port::Port;
-use crate::process::{Program, Running};
+use crate::process::{Program, Restartable};
 use crate::scratch::Scratch;
-use crate::until::until;
 
 const REMEDY: &str = "install redis-server";
 
-/// A server of its own, on a free port, with its own append-only file that is synced every second,
-/// as most have it; gone when this is dropped.
+/// A server on a free port, with an append-only file that is synced every second, as is usual;
+/// stopped and removed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    running: Option<Running>,
+    process: Restartable,
     arguments: Vec<String>,
     port: Port,
     data: Scratch,
 }
 
 impl Server {
-    /// Starts one and waits until it answers.
+    /// Starts a server and waits until it answers.
     ///
     /// # Errors
     ///
@@ -34,8 +34,7 @@ impl Server {
         Self::with(&[])
     }
 
-    /// Starts one with these arguments besides those that it has by default, such as
-    /// `--requirepass`.
+    /// Starts a server with these arguments in addition to the defaults, such as `--requirepass`.
     ///
     /// # Errors
     ///
@@ -43,7 +42,7 @@ impl Server {
     pub fn with(arguments: &[&str]) -> Result<Self, Missing> {
         tool("redis-server", REMEDY)?;
         let mut server = Self {
-            running: None,
+            process: Restartable::new("Redis"),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             port: Port::free(),
             data: Scratch::new("redis"),
@@ -58,40 +57,36 @@ impl Server {
         format!("redis://{}", self.port)
     }
 
-    /// Where it listens.
+    /// The port that it listens on.
     #[must_use]
     pub fn port(&self) -> &Port {
         &self.port
     }
 
-    /// Stops it where it is (SIGSTOP): connections stay open, nothing answers.
+    /// Freezes it (SIGSTOP): connections stay open, nothing answers.
     pub fn freeze(&self) {
-        self.running().freeze();
+        self.process.running().freeze();
     }
 
-    /// Lets it go on.
+    /// Lets it continue (SIGCONT).
     pub fn thaw(&self) {
-        self.running().thaw();
+        self.process.running().thaw();
     }
 
-    /// Kills it (SIGKILL): what it had not written to its file yet is gone. Port and file stay.
+    /// Kills it (SIGKILL): what it has not written to its file is lost. Port and file stay.
     pub fn kill(&mut self) {
-        if let Some(running) = self.running.take() {
-            drop(running.kill());
-        }
+        self.process.kill();
     }
 
     /// Asks it to stop (SIGTERM), and waits until it has. Port and file stay.
     pub fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            drop(running.stop());
-        }
+        self.process.stop();
     }
 
-    /// Cuts the end off its file, as a power cut does that comes before a sync: so many bytes of
-    /// what came last. It must not run.
-    pub fn lose(&self, bytes: u64) {
-        assert!(self.running.is_none(), "the server runs");
+    /// Cuts this many bytes off the end of its file, as a power cut before a sync does. It must not
+    /// be running.
+    pub fn lose(&mut self, bytes: u64) {
+        assert!(!self.process.is_running(), "the server runs");
         let folder = self.data.path().join("appendonlydir");
         let files = std::fs::read_dir(&folder).map(|files| {
             let paths = files.flatten().map(|file| file.path());
@@ -116,28 +111,14 @@ impl Server {
             .args(["--dir", &self.data.path().to_string_lossy()])
             .args(["--appendonly", "yes", "--appendfsync", "everysec"])
             .args(&self.arguments);
-        match Program::start(program) {
-            Ok(mut running) => {
-                until("Redis's start", Duration::from_secs(60), || {
-                    let lines = running.stdout().so_far();
-                    assert!(!running.has_ended(), "it ended:\n{}", lines.join("\n"));
-                    is_ready(&self.port).ok()?.then_some(())
-                });
-                self.running = Some(running);
-            }
-            Err(error) => panic!("Redis could not be started: {error}"),
-        }
-    }
-
-    fn running(&self) -> &Running {
-        match &self.running {
-            Some(running) => running,
-            None => panic!("Redis does not run"),
-        }
+        self.process.start(program);
+        let port = &self.port;
+        self.process
+            .wait_until_ready(|| is_ready(port).unwrap_or(false));
     }
 }
 
-/// Whether it answers, and not only that it is loading. One that wants a password answers, too.
+/// Whether it answers, and not with "loading". "Password required" is an answer.
 fn is_ready(port: &Port) -> io::Result<bool> {
     let limit = Duration::from_secs(2);
     let mut stream = TcpStream::connect_timeout(&port.address(), limit)?;
@@ -148,20 +129,17 @@ fn is_ready(port: &Port) -> io::Result<bool> {
     Ok(matches!(&start, b"+PONG" | b"-NOAU"))
 }
 
-/// A server for tests that only need keys of their own: that of `REDIS_URL`, else one that all
-/// tests of this process share. Nobody may stop it.
+/// A server for tests that only need keys of their own: that of `REDIS_URL`, or else one that all
+/// tests of this process share. Tests must not stop it.
 ///
 /// # Errors
 ///
 /// As [`Server::start`].
 pub fn shared() -> Result<String, Missing> {
-    static OWN: OnceLock<Result<Server, Missing>> = OnceLock::new();
-    match std::env::var("REDIS_URL") {
-        Ok(url) if !url.is_empty() => Ok(url),
-        _ => {
-            let own = OWN.get_or_init(Server::start);
-            own.as_ref().map(Server::url).map_err(Clone::clone)
-        }
+    static OWN: LazyLock<Result<Server, Missing>> = LazyLock::new(Server::start);
+    match variable("REDIS_URL") {
+        Some(url) => Ok(url),
+        None => OWN.as_ref().map(Server::url).map_err(Clone::clone),
     }
 }
 

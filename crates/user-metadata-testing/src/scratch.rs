@@ -7,15 +7,15 @@ use crate::target::target;
 
 /// An empty folder that is removed when this is dropped.
 ///
-/// Those of a process lie in one folder. What is left there by a process that was killed, or as
-/// the value of a `static`, is removed by the next process that takes it.
+/// Those of a process are in one folder. What a killed process or a `static` leaves there is removed
+/// by the next process that takes it.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
 }
 
 impl Scratch {
-    /// Makes one; `name` only helps to find it.
+    /// Makes a folder; `name` only helps to find it.
     #[must_use]
     pub fn new(name: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -27,7 +27,7 @@ impl Scratch {
         Self { path }
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -47,7 +47,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The folder of a process, as long as it lives.
+/// The folder of this process, locked as long as it runs.
 struct Own {
     path: PathBuf,
     _lock: File,
@@ -61,7 +61,7 @@ impl Own {
             .unwrap_or_else(|| panic!("{}: no folder could be made", parent.display()))
     }
 
-    /// None where another process has it, or where one of its programs, not dead yet, writes to it.
+    /// `None` if another process has it, or if one of its programs still runs and writes to it.
     fn take(path: PathBuf) -> Option<Self> {
         let lock = File::create(path.with_extension("lock")).ok()?;
         lock.try_lock().ok()?;

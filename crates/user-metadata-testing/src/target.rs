@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
-/// A folder of this name in cargo's target directory, made where it is not there: for what is
-/// dear to make and may be thrown away.
+/// A folder of this name in cargo's target directory, created if missing: for what is expensive to
+/// make and may be deleted.
 pub fn target(name: &str) -> PathBuf {
     let folder = target_directory().join("user-metadata-testing").join(name);
     let made = std::fs::create_dir_all(&folder);
@@ -15,14 +15,15 @@ pub fn fixtures() -> PathBuf {
 }
 
 /// The root of the workspace.
-pub(crate) fn workspace() -> PathBuf {
+#[must_use]
+pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)
         .map_or_else(PathBuf::new, Path::to_owned)
 }
 
-/// Cargo marks its target directory with a tag; the running program lies somewhere below.
+/// Cargo marks its target directory with a tag; the running program is somewhere below it.
 pub(crate) fn target_directory() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     program

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-/// Asks until there is an answer, and panics where there is none within `limit`.
+/// Polls until there is an answer, and panics if there is none within `limit`.
 ///
 /// ```
 /// use std::time::Duration;

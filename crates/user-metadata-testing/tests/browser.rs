@@ -1,4 +1,4 @@
-//! The browser loads, fills in, clicks and shows.
+//! The browser loads pages, fills in inputs, clicks and shows text.
 #![cfg(feature = "browser")]
 
 use user_metadata_testing::browser::Browser;

@@ -1,5 +1,4 @@
-//! The cluster, the small disk, the impostors and the changes of topics do what the fault tests
-//! rely on.
+//! The cluster, the small disk, the impostors and the topic tools do what the fault tests rely on.
 #![allow(clippy::unwrap_used)] // helpers
 
 use std::io::{Read as _, Write as _};
@@ -12,7 +11,7 @@ use user_metadata_testing::kafka::{
 use user_metadata_testing::process::Program;
 use user_metadata_testing::{SmallDisk, require, tool, until};
 
-/// Whether kcat could write one record that all copies have, within so many seconds.
+/// Whether kcat could write a record to all replicas within this many seconds.
 fn produces(brokers: &str, topic: &str, record: &str, seconds: u32) -> bool {
     let timeout = format!("message.timeout.ms={}", seconds * 1000);
     Program::new(tool("kcat", "").unwrap())
@@ -87,7 +86,7 @@ fn a_topic_is_made_changed_and_deleted() {
     until("no limit", Duration::from_secs(10), || {
         produces(&brokers, topic, &large, 2).then_some(())
     });
-    // One copy is all there is, so Kafka asks for no second: what docs/faults.md relies on.
+    // There is only one replica, so Kafka requires no second: docs/faults.md relies on it.
     kafka::set_topic(&brokers, topic, "min.insync.replicas", Some("2")).unwrap();
     assert!(produces(&brokers, topic, "one copy", 10));
     kafka::delete_topic(&brokers, topic).unwrap();
@@ -141,7 +140,7 @@ fn a_small_disk_is_full_and_free_again_and_only_its_programs_see_it() {
 }
 
 #[test]
-fn an_impostor_answers_as_told_and_gives_the_place_back() {
+fn an_impostor_answers_as_set_and_frees_the_port() {
     let mut broker = require!(Broker::stopped());
     let address = broker.address();
     let ask = || {

@@ -37,7 +37,7 @@ fn the_compose_file_is_understood_and_says_what_the_readme_promises() {
         "kafka:",
         "redis:",
         "postgres:",
-        // The programs are built from here, and only asked for.
+        // The programs are built from this repository, and only with their profile.
         "ws-server:",
         "metadata-consumer:",
         "USER_METADATA_BROKERS: kafka:29092",

@@ -1,4 +1,4 @@
-//! The whole line on the embedded log, with the real programs.
+//! From a join to a sink by way of the embedded log, with the real programs.
 #![cfg(all(feature = "browser", feature = "load"))]
 #![allow(clippy::unwrap_used)]
 
@@ -44,13 +44,13 @@ fn a_join_in_a_real_browser_is_a_row_in_the_database() {
     database.wait_for_rows(1);
     let columns = "id, user_id, username, session_id, client_id, ip, browser, os, device, language";
     let row = database.row_of("user-123", columns);
-    let told = |name: &str| reply[name].as_str().unwrap().to_owned();
+    let output = |name: &str| reply[name].as_str().unwrap().to_owned();
     let expected = [
-        told("eventId"),
+        output("eventId"),
         "user-123".into(),
         "John".into(),
-        told("sessionId"),
-        told("clientId"),
+        output("sessionId"),
+        output("clientId"),
         "127.0.0.1".into(),
         "Chrome 141.0".into(),
         "Windows 11".into(),

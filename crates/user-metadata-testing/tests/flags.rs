@@ -1,5 +1,5 @@
-//! A flag that can't be right ends the program with 2 before a port is bound, and the message names
-//! the flag and says how to mend it.
+//! An invalid flag ends the program with 2 before a port is bound, and the message names the flag
+//! and says how to fix it.
 #![allow(clippy::unwrap_used)]
 
 use std::net::TcpListener;
@@ -7,10 +7,10 @@ use std::net::TcpListener;
 use user_metadata_testing::Scratch;
 use user_metadata_testing::process::{Ended, Program};
 
-/// Those of a Kafka that is not asked; nothing is sent before all are checked.
+/// A Kafka that is never contacted: nothing is sent before all flags are checked.
 const KAFKA: [&str; 2] = ["--brokers", "127.0.0.1:1"];
 
-/// Flags besides [`KAFKA`], the flag that is named, and a word of the remedy.
+/// Flags in addition to [`KAFKA`], the flag that is named, and a word of the remedy.
 const BAD_OF_KAFKA: [(&[&str], &str, &str); 12] = [
     (&["--kafka-ca", "/dev/null"], "--kafka-ca", "--kafka-tls"),
     (
@@ -74,15 +74,26 @@ const BAD_OF_KAFKA: [(&[&str], &str, &str); 12] = [
 ];
 
 /// Program, flags, the flag that is named, and a word of the remedy.
-const BAD: [(&str, &[&str], &str, &str); 21] = [
+const BAD: [(&str, &[&str], &str, &str); 23] = [
     (
         "ws-server",
         &["--brokers", "kafka"],
         "--brokers",
         "kafka-1:9092",
     ),
-    ("ws-server", &["--partitions", "0"], "--partitions", ""),
+    (
+        "ws-server",
+        &["--partitions", "0"],
+        "--partitions",
+        "at least 1",
+    ),
     ("ws-server", &["--linger", "5"], "--linger", "500ms"),
+    (
+        "ws-server",
+        &["--join-timeout", "0s"],
+        "--join-timeout",
+        "longer than 0",
+    ),
     (
         "ws-server",
         &["--outbox-max-bytes", "64MB"],
@@ -155,6 +166,7 @@ const BAD: [(&str, &[&str], &str, &str); 21] = [
         "--from",
         "earliest",
     ),
+    ("metadata-consumer", &["--group", ""], "--group", "required"),
     (
         "metadata-consumer",
         &["--group-instance-id", "pod-1"],
@@ -193,7 +205,7 @@ const BAD: [(&str, &[&str], &str, &str); 21] = [
     ),
 ];
 
-/// Runs a program whose ports are all taken.
+/// Runs a program while its ports are taken.
 fn run(program: &str, flags: &[&str], taken: &str) -> Ended {
     let scratch = Scratch::new("flags");
     let mut program_flags = vec!["--listen", taken];
@@ -227,7 +239,7 @@ fn a_bad_flag_ends_with_2_and_is_named_with_its_remedy() {
     for (program, flags, named, remedy) in bad.into_iter().chain(of_kafka).chain(without) {
         let ended = run(program, &flags, &taken);
         let said = ended.stderr.join("\n");
-        // Were a port bound first, the program would end with 1.
+        // If a port were bound first, the program would end with 1.
         if ended.code != Some(2) || !said.contains(named) || !said.contains(remedy) {
             wrong.push(format!("{program} {flags:?}: {:?}\n{said}", ended.code));
         }
@@ -244,5 +256,63 @@ fn a_port_that_is_taken_ends_with_1_and_is_named() {
         let said = ended.stderr.join("\n");
         assert_eq!(ended.code, Some(1), "{program}: {said}");
         assert!(said.contains(&taken), "{program}: {said}");
+    }
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    for (name, own) in [
+        ("ws-server", "WS_SERVER"),
+        ("metadata-consumer", "METADATA_CONSUMER"),
+    ] {
+        let scratch = Scratch::new("flags");
+        let mut program = Program::built(name)
+            .env(&format!("{own}_LISTEN"), &taken)
+            .current_dir(scratch.path());
+        let shared = ["BROKERS", "TOPIC", "KAFKA_TLS", "KAFKA_SASL", "LOG_FORMAT"];
+        for variable in shared.map(|variable| format!("USER_METADATA_{variable}")) {
+            program = program.env(&variable, "");
+        }
+        for variable in ["SINK", "CONFIG", "FROM", "OUTBOX", "ALLOWED_ORIGIN"] {
+            program = program.env(&format!("{own}_{variable}"), "");
+        }
+        let ended = program.start().unwrap().wait();
+        let said = ended.stderr.join("\n");
+        // A port is bound only after all flags are checked.
+        assert_eq!(ended.code, Some(1), "{name}: {said}");
+        assert!(said.contains(&taken), "{name}: {said}");
+    }
+}
+
+#[test]
+fn help_shows_no_password_of_the_environment() {
+    for command in [&["--help"][..], &["run", "--help"], &["replay", "--help"]] {
+        let ended = Program::built("metadata-consumer")
+            .args(command)
+            .env("METADATA_CONSUMER_SINK", "redis://:hunter2@localhost")
+            .start()
+            .unwrap()
+            .wait();
+        let shown = ended.stdout.join("\n");
+        assert!(shown.contains("METADATA_CONSUMER_SINK"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn an_outbox_that_is_not_there_is_named_with_the_flag_that_names_it() {
+    let scratch = Scratch::new("flags");
+    for flag in ["--data-dir", "--file"] {
+        let ended = Program::built("ws-server")
+            .args(["outbox", "replay", flag, &scratch.file("none")])
+            .args(KAFKA)
+            .start()
+            .unwrap()
+            .wait();
+        let said = ended.stderr.join("\n");
+        assert_eq!(ended.code, Some(2), "{said}");
+        assert!(said.contains(&format!("{flag}: ")), "{said}");
     }
 }

@@ -1,4 +1,4 @@
-//! The broker does what tests rely on, seen with Kafka's own client and with kcat.
+//! The broker does what tests rely on, according to Kafka's own client and kcat.
 #![allow(clippy::unwrap_used)]
 
 use std::net::TcpStream;

@@ -1,4 +1,5 @@
-//! The whole line on a real Kafka, with the real programs, read back with other people's clients.
+//! From a join to a sink by way of a real Kafka, with the real programs, read back with independent
+//! clients.
 #![cfg(feature = "load")]
 #![allow(clippy::unwrap_used)]
 
@@ -138,7 +139,7 @@ async fn kafka_killed_and_frozen_in_the_middle_of_joins_loses_and_doubles_nothin
     let consumer = MetadataConsumer::start(&["--brokers", &brokers, "--sink", &sink]);
     let database = Database::open(&path);
 
-    // For 50 s: the outages fall into it.
+    // For 50 s, during which the outages happen.
     let load = joins(&server, 2_000, 40);
     database.wait_for_rows(100);
     broker.kill();
@@ -161,7 +162,7 @@ async fn kafka_killed_and_frozen_in_the_middle_of_joins_loses_and_doubles_nothin
     assert_eq!(server.running.stop().code, Some(0));
 }
 
-/// Degraded is no reason to send clients elsewhere: the status stays 200.
+/// A degraded server is not taken out of rotation: the status stays 200.
 fn until_degraded(server: &WsServer) {
     until("/readyz to be degraded", Duration::from_secs(30), || {
         (readiness(server) == "degraded").then_some(())

@@ -1,5 +1,5 @@
-//! What ws-server has promised with `joined` survives its end, however that comes, in the outbox on
-//! disk.
+//! What ws-server has promised with `joined` survives its end in the outbox on disk, however it
+//! ends.
 #![cfg(feature = "load")]
 #![allow(clippy::unwrap_used)]
 
@@ -51,13 +51,13 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_promised() {
         all.extend(joins);
         let (old, all) = (promised.len(), kept.len());
         eprintln!("{round}: killed after {time:?}; {old} promised, {all} kept");
-        // What is on disk once stays there.
+        // What is once on disk stays there.
         promised.extend(kept);
     }
     assert!(stalls <= 1, "{stalls} of 8 times an event came late");
     assert!(promised.len() > 100, "{}", promised.len());
 
-    // So many that their replay lasts.
+    // Enough for their replay to take a while.
     let server = stage.server(&[]);
     let load = begin(&server, 2_000);
     wait_for("12,000 events", &server, |events| events.pending > 12_000);
@@ -81,15 +81,15 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_promised() {
     );
 }
 
-/// Kafka comes back, and the server is killed once more when a part of what waits is delivered and
-/// users go on to join; returns their joins.
+/// Kafka returns, and the server is killed again when part of the backlog is delivered and users
+/// keep joining; returns their joins.
 async fn kill_in_the_middle_of_the_replay(
     stage: &mut Stage,
     promised: &mut BTreeSet<String>,
 ) -> Vec<TimedJoin> {
     let found = stage.waiting().len() as u64;
     stage.broker.restart();
-    // So that nothing is delivered before somebody looks.
+    // So that nothing is delivered before the test looks.
     stage.broker.freeze();
     let server = stage.server(&[]);
     assert_eq!(events(&server).recovered, found);
@@ -123,7 +123,7 @@ async fn a_stop_while_kafka_is_away_leaves_all_to_the_next_start() {
     assert_eq!(kept.len() as u64, pending, "the last line is right");
     assert_all(&promised, &kept.into_iter().collect());
 
-    // A drain that would last, and a second signal.
+    // A drain that would take long, and a second signal.
     let server = stage.server(&["--drain-timeout", "60s"]);
     assert_eq!(events(&server).recovered, pending);
     let load = begin(&server, 500);
@@ -134,6 +134,8 @@ async fn a_stop_while_kafka_is_away_leaves_all_to_the_next_start() {
     let ended = server.running.stop();
     assert!(killed.elapsed() < Duration::from_secs(10));
     assert_eq!(ended.code, Some(143));
+    let last = ended.stderr.last().unwrap();
+    assert!(last.contains("second signal"), "{last}");
     let joins = joins.await;
     promised.append(&mut promised_at(killed, &joins, STALLED));
     all.extend(joins);
@@ -159,7 +161,7 @@ async fn what_waits_is_listed_printed_and_replayed_without_a_server() {
     assert_eq!(printed.iter().cloned().collect::<BTreeSet<_>>(), promised);
     assert!(listed()[1].starts_with("30\t"), "{:?}", listed());
 
-    // There is one server, and it delivers.
+    // There is one server, and it does the delivering.
     for (what, ended) in [
         ("a replay", outbox("replay", &flags)),
         ("a second server", start_in_vain(&flags)),
@@ -181,7 +183,7 @@ async fn what_waits_is_listed_printed_and_replayed_without_a_server() {
     assert_eq!(stage.waiting(), [""; 0]);
 }
 
-/// How a server ends that can't be started, and what it says.
+/// How a server that can't be started ends, and what it says.
 fn start_in_vain(flags: &[&str]) -> Ended {
     let ports = [Port::free(), Port::free()].map(|port| port.to_string());
     let listen = ["--listen", &ports[0], "--admin-listen", &ports[1]];
@@ -189,9 +191,9 @@ fn start_in_vain(flags: &[&str]) -> Ended {
     program.start().unwrap().wait()
 }
 
-/// What is damaged is set aside; a file that is no outbox is not taken for a damaged one.
+/// A damaged outbox is set aside; a file that is not an outbox is not mistaken for one.
 #[test]
-fn a_replay_leaves_a_file_alone_that_is_no_outbox() {
+fn a_replay_leaves_a_file_alone_that_is_not_an_outbox() {
     let data = Scratch::new("no-outbox");
     let text = data.file("w.ndjson");
     let events = b"{\"id\":\"01JD9Z3V8K\",\"userId\":\"user-123\"}\n";
@@ -218,7 +220,7 @@ fn a_replay_leaves_a_file_alone_that_is_no_outbox() {
 }
 
 #[test]
-fn what_is_printed_and_listed_tells_of_damaged_batches() {
+fn what_is_printed_and_listed_reports_damaged_batches() {
     let data = Scratch::new("damaged-batch");
     let path = data.file("outbox.db");
     three_batches(&path);
@@ -255,12 +257,12 @@ fn a_replay_that_can_not_open_the_outbox_fails() {
     assert!(said.contains("can't be opened"), "{said}");
 }
 
-/// Reading a large and damaged one takes its time.
+/// Reading a large, damaged outbox takes a while.
 #[test]
 fn a_signal_ends_a_server_and_a_replay_that_still_open_the_outbox() {
     let data = Scratch::new("slow");
     three_batches(&data.file("outbox.db"));
-    // Whoever opens it waits for a writer.
+    // Opening it blocks until there is a writer.
     let made = Command::new("mkfifo")
         .arg(data.file("outbox.db-wal"))
         .status();

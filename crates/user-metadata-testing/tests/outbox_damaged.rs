@@ -1,4 +1,4 @@
-//! What is damaged of an outbox on disk costs what can't be read of it, and no more.
+//! A damaged outbox on disk loses what can't be read of it, and no more.
 #![cfg(feature = "load")]
 #![allow(clippy::unwrap_used)]
 
@@ -37,7 +37,7 @@ async fn of_a_damaged_outbox_all_is_delivered_that_can_be_read() {
                 anywhere(&path, &mut random)
             };
             flip(&path, at);
-            // Whoever looks at it does no harm.
+            // Looking at it does no harm.
             drop(outbox("ls", &["--data-dir", data.path().to_str().unwrap()]));
             let topic = format!("{part}-{turn}");
             let lost = recover(&stage, &data, &topic, &kept);
@@ -46,7 +46,7 @@ async fn of_a_damaged_outbox_all_is_delivered_that_can_be_read() {
     }
 }
 
-/// Who starts it may have little patience, and much may be in the file.
+/// Whoever starts it may not wait long, and the file may be large.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_while_a_damaged_outbox_is_read_loses_nothing_more() {
     let stage = require!(Stage::set());
@@ -102,7 +102,7 @@ fn recover(stage: &Stage, data: &Scratch, topic: &str, kept: &[String]) -> usize
     let kept: BTreeSet<String> = kept.iter().cloned().collect();
     assert!(arrived.is_subset(&kept));
     let lost = kept.len() - arrived.len();
-    // A page holds some events, or is one of the inner ones.
+    // A page holds a few events, or is an inner page of the tree.
     assert!(lost <= kept.len() / 4, "{lost} are lost: {line}");
 
     let server = WsServer::start(&flags);
@@ -128,7 +128,7 @@ fn anywhere(log: &str, random: &mut Random) -> usize {
     usize::try_from(third + random.below(third)).unwrap()
 }
 
-/// In an event in the middle: not all of a database is in use.
+/// In an event in the middle, as not all of a database file is in use.
 fn in_an_event(database: &str, kept: &[String], random: &mut Random) -> usize {
     let bytes = std::fs::read(database).unwrap();
     let third = kept.len() / 3;
@@ -139,7 +139,7 @@ fn in_an_event(database: &str, kept: &[String], random: &mut Random) -> usize {
     found.unwrap()
 }
 
-/// As an end in good order does.
+/// As a clean shutdown does.
 fn move_log_into_database(path: &str) {
     let database = rusqlite::Connection::open(path).unwrap();
     let move_all = "PRAGMA wal_checkpoint(TRUNCATE)";

@@ -1,4 +1,4 @@
-//! The PostgreSQL server that tests get.
+//! The PostgreSQL server for tests.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn a_server_on_a_small_disk_goes_on_once_there_is_room() {
 }
 
 #[test]
-fn a_database_that_nobody_needs_any_more_is_dropped() {
+fn a_database_is_dropped_with_its_value() {
     let database = require!(postgres::database());
     let (url, name) = database.url().rsplit_once('/').unwrap();
     let other = require!(postgres::database());

@@ -1,4 +1,4 @@
-//! From the embedded log into PostgreSQL, while the consumer and the server die again and again.
+//! From the embedded log into PostgreSQL, while the consumer and the server are killed repeatedly.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::num::NonZeroU32;
@@ -13,10 +13,10 @@ use user_metadata_testing::{Scratch, fixtures, require, until};
 const PARTITIONS: NonZeroU32 = NonZeroU32::new(3).unwrap();
 const EVENTS: u32 = 24_000;
 const BATCH: usize = 100;
-/// So seldom that both ways of writing get their share: what comes twice has the sink be careful for
-/// 50 batches.
+/// Rare enough for both ways of writing: after a duplicate the sink checks for conflicts for 50
+/// batches.
 const BATCHES_PER_DOUBLE: u32 = 40;
-/// How many rows there are when something dies, each time.
+/// The numbers of rows at which something is killed.
 const DEATHS: [(u32, Death); 12] = [
     (200, Death::Consumer),
     (1_500, Death::Server),
@@ -74,7 +74,7 @@ fn every_event_counts_once_however_often_either_side_dies() {
         }
     }
     wait_for_rows(&database, EVENTS);
-    // What comes twice may be the last of it.
+    // The duplicates may come last.
     until("the end of the topic", Duration::from_secs(60), || {
         let status = consumer.get("/status").body;
         let status: String = status.split_whitespace().collect();
@@ -94,15 +94,14 @@ fn every_event_counts_once_however_often_either_side_dies() {
 
 fn wait_for_rows(database: &Database, rows: u32) {
     until(&format!("{rows} rows"), Duration::from_secs(120), || {
-        // Not as often as it could be asked: each asking is a process.
+        // Less often than `until` polls: each query is a process.
         let count = "SELECT count(*) FROM events, pg_sleep(0.1)";
         let count = database.try_query(count).ok()?;
         (count.first()?.parse::<u32>().ok()? >= rows).then_some(())
     });
 }
 
-/// Fills the topic; now and then a batch has an event of the one before. Returns how many records
-/// there are.
+/// Fills the topic; some batches repeat an event of the one before. Returns the number of records.
 fn fill_topic(data: &str) -> u32 {
     let mut writer =
         LogWriter::open(DataDir::new(data).topic_path(), LogOptions::default()).unwrap();
@@ -144,7 +143,7 @@ fn record(template: &UserMetadataEvent, number: u32, start: u64) -> LogRecord {
     let mut event = template.clone();
     event.timestamp = UnixMillis::new(start + u64::from(number)).unwrap();
     event.id = EventId::from_parts(event.timestamp, number.into());
-    // Spread, and the same in every run.
+    // Spread out, and the same in every run.
     event.user_id = format!("user-{}", number.wrapping_mul(2_654_435_761) % 5_000);
     event.session_id = format!("session-{}", number % 3);
     let record = event.to_record("/test", None).unwrap();

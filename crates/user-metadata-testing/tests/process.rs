@@ -20,7 +20,7 @@ fn wait_until_gone(pid: u32) {
     });
 }
 
-/// A zombie that nobody has asked for yet has ended, too.
+/// A zombie that was not waited for has ended, too.
 fn is_running(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
@@ -56,7 +56,7 @@ fn a_program_ends_when_its_value_is_dropped() {
 
 #[test]
 fn a_program_ends_when_the_process_that_started_it_is_killed() {
-    // This same test again, as the process to be killed: it starts a program and says its id.
+    // This same test again, as the process to kill: it starts a program and prints its id.
     let role = "USER_METADATA_TEST_ROLE";
     if std::env::var_os(role).is_some() {
         let running = shell("exec sleep 60");

@@ -1,4 +1,4 @@
-//! `cargo quickstart`, as somebody types it who has just cloned the repository.
+//! `cargo quickstart`, as typed right after cloning the repository.
 #![cfg(all(feature = "browser", feature = "load"))]
 #![allow(clippy::unwrap_used)]
 

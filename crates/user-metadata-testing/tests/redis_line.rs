@@ -1,4 +1,4 @@
-//! The whole line into Redis, with the real programs, which are killed.
+//! From joins to Redis, with the real programs, while they are killed.
 #![cfg(feature = "load")]
 #![allow(clippy::unwrap_used)]
 
@@ -52,7 +52,7 @@ async fn redis_and_the_consumer_killed_by_turns_lose_and_double_nothing() {
     let consumer = MetadataConsumer::start(&flags);
     wait_for(&redis, 1_100);
     redis.kill();
-    // What a power cut takes, too: the last of what was written, whether or not it was synced.
+    // A power cut, too: the end of what was written is lost, synced or not.
     redis.lose(20_000);
     redis.restart();
     let promised = load.await.unwrap();

@@ -1,4 +1,4 @@
-//! The whole line on a Kafka that asks who one is, with the real programs.
+//! From a join to a sink by way of a Kafka with TLS and authentication, with the real programs.
 #![cfg(all(feature = "load", feature = "secure"))]
 #![allow(clippy::unwrap_used)]
 
@@ -55,20 +55,20 @@ fn warnings(lines: &Lines) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn joins_are_stored_by_way_of_tls_and_scram_and_the_password_is_told_to_nobody() {
+async fn joins_are_stored_by_way_of_tls_and_scram_and_the_password_is_shown_nowhere() {
     let broker = require!(SecureBroker::start());
     let password = SecureBroker::PASSWORD;
     let user = User::new(&broker, Listener::SaslTls, "scram-sha-512", password);
     let (server, (consumer, path)) = (user.server(), user.consumer());
     let promised = joins(&server, 50, 100).await.unwrap();
     assert_exactly_once(&promised, &Database::open(&path));
-    let told = [
+    let output = [
         server.admin("/status").body,
         consumer.get("/status").body,
         server.running.stop().stderr.join("\n"),
         consumer.running.stop().stderr.join("\n"),
     ];
-    for text in told {
+    for text in output {
         assert!(!text.contains(password), "{text}");
         assert!(!text.contains(" WARN "), "{text}");
     }
@@ -84,8 +84,9 @@ async fn a_password_in_clear_is_warned_of_once() {
     assert_exactly_once(&promised, &Database::open(&path));
     for lines in [server.running.stderr(), consumer.running.stderr()] {
         let warnings = warnings(lines);
-        assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].contains("add --kafka-tls"), "{warnings:?}");
+        // On a busy machine, a new topic may have no leaders for long enough for a warning.
+        let of_password = warnings.iter().filter(|line| line.contains("--kafka-tls"));
+        assert_eq!(of_password.count(), 1, "{warnings:?}");
     }
 }
 

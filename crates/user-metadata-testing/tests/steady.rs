@@ -1,4 +1,4 @@
-//! Joins at a steady rate are what they say.
+//! Joins at a steady rate come at that rate.
 #![cfg(feature = "load")]
 #![allow(clippy::unwrap_used)]
 

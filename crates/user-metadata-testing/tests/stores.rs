@@ -1,4 +1,4 @@
-//! The databases for tests are what they say: they keep their data over a restart, and lose it where that is asked for.
+//! The databases for tests keep their data over a restart, and lose it where the test says so.
 #![allow(clippy::unwrap_used)]
 
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use user_metadata_testing::{mongo, redis, require};
 
 #[test]
-fn redis_keeps_its_data_over_a_stop_and_loses_the_end_of_its_file_where_it_is_told() {
+fn redis_keeps_its_data_over_a_stop_and_loses_the_end_of_its_file_on_request() {
     let mut server = require!(redis::Server::start());
     let url = server.url();
     let cli = |command: &[&str]| redis::cli(&url, command).unwrap();

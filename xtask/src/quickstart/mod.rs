@@ -7,8 +7,8 @@ use programs::Programs;
 use crate::Failure;
 use crate::cargo::{cargo, succeed};
 
-/// The features that the embedded log and the SQLite sink need, in a profile of their own: the
-/// programs with all features stay where they are.
+/// The features that the embedded log and the SQLite sink need, in a profile of their own, so that
+/// programs built with all features are kept.
 const BUILD: [&str; 10] = [
     "build",
     "--profile",
@@ -22,7 +22,7 @@ const BUILD: [&str; 10] = [
     "metadata-consumer/sqlite",
 ];
 
-/// Builds, starts, shows, and stops both programs.
+/// Builds and starts both programs, shows their logs, and stops them.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let Some(options) = Options::parse(arguments)? else {
         println!("{USAGE}");
@@ -56,7 +56,7 @@ fn run_until_asked_to_stop(options: &Options, programs: &mut Programs) -> Result
     programs.start("metadata-consumer", &flags, options.consumer_listen)?;
     if !programs.is_asked_to_stop() {
         println!(
-            "\n  Open http://{listen}/ and join.\n  Who joined, and from what, is in {database}.\n  \
+            "\n  Open http://{listen}/ and join.\n  The events are stored in {database}.\n  \
              Ctrl-C stops both programs.\n"
         );
     }

@@ -23,7 +23,7 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// None where help is asked for.
+    /// `None` for `--help`.
     pub(super) fn parse(arguments: &[String]) -> Result<Option<Self>, Failure> {
         let mut options = Self {
             listen: ([127, 0, 0, 1], 8080).into(),
@@ -50,13 +50,13 @@ impl Options {
                 "--admin-listen" => options.admin_listen = address()?,
                 "--consumer-listen" => options.consumer_listen = address()?,
                 "--data-dir" => options.data_dir = std::path::absolute(value)?,
-                _ => return Err(format!("there is no {flag}\n\n{USAGE}").into()),
+                _ => return Err(format!("unknown flag {flag}\n\n{USAGE}").into()),
             }
         }
         Ok(Some(options))
     }
 
-    /// Says before minutes of building that a port is taken.
+    /// Finds a taken port before minutes of building.
     pub(super) fn check_ports(&self) -> Result<(), Failure> {
         for (flag, address) in [
             ("--listen", self.listen),
@@ -64,7 +64,7 @@ impl Options {
             ("--consumer-listen", self.consumer_listen),
         ] {
             TcpListener::bind(address).map_err(|error| {
-                format!("{address} can't be had ({error}); give another one with {flag}")
+                format!("{address} is not free ({error}); set another one with {flag}")
             })?;
         }
         Ok(())
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_bad_flag_is_named_with_its_remedy() {
         let message = |arguments: &[&str]| parse(arguments).unwrap_err().to_string();
-        assert!(message(&["--port", "1"]).starts_with("there is no --port"));
+        assert!(message(&["--port", "1"]).starts_with("unknown flag --port"));
         assert_eq!(message(&["--listen"]), "--listen needs a value");
         assert_eq!(
             message(&["--listen", "8080"]),

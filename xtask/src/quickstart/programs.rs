@@ -7,9 +7,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use user_metadata_testing::http;
 use user_metadata_testing::process::{Program, Running};
+use user_metadata_testing::workspace;
 
 use crate::Failure;
-use crate::cargo::{root, target};
+use crate::cargo::target;
 
 /// Programs that run side by side, and the signals that end them.
 pub(super) struct Programs {
@@ -19,7 +20,7 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// None yet; from now on SIGINT and SIGTERM are for them.
+    /// No programs yet; from now on SIGINT and SIGTERM are caught.
     pub(super) fn new() -> Result<Self, Failure> {
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let (sender, receiver) = channel();
@@ -31,7 +32,7 @@ impl Programs {
         })
     }
 
-    /// Starts one and waits until it answers on `address`, or a signal comes.
+    /// Starts a program and waits until it answers on `address`, or for a signal.
     pub(super) fn start(
         &mut self,
         name: &'static str,
@@ -43,7 +44,7 @@ impl Programs {
         }
         let program = Program::new(target()?.join("quickstart").join(name))
             .args(flags)
-            .current_dir(root())
+            .current_dir(workspace())
             .echoed();
         self.running.push((name, program.start()?));
         let is_alive = || http::get(address, "/livez").is_ok_and(|answer| answer.status == 200);
@@ -57,7 +58,7 @@ impl Programs {
         self.is_asked_to_stop
     }
 
-    /// Until a signal comes: well. Until one of them ends by itself: not well.
+    /// Waits for a signal. It is a failure if a program ends by itself.
     pub(super) fn watch(&mut self) -> Result<(), Failure> {
         while !self.is_asked_to_stop {
             self.watch_for(Duration::from_millis(200))?;
@@ -69,13 +70,13 @@ impl Programs {
         self.is_asked_to_stop |= self.signals.recv_timeout(time).is_ok();
         for (name, running) in &mut self.running {
             if running.has_ended() {
-                return Err(format!("{name} has ended; above is what it wrote").into());
+                return Err(format!("{name} has ended; its output is above").into());
             }
         }
         Ok(())
     }
 
-    /// Asks all to stop and waits for them. A second signal kills them, and so does half a minute.
+    /// Asks all to stop and waits for them. They are killed at a second signal, or after 30 s.
     pub(super) fn stop(mut self) -> Result<(), Failure> {
         let deadline = Instant::now() + Duration::from_secs(30);
         self.still_running(|running| running.ask_to_stop());
@@ -94,7 +95,7 @@ impl Programs {
         Ok(())
     }
 
-    /// How many still run, each seen by `each`.
+    /// How many still run; calls `each` for them.
     fn still_running(&mut self, each: impl Fn(&Running)) -> usize {
         let running = self.running.iter_mut().map(|(_, running)| running);
         let mut count = 0;

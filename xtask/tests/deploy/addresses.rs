@@ -1,4 +1,4 @@
-//! Ports and times that several files name.
+//! Ports and timeouts that several files mention.
 
 use saphyr::Yaml;
 
@@ -98,7 +98,7 @@ fn kubernetes(file: &str) -> String {
     read(&format!("deploy/kubernetes/{file}"))
 }
 
-/// Name and number of each port of the manifest's first document.
+/// The name and number of each port in the manifest's first document.
 fn container_ports(manifest: &str) -> Vec<(String, i64)> {
     let ports = &one(manifest)["spec"]["template"]["spec"]["containers"][0]["ports"];
     let ports = ports.as_sequence().unwrap().iter();

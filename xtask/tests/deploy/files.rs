@@ -1,23 +1,15 @@
 //! The files that the tests read.
 
-use std::path::{Path, PathBuf};
-
 use saphyr::{LoadableYamlNode as _, Yaml};
-
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_owned()
-}
+use user_metadata_testing::workspace;
 
 pub(crate) fn read(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap()
+    std::fs::read_to_string(workspace().join(path)).unwrap()
 }
 
 /// All files in `folder`, with their paths below the root.
 pub(crate) fn files(folder: &str) -> Vec<(String, String)> {
-    let entries = std::fs::read_dir(root().join(folder)).unwrap();
+    let entries = std::fs::read_dir(workspace().join(folder)).unwrap();
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.unwrap();
@@ -31,14 +23,14 @@ pub(crate) fn files(folder: &str) -> Vec<(String, String)> {
     found
 }
 
-/// What operators get.
+/// The files for operators.
 pub(crate) fn shipped() -> Vec<(String, String)> {
     let top = ["Dockerfile", "docker-compose.dev.yml"];
     let top = top.map(|path| (path.to_owned(), read(path)));
     files("deploy").into_iter().chain(top).collect()
 }
 
-/// Where the programs' flags are written.
+/// The sources with the programs' flags.
 pub(crate) fn sources() -> String {
     let crates = [
         "crates/user-metadata-cli/src",

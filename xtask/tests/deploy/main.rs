@@ -1,5 +1,5 @@
-//! `deploy/`, the Dockerfile and the compose file speak of what the programs have: their metrics,
-//! flags, ports and times. Nothing is built or started.
+//! `deploy/`, the Dockerfile and the compose file only mention metrics, flags, ports and timeouts
+//! that the programs have. Nothing is built or started.
 #![allow(clippy::unwrap_used)] // helpers
 
 mod addresses;
@@ -8,14 +8,15 @@ mod files;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use files::{files, one, read, root, shipped, sources};
+use files::{files, one, read, shipped, sources};
 use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::Value;
+use user_metadata_testing::workspace;
 
-/// What the names of variables begin with, of both programs and of either.
+/// The prefixes of environment variables: of both programs, and of each.
 const PREFIXES: [&str; 3] = ["USER_METADATA_", "WS_SERVER_", "METADATA_CONSUMER_"];
 
-/// Those that have no variable: of `metadata-consumer replay`.
+/// Flags without a variable: those of `metadata-consumer replay`.
 const FLAGS_ALONE: [&str; 2] = ["--dead-letters", "--dry-run"];
 
 /// Flags of cargo, Docker, the databases, install, kubectl and systemctl.
@@ -199,9 +200,9 @@ fn every_panel_says_what_it_shows_and_what_to_do() {
     }
 }
 
-/// The names on `/metrics`: of a histogram those of its buckets, its sum and its count.
+/// The names on `/metrics`; for a histogram those of its buckets, its sum and its count.
 fn rendered_metrics() -> BTreeSet<String> {
-    let crates = std::fs::read_dir(root().join("crates")).unwrap();
+    let crates = std::fs::read_dir(workspace().join("crates")).unwrap();
     let crates = crates.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let sources = crates.flat_map(|name| files(&format!("crates/{name}/src")));
     let metrics = sources.filter(|(path, _)| path.ends_with("/metrics.rs"));

@@ -1,4 +1,4 @@
-//! A topic on Kafka or in an embedded log, and what the tests put there.
+//! A topic on Kafka or in an embedded log, and the events of the tests.
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -21,7 +21,7 @@ use user_metadata_log::{Batch, DataDir, GroupPositions, LogOptions, LogRecord, L
 use user_metadata_testing::process::{Ended, Program, Running};
 use user_metadata_testing::{Scratch, until};
 
-/// As this test was built with it.
+/// The program as built for this test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_metadata-consumer");
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ pub(crate) struct Topic {
     pub(crate) scratch: Scratch,
     pub(crate) name: String,
     brokers: Option<String>,
-    /// The events' time, before their number is added.
+    /// The time of event 0.
     begun: u64,
 }
 
@@ -50,7 +50,7 @@ impl Topic {
     }
 
     fn new(name: String, brokers: Option<String>) -> Self {
-        // Retention would take the events of years ago.
+        // Retention would delete old events.
         let now = UnixMillis::from(SystemTime::now()).as_u64();
         Self {
             scratch: Scratch::new("replay"),
@@ -60,13 +60,13 @@ impl Topic {
         }
     }
 
-    /// The flags by which the program finds it.
+    /// The flags that name it.
     pub(crate) fn flags(&self) -> Vec<String> {
         let (flag, value) = match &self.brokers {
             Some(brokers) => ("--brokers", brokers.clone()),
             None => ("--data-dir", self.scratch.file("data")),
         };
-        let flags = [flag, &value, "--topic", &self.name, "--group", &self.name];
+        let flags = [flag, &value, "--topic", &self.name];
         flags.map(ToOwned::to_owned).to_vec()
     }
 
@@ -79,7 +79,7 @@ impl Topic {
         DataDir::new(self.scratch.path().join("data"))
     }
 
-    /// The moment of the event with that number.
+    /// The time of the event with that number.
     pub(crate) fn at(&self, number: u64) -> UnixMillis {
         UnixMillis::new(self.begun + number).unwrap()
     }
@@ -153,8 +153,8 @@ impl Topic {
         builder.batch_max_wait(Duration::from_millis(20))
     }
 
-    /// Consumes everything there is as the sink `sqlite`, which rejects every event but those of
-    /// user-0, and waits until so many are dead letters.
+    /// Consumes everything as the sink `sqlite`, which rejects every event except those of user-0, and
+    /// waits until there are this many dead letters.
     pub(crate) async fn reject(&self, letters: u64) {
         let consumer = self.builder().sink("sqlite", Reject).build().unwrap();
         let (status, stop) = (consumer.status(), CancellationToken::new());
@@ -173,9 +173,14 @@ impl Topic {
     }
 
     pub(crate) fn start(&self, command: &[&str], flags: &[&str]) -> Running {
+        self.start_as(&self.name, command, flags)
+    }
+
+    fn start_as(&self, group: &str, command: &[&str], flags: &[&str]) -> Running {
         let program = Program::new(PROGRAM)
             .args(command)
             .args(self.flags())
+            .args(["--group", group])
             .args(flags)
             .current_dir(self.scratch.path());
         program.start().unwrap()
@@ -184,9 +189,14 @@ impl Topic {
     pub(crate) fn replay(&self, flags: &[&str]) -> Ended {
         self.start(&["replay"], flags).wait()
     }
+
+    /// [`replay`](Self::replay) as another group.
+    pub(crate) fn replay_as(&self, group: &str, flags: &[&str]) -> Ended {
+        self.start_as(group, &["replay"], flags).wait()
+    }
 }
 
-/// Rejects every event but those of user-0.
+/// Rejects every event except those of user-0.
 pub(crate) struct Reject;
 
 impl Sink for Reject {
@@ -199,7 +209,7 @@ impl Sink for Reject {
     }
 }
 
-/// The names of the stored users, which are the events' numbers, sorted; none before there is a
+/// The names of the stored users, which are the events' numbers, sorted; empty before there is a
 /// table.
 pub(crate) fn stored(path: &str) -> Vec<u64> {
     let numbers = || -> rusqlite::Result<Vec<u64>> {

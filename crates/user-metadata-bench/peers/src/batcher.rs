@@ -1,5 +1,5 @@
-//! The least that publishing events in order takes: a channel and a loop per partition on the
-//! publisher's own client, one request in flight. Nothing is kept, counted or sent again.
+//! The minimum for publishing events in order: a channel and a loop per partition over the
+//! publisher's own client, with one request in flight. No storage, no accounting, no retries.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use user_metadata_events::{UserMetadataEvent, partition_for_key};
 use crate::rskafka::codec;
 use crate::{Failure, Meter, Run, SOURCE, events};
 
-/// The publisher's.
+/// As in the publisher.
 const BATCH_BYTES: usize = 512 << 10;
-/// What may wait for one partition.
+/// The capacity of a partition's queue.
 const WAITING: usize = 20_000;
 /// Events made at a time, as for the publisher.
 const CHUNK: u64 = 500;

@@ -1,5 +1,5 @@
-//! What user-metadata-publisher is measured against: clients of Kafka without anything around them.
-//! `cargo xtask bench publish` builds and runs them.
+//! What user-metadata-publisher is compared with: bare Kafka clients. `cargo xtask bench publish`
+//! builds and runs them.
 
 mod batcher;
 #[path = "../../src/publish/events.rs"]
@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::meter::Meter;
 use crate::records::Records;
 
-/// What ends a peer: for the person at the terminal, no code looks into it.
+/// Why a peer failed, for people: no code inspects it.
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// What to publish, where and for how long.
@@ -37,7 +37,7 @@ struct Run {
 /// The `ce_source` of all records.
 const SOURCE: &str = "/ws-server/bench";
 
-/// As the publisher has it, so that it is no difference.
+/// The publisher's, so that it makes no difference.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -63,14 +63,14 @@ fn act(arguments: &[&str]) -> Result<(), Failure> {
         ["rskafka", ref run @ ..] => rskafka::publish(Run::parse(run)?),
         ["rdkafka", ref run @ ..] => rdkafka::publish_events(&Run::parse(run)?),
         ["rdkafka-records", ref run @ ..] => rdkafka::publish_records(&Run::parse(run)?),
-        _ => Err(format!("not understood: {arguments:?}").into()),
+        _ => Err(format!("unknown arguments: {arguments:?}").into()),
     }
 }
 
 impl Run {
     fn parse(arguments: &[&str]) -> Result<Self, Failure> {
         let [brokers, topic, partitions, compression, events, seconds] = arguments else {
-            return Err(format!("not understood: {arguments:?}").into());
+            return Err(format!("unknown arguments: {arguments:?}").into());
         };
         Ok(Self {
             brokers: (*brokers).to_owned(),

@@ -1,4 +1,4 @@
-//! The C library that most programs in Rust take.
+//! librdkafka, which most Rust programs use.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
@@ -18,7 +18,7 @@ use crate::{Failure, Meter, Records, Run, SOURCE, events};
 /// Events made at a time.
 const CHUNK: usize = 500;
 
-/// What became of the records.
+/// Counts the records' delivery reports.
 #[derive(Default)]
 struct Deliveries {
     acknowledged: AtomicU64,
@@ -39,10 +39,10 @@ impl ProducerContext for Deliveries {
     }
 }
 
-/// A record and its headers, which are made for each anew.
+/// A record and its headers, which are allocated for each record.
 type Made = (Record, OwnedHeaders);
 
-/// From events, as a service has them: their JSON and headers are part of what publishing costs.
+/// From events, as in a service: encoding JSON and headers is part of the cost of publishing.
 pub(crate) fn publish_events(run: &Run) -> Result<(), Failure> {
     let templates = events::read(&run.path)?;
     let next = AtomicU64::new(0);
@@ -50,13 +50,13 @@ pub(crate) fn publish_events(run: &Run) -> Result<(), Failure> {
     publish(run, make, finish)
 }
 
-/// From finished records with finished headers.
+/// From encoded records with encoded headers.
 pub(crate) fn publish_records(run: &Run) -> Result<(), Failure> {
     publish(run, || made(&run.records), Ok)
 }
 
-/// With its own bounds of what waits, and the publisher's linger time, batches and partitions. The
-/// time of `make` is not counted.
+/// With its own queue limits, and the publisher's linger time, batch size and partitioning. The time
+/// of `make` is not counted.
 fn publish<T>(
     run: &Run,
     make: impl Fn() -> T,
@@ -99,7 +99,7 @@ fn made(records: &Records) -> Made {
     (record, headers)
 }
 
-/// Uses up the event, as the publisher does.
+/// Consumes the event, as the publisher does.
 fn finish(event: UserMetadataEvent) -> Result<Made, Failure> {
     let encoded = event.to_encoded(None)?;
     let headers = encoded.headers(SOURCE).collect::<Vec<_>>();

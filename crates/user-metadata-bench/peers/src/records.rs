@@ -2,25 +2,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Failure;
 
-/// As many users as the publisher's events are of.
+/// As many users as in the publisher's events.
 const USERS: u64 = 50_000;
 
-/// Makes records like those of user-metadata-publisher, byte for byte in size.
+/// Makes records of the same sizes as those of user-metadata-publisher.
 pub(crate) struct Records {
     values: Vec<Vec<u8>>,
     next: AtomicU64,
-    /// When all of them happened, in ms since the Unix epoch.
+    /// The timestamp of all events, in ms since the Unix epoch.
     pub(crate) timestamp_ms: i64,
 }
 
-/// One of them.
+/// A record.
 pub(crate) struct Record {
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
 }
 
 impl Records {
-    /// Takes a file with an event, as JSON, in each line.
+    /// Reads a file with one JSON event per line.
     pub(crate) fn read(path: &str) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path)?;
         let timestamp = text.split(r#""timestamp":"#).nth(1);
@@ -32,7 +32,7 @@ impl Records {
         })
     }
 
-    /// The next one: its users come in no order, the same in every run.
+    /// The next record; its users are in a random order that is the same in every run.
     pub(crate) fn make(&self) -> Record {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut value = self.values[number as usize % self.values.len()].clone();
@@ -58,7 +58,7 @@ impl Record {
         ]
     }
 
-    /// What it takes in a batch, as the publisher counts it.
+    /// Its size in a batch, as the publisher counts it.
     pub(crate) fn size(&self) -> usize {
         let headers = self.headers();
         let headers = headers.iter().map(|(name, value)| name.len() + value.len());

@@ -1,5 +1,5 @@
-//! The floor: the client that the publisher is built on, in a loop with one request in flight per
-//! partition.
+//! The lower bound: the client that the publisher is built on, in a loop with one request in flight
+//! per partition.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::{Failure, Meter, Records, Run};
 
-/// The publisher's.
+/// As in the publisher.
 const BATCH_BYTES: usize = 512 << 10;
 
 pub(crate) fn publish(run: Run) -> Result<(), Failure> {
@@ -66,7 +66,7 @@ async fn write(
     let mut next = meter.make(|| batch(&records, BATCH_BYTES));
     while !meter.is_over() {
         written += next.len() as u64;
-        // The next batch is made while this one is on its way.
+        // Makes the next batch while this one is in flight.
         let made = async { meter.make(|| batch(&records, BATCH_BYTES)) };
         let (produced, made) = tokio::join!(biased; writer.produce(next, codec), made);
         produced?;

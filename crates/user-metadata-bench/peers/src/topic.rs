@@ -8,8 +8,8 @@ use futures_executor::block_on;
 
 use crate::Failure;
 
-/// Makes a topic whose files go with it: a minute later, as is the default, the disk would hold
-/// those of a dozen runs.
+/// Creates a topic whose files are deleted with it: with the default delay of a minute, the disk
+/// would hold those of a dozen runs.
 pub(crate) fn create(brokers: &str, topic: &str, partitions: i32) -> Result<(), Failure> {
     let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
         .set("file.delete.delay.ms", "0");

@@ -11,11 +11,11 @@ use crate::Failure;
 use crate::cpu::cpu_time;
 use crate::storing::written;
 
-/// Who writes.
+/// What writes the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Candidate {
     Raw,
-    /// The consumer from a topic with so many partitions, with or without the table `users`.
+    /// The consumer from a topic with this many partitions, with or without the table `users`.
     Ours {
         partitions: u32,
         users: bool,
@@ -24,7 +24,7 @@ pub(crate) enum Candidate {
     Node,
 }
 
-/// What a run took.
+/// The result of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     rate: f64,
@@ -39,12 +39,12 @@ impl Sample {
         }
     }
 
-    /// Events a second.
+    /// Events per second.
     pub(crate) fn rate(&self) -> f64 {
         self.rate
     }
 
-    /// The client's processor time of an event in µs.
+    /// The client's processor time per event in µs.
     pub(crate) fn cpu(&self) -> f64 {
         self.cpu
     }
@@ -96,12 +96,12 @@ pub(crate) struct Stage<'a> {
     runs: u32,
 }
 
-/// Names the environment variable with the folder of what `cargo xtask bench consumer` has built.
+/// The environment variable with the folder of what `cargo xtask bench consumer` has built.
 const PEERS: &str = "USER_METADATA_PEERS";
-/// Shared out over the sink's two connections.
+/// Split over the sink's two connections.
 const BATCH: usize = 2 * raw::BATCH;
 const PATIENCE: Duration = Duration::from_secs(180);
-/// How long the slow ones are watched.
+/// How long the slow ones are measured.
 const WATCHED: Duration = Duration::from_secs(15);
 
 impl<'a> Stage<'a> {
@@ -122,7 +122,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Lets a candidate write into a database of its own.
+    /// Runs a candidate with a database of its own.
     pub(crate) async fn run(&mut self, candidate: Candidate) -> Result<Sample, Failure> {
         self.runs += 1;
         let database = self.server.database();
@@ -141,13 +141,13 @@ impl<'a> Stage<'a> {
                 self.other(&database, program)?
             }
         };
-        // What a run leaves to be written is not the next one's.
+        // What a run leaves to be flushed must not count for the next one.
         database.execute("CHECKPOINT");
         Ok(sample)
     }
 
     async fn raw(&self, database: &Database) -> Result<Sample, Failure> {
-        // Its tables are the sink's.
+        // It uses the sink's tables.
         let consumer = self.consumer(database, 1, "users=off", "--from=latest");
         until("the tables", PATIENCE, || {
             let made = database.try_query("SELECT ensure_partition(now())");
@@ -204,7 +204,7 @@ impl<'a> Stage<'a> {
         ])
     }
 
-    /// Watches a program that writes into a table of its own.
+    /// Measures a program that writes into a table of its own.
     fn other(&self, database: &Database, program: Program) -> Result<Sample, Failure> {
         database.execute(
             "CREATE TABLE events (id text PRIMARY KEY, user_id text, username text, session_id text,
@@ -234,7 +234,7 @@ impl<'a> Stage<'a> {
         Ok(Sample::new(written, seconds, cpu))
     }
 
-    /// Whether every event is there, once.
+    /// Whether every event is stored, once.
     fn check(&self, database: &Database) -> Result<(), Failure> {
         let stored = database.query("SELECT count(*), count(DISTINCT id) FROM events");
         let expected = format!("{0}|{0}", self.events);

@@ -1,5 +1,5 @@
-//! From a topic in Kafka into a table of PostgreSQL, beside a COPY of the same rows out of memory and
-//! what others would take for it, in turns.
+//! From a Kafka topic into a PostgreSQL table, compared with a COPY of the same rows from memory and
+//! with other tools, in turns.
 
 mod candidate;
 mod raw;
@@ -16,12 +16,12 @@ use crate::Failure;
 use crate::publish::events;
 use crate::verdict::Verdict;
 
-/// Prints the rate and the processor time of every candidate, and holds ours to its floors.
+/// Prints the rate and the processor time of every candidate, and checks ours against its goals.
 pub(crate) async fn measure(is_quick: bool, verdict: &mut Verdict) -> Result<(), Failure> {
-    let kafka = Broker::start().map_err(|missing| format!("no Kafka without {missing}"))?;
-    // As a server is by default, whose tests go without it.
+    let kafka = Broker::start().map_err(|missing| format!("Kafka needs {missing}"))?;
+    // The default of a server; tests run without it.
     let server = Server::start_with(&["fsync=on"]);
-    let server = server.map_err(|missing| format!("no PostgreSQL without {missing}"))?;
+    let server = server.map_err(|missing| format!("PostgreSQL needs {missing}"))?;
     let scratch = Scratch::new("bench-consumer");
     let path = scratch.file("events");
     events::write(path.as_ref())?;
@@ -36,7 +36,7 @@ pub(crate) async fn measure(is_quick: bool, verdict: &mut Verdict) -> Result<(),
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds}");
         for candidate in Candidate::ALL {
-            // What takes its time is measured once.
+            // The slow ones are measured once.
             if round == 1 || !candidate.is_slow() {
                 results.add(candidate, stage.run(candidate).await?);
             }

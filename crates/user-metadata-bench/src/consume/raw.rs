@@ -26,7 +26,7 @@ struct Row {
     event: UserMetadataEvent,
 }
 
-/// Bytes in a type's own form.
+/// Bytes in the binary format of a type.
 #[derive(Debug)]
 struct Binary(Vec<u8>);
 
@@ -59,7 +59,7 @@ impl From<UserMetadataEvent> for Row {
     }
 }
 
-/// Copies so many events, which are rows already, into the table of `url`.
+/// Copies this many events, encoded as rows already, into the table of `url`.
 pub(super) async fn copy(
     url: &str,
     templates: &[UserMetadataEvent],
@@ -98,7 +98,7 @@ async fn write(client: &Client, rows: &[Row]) -> Result<(), Failure> {
         Type::TEXT,
         Type::JSONB,
     ];
-    // Version 1 of the binary form, and what the sink writes of an event without anything unusual.
+    // Version 1 of the binary format, and what the sink writes for an ordinary event.
     let details = Binary([&[1][..], br#"{"ipSource": "peer"}"#].concat());
     let into =
         "COPY events (id, user_id, username, session_id, timestamp, connection_time, client_id,

@@ -2,11 +2,11 @@ use super::candidate::{Candidate, Sample};
 use crate::spread::Spread;
 use crate::verdict::Verdict;
 
-/// What all candidates took.
+/// The results of all candidates.
 #[derive(Debug, Default)]
 pub(crate) struct Results(Vec<(Candidate, Sample)>);
 
-/// What is held: the rate of one against another's.
+/// A goal: the rate of one relative to that of another.
 const GOALS: [(Candidate, Candidate, &str, f64); 6] = [
     (
         Candidate::EVENTS,
@@ -54,7 +54,7 @@ impl Results {
     pub(crate) fn print(&self, verdict: &mut Verdict) {
         println!(
             "{:<32} {:>28} {:>24}",
-            "", "events/s", "client's CPU, µs an event"
+            "", "events/s", "client's CPU, µs/event"
         );
         for candidate in Candidate::ALL {
             println!(

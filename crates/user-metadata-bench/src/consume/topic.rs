@@ -9,12 +9,12 @@ use crate::publish::events;
 
 const BATCH: u64 = 500;
 
-/// The topic with so many partitions.
+/// The topic with this many partitions.
 pub(super) fn name(partitions: u32) -> String {
     format!("consume-{partitions}")
 }
 
-/// Makes the topic and fills it with so many events.
+/// Creates the topic and fills it with this many events.
 pub(super) async fn fill(
     brokers: &str,
     partitions: u32,

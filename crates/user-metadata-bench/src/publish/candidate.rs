@@ -7,7 +7,7 @@ use user_metadata_testing::process::Program;
 use super::{Setup, events, ours};
 use crate::Failure;
 
-/// Who publishes.
+/// What publishes the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Candidate {
     Memory,
@@ -20,7 +20,7 @@ pub(crate) enum Candidate {
     KafkajsBatches,
 }
 
-/// What a run took.
+/// The result of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     rate: f64,
@@ -33,17 +33,17 @@ impl Sample {
         Self { rate, cpu, memory }
     }
 
-    /// Events a second.
+    /// Events per second.
     pub(crate) fn rate(&self) -> f64 {
         self.rate
     }
 
-    /// Processor time of an event in µs.
+    /// Processor time per event in µs.
     pub(crate) fn cpu(&self) -> f64 {
         self.cpu
     }
 
-    /// The most memory that was resident, in MiB.
+    /// Peak resident memory in MiB.
     pub(crate) fn memory(&self) -> f64 {
         self.memory
     }
@@ -60,7 +60,7 @@ pub(crate) struct Stage<'a> {
     runs: u32,
 }
 
-/// Names the environment variable with the folder of what `cargo xtask bench publish` has built.
+/// The environment variable with the folder of what `cargo xtask bench publish` has built.
 const PEERS: &str = "USER_METADATA_PEERS";
 const HEADERS: &str = "ce_id,ce_source,ce_specversion,ce_time,ce_type,content-type";
 
@@ -89,7 +89,7 @@ impl Candidate {
         }
     }
 
-    /// kafkajs has no lz4 of its own.
+    /// kafkajs has no built-in lz4.
     pub(crate) fn takes_part(self, setup: Setup) -> bool {
         !matches!(self, Self::KafkajsEach | Self::KafkajsBatches) || setup.compression == "none"
     }
@@ -127,7 +127,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Lets a candidate publish to a topic of its own, and looks whether all of it is there.
+    /// Runs a candidate with a topic of its own, and checks that all events arrived.
     pub(crate) fn run(&mut self, candidate: Candidate, setup: Setup) -> Result<Sample, Failure> {
         self.runs += 1;
         let topic = &*format!("publish-{}", self.runs);
@@ -151,7 +151,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Asks another client how many records there are, and what the first of them is like.
+    /// Checks with another client how many records there are, and the shape of the first.
     fn check(&self, topic: &str, partitions: u32, written: u64) -> Result<(), Failure> {
         let kcat = |arguments: &[&str]| {
             kcat(self.brokers, arguments).map_err(|missing| missing.to_string())
@@ -159,14 +159,16 @@ impl<'a> Stage<'a> {
         let offset = |partition: u32, at: &str| {
             let answer = kcat(&["-Q", "-t", &format!("{topic}:{partition}:{at}")])?;
             let offset = answer.first().and_then(|line| line.rsplit(' ').next());
-            Ok::<_, Failure>(offset.ok_or("kcat knows no offset")?.parse::<u64>()?)
+            Ok::<_, Failure>(offset.ok_or("kcat printed no offset")?.parse::<u64>()?)
         };
         let mut stored = 0;
         for partition in 0..partitions {
             stored += offset(partition, "-1")? - offset(partition, "-2")?;
         }
         if stored != written {
-            return Err(format!("{written} records were written, {stored} are there").into());
+            return Err(
+                format!("{written} records were written, {stored} are in the topic").into(),
+            );
         }
         let first = [
             "-C", "-t", topic, "-p", "0", "-o", "0", "-c", "1", "-e", "-q", "-f",
@@ -175,7 +177,7 @@ impl<'a> Stage<'a> {
         let like = first.first().map(|line| likeness(line));
         let expected = format!("10 {} {HEADERS}", events::BYTES);
         if like.as_ref() != Some(&expected) {
-            return Err(format!("a record is like {like:?} instead of {expected:?}").into());
+            return Err(format!("a record has the shape {like:?} instead of {expected:?}").into());
         }
         Ok(())
     }

@@ -8,16 +8,16 @@ use user_metadata_events::{
 
 use crate::Failure;
 
-/// So many that a compression's window has never seen an event before, and few enough not to count
-/// in anybody's memory.
+/// Enough for no event to repeat within a compression window, and few enough not to matter in the
+/// memory of a candidate.
 const EVENTS: u64 = 4_096;
-/// The JSON of each.
+/// The size of each event's JSON.
 pub(crate) const BYTES: usize = 500;
-/// Users who join again and again.
+/// The number of users; each joins repeatedly.
 const USERS: u64 = 50_000;
 
-/// Writes the file of events that all candidates publish, one in a line. They happen now: what is
-/// old would be removed from the topic at once.
+/// Writes the file of events that all candidates publish, one per line. Their time is now: old
+/// events would be removed from the topic at once.
 pub(crate) fn write(path: &Path) -> Result<(), Failure> {
     let at = UnixMillis::from(SystemTime::now());
     let mut text = String::new();
@@ -31,7 +31,7 @@ pub(crate) fn write(path: &Path) -> Result<(), Failure> {
     Ok(std::fs::write(path, text)?)
 }
 
-/// Reads it again.
+/// Reads the file.
 pub(crate) fn read(path: &str) -> Result<Vec<UserMetadataEvent>, Failure> {
     let text = std::fs::read_to_string(path)?;
     let events = text.lines().map(|line| {
@@ -41,13 +41,13 @@ pub(crate) fn read(path: &str) -> Result<Vec<UserMetadataEvent>, Failure> {
     events.collect()
 }
 
-/// The user of the event of this number, always of the same length: users come in no order, the
-/// same in every run.
+/// The user of the event of this number, always of the same length; users are in a random order that
+/// is the same in every run.
 pub(crate) fn user_id(number: u64) -> String {
     format!("user-{:05}", number.wrapping_mul(2_654_435_761) % USERS)
 }
 
-/// One of these events, of the next user and with an id of its own.
+/// Turns one of these events into one of the next user with a new id.
 pub(crate) fn made(templates: &[UserMetadataEvent], number: u64) -> UserMetadataEvent {
     let place = usize::try_from(number).unwrap_or_default() % templates.len();
     let mut event = templates[place].clone();
@@ -56,7 +56,7 @@ pub(crate) fn made(templates: &[UserMetadataEvent], number: u64) -> UserMetadata
     event
 }
 
-/// An event as ws-server makes it of a browser's upgrade.
+/// An event as ws-server makes it from a browser's upgrade.
 fn event(at: UnixMillis, number: u64, more: &str) -> Result<UserMetadataEvent, Failure> {
     let random = u128::from(mix(number)) << 64 | u128::from(mix(number + EVENTS));
     let user = User::new(user_id(number), "John", None)?;
@@ -78,7 +78,7 @@ fn event(at: UnixMillis, number: u64, more: &str) -> Result<UserMetadataEvent, F
     Ok(UserMetadataEvent::new(id, user, metadata, connection))
 }
 
-/// Text that no compression knows.
+/// Incompressible text.
 fn letters(number: u64, length: usize) -> String {
     let seeds = (0..).take(length.div_ceil(16));
     let words = seeds.map(|seed: u64| format!("{:016x}", mix(number ^ seed << 32)));
@@ -106,7 +106,7 @@ mod tests {
         write(path.as_ref()).unwrap();
         for (line, number) in std::fs::read_to_string(&path).unwrap().lines().zip(0..) {
             assert_eq!(line.len(), BYTES);
-            // The peers find both by their places.
+            // The peers find both by their position.
             assert_eq!(&line[45..][..10], user_id(number));
             assert!(line.starts_with(r#"{"id":""#) && &line[33..45] == r#"","userId":""#);
         }

@@ -2,13 +2,13 @@ use super::candidate::Candidate::{self, Batcher, Disk, KafkajsEach, Memory, Rdka
 use super::candidate::Sample;
 use crate::verdict::Verdict;
 
-/// How one candidate must do against another.
+/// How one candidate must compare with another.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Goal {
     what: &'static str,
     pub(crate) of: fn(&Sample) -> f64,
     pub(crate) candidate: Candidate,
-    /// Without one, the value itself is held to the bound.
+    /// `None`: the bound is for the value itself.
     pub(crate) against: Option<Candidate>,
     bound: Bound,
 }
@@ -19,7 +19,7 @@ enum Bound {
     AtMost(f64),
 }
 
-/// What is held in every setup in which both take part.
+/// Checked in every setup with both candidates.
 pub(crate) const GOALS: [Goal; 7] = [
     Goal {
         what: "rate against the bare loop",

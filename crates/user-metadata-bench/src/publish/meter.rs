@@ -1,5 +1,5 @@
-//! What a candidate takes, counted by itself from its first event to its last acknowledgement. The
-//! peers, which are a workspace of their own, compile this file too.
+//! What a candidate costs, measured in its own process from its first event to its last
+//! acknowledgement. The peers, which are a workspace of their own, compile this file, too.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Begins; new events are to be published until `limit` is over.
+    /// Starts; new events are to be published for the time `limit`.
     pub(crate) fn start(limit: Duration) -> Self {
         Self {
             start: Instant::now(),
@@ -32,7 +32,7 @@ impl Meter {
         self.start.elapsed() >= self.limit
     }
 
-    /// Makes events. Its processor time is not counted: it is not what publishing costs.
+    /// Makes events. Its processor time is not counted, as it is not part of publishing.
     pub(crate) fn make<T>(&self, make: impl FnOnce() -> T) -> T {
         let before = cpu_time(ClockId::ThreadCPUTime);
         let made = make();
@@ -43,8 +43,8 @@ impl Meter {
         made
     }
 
-    /// Ends with the acknowledgement of the last of `events`, and prints for the parent what they
-    /// took. `written` counts those before the start too.
+    /// Ends with the acknowledgement of the last of `events`, and prints the result for the parent.
+    /// `written` includes those before the start.
     pub(crate) fn report(&self, events: u64, written: u64) -> Result<(), Failure> {
         let seconds = self.start.elapsed().as_secs_f64();
         let made = Duration::from_nanos(self.made_nanoseconds.load(Ordering::Relaxed));
@@ -66,7 +66,7 @@ fn cpu_time(clock: ClockId) -> Duration {
     Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds)
 }
 
-/// The most memory that this process has had. `getrusage` would count that of the parent, too.
+/// The peak memory of this process. `getrusage` would include that of the parent.
 fn peak_kib() -> Result<u64, Failure> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,5 +1,5 @@
-//! What publishing costs beside other clients of Kafka: every one a process of its own, all with
-//! the same records, in turns.
+//! What publishing costs compared with other Kafka clients: each in its own process, all with the
+//! same records, in turns.
 
 mod candidate;
 pub(crate) mod events;
@@ -18,7 +18,7 @@ use self::results::Results;
 use crate::Failure;
 use crate::verdict::Verdict;
 
-/// What all candidates publish to, and how.
+/// The topic and the compression of all candidates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Setup {
     pub(crate) partitions: u32,
@@ -38,8 +38,8 @@ impl fmt::Display for Setup {
 
 const ROUNDS: u32 = 3;
 
-/// Prints rate, processor time and memory of every candidate, and holds ours to its floors. A quick
-/// measurement has one topic instead of two, and half the time.
+/// Prints rate, processor time and memory of every candidate, and checks ours against its goals. A
+/// quick measurement has one topic instead of two, and half the time.
 pub(crate) fn measure(brokers: &str, is_quick: bool, verdict: &mut Verdict) -> Result<(), Failure> {
     let scratch = Scratch::new("bench-publish");
     let path = scratch.file("events");
@@ -57,7 +57,7 @@ pub(crate) fn measure(brokers: &str, is_quick: bool, verdict: &mut Verdict) -> R
         })
     });
     let mut results: Vec<Results> = setups.map(Results::new).collect();
-    // The broker is slow until Java has compiled what it does all the time.
+    // The broker is slow until the JVM has compiled its hot code.
     for results in &results {
         stage.run(Candidate::Rdkafka, results.setup)?;
     }

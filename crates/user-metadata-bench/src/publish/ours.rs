@@ -1,4 +1,4 @@
-//! The publisher, as a program of its own that publishes as fast as it is let.
+//! The publisher, as a program that publishes as fast as it can.
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
@@ -15,20 +15,20 @@ use super::events;
 use super::meter::Meter;
 use crate::Failure;
 
-/// Makes this program the publisher with the outbox in memory.
+/// The argument that makes this program the publisher with the outbox in memory.
 pub(crate) const FROM_MEMORY: &str = "publish-from-memory";
-/// Makes it the one with the outbox on disk.
+/// The argument for the outbox on disk.
 pub(crate) const FROM_DISK: &str = "publish-from-disk";
 
 /// Events made at a time.
 const CHUNK: u64 = 500;
-/// How long to let the outbox empty itself when it is full: a timer, so that waiting costs nothing.
+/// How long to wait for a full outbox to drain: a timer, so that waiting costs nothing.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Takes the same arguments as the peers.
 pub(crate) async fn publish(command: &str, arguments: &[&str]) -> Result<(), Failure> {
     let [brokers, topic, partitions, compression, path, seconds] = arguments else {
-        return Err(format!("not understood: {arguments:?}").into());
+        return Err(format!("unknown arguments: {arguments:?}").into());
     };
     let partitions: NonZeroU32 = partitions.parse()?;
     let mut target = KafkaTarget::new([brokers])?;
@@ -69,7 +69,7 @@ pub(crate) async fn publish(command: &str, arguments: &[&str]) -> Result<(), Fai
     meter.report(written - 1, written)
 }
 
-/// An event that is refused is lost and counted as such; the next waits until there is room.
+/// A refused event is lost and counted as such; the next waits until there is room.
 async fn put(publisher: &Publisher, event: UserMetadataEvent) -> Result<(), Failure> {
     match publisher.publish(event, None) {
         Err(PublishError::QueueFull { .. }) => sleep(PAUSE).await,

@@ -4,7 +4,7 @@ use super::goal::GOALS;
 use crate::spread::Spread;
 use crate::verdict::Verdict;
 
-/// What the candidates took in one setup.
+/// The results of the candidates in one setup.
 #[derive(Debug)]
 pub(crate) struct Results {
     pub(crate) setup: Setup,
@@ -23,13 +23,13 @@ impl Results {
         self.samples.push((candidate, sample));
     }
 
-    /// Prints the table, and what ours must hold against the others.
+    /// Prints the table, and the goals of ours against the others.
     pub(crate) fn print(&self, verdict: &mut Verdict) {
         println!(
             "\n{:<28} {:>28} {:>22} {:>20}",
             self.setup.to_string(),
             "events/s",
-            "CPU, µs an event",
+            "CPU, µs/event",
             "peak memory, MiB"
         );
         for candidate in Candidate::ALL {
@@ -47,7 +47,7 @@ impl Results {
         for goal in GOALS {
             let median = |candidate| self.median(candidate, goal.of);
             let against = goal.against.map(median);
-            // Somebody to be compared with may not take part in this setup.
+            // The other candidate may not be in this setup.
             if let (Some(value), false) = (median(goal.candidate), against == Some(None)) {
                 goal.check(value, against.flatten(), verdict);
             }

@@ -6,7 +6,7 @@ mod error;
 mod feed;
 mod start;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use tokio::task::{Id, JoinError, JoinSet};
@@ -48,6 +48,8 @@ pub struct SinkSummary {
     pub written: u64,
     /// Records sent to the dead-letter topic.
     pub dead_lettered: u64,
+    /// Whether it ended because its target wanted no more events.
+    pub is_closed: bool,
 }
 
 impl Consumer {
@@ -86,20 +88,23 @@ impl Consumer {
             let task = tasks.spawn(start(monitor, feed, stop.clone()));
             running.insert(task.id(), shared);
         }
-        let mut failure = None;
+        let (mut failure, mut closed) = (None, HashSet::new());
         while let Some(ended) = tasks.join_next_with_id().await {
             let (id, end) = match ended {
                 Ok((id, end)) => (id, end),
                 Err(error) => (error.id(), panicked(&error)),
             };
             if let Some(shared) = running.remove(&id) {
+                if matches!(end, End::Closed) {
+                    closed.insert(lock(&shared).name.to_string());
+                }
                 let failed = finish(&shared, end);
                 failure = failure.or(failed);
             }
         }
         match failure {
             Some(failure) if !stop.is_cancelled() => Err(failure),
-            _ => Ok(summary(&self.status)),
+            _ => Ok(summary(&self.status, &closed)),
         }
     }
 }
@@ -130,8 +135,9 @@ fn panicked(error: &JoinError) -> End {
     End::Failed(format!("it panicked: {error}").into())
 }
 
-fn summary(status: &ConsumerStatus) -> Summary {
+fn summary(status: &ConsumerStatus, closed: &HashSet<String>) -> Summary {
     let sinks = status.sinks().into_iter().map(|sink| SinkSummary {
+        is_closed: closed.contains(&sink.name),
         name: sink.name,
         written: sink.written,
         dead_lettered: sink.dead_lettered,

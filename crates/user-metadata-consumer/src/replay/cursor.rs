@@ -67,10 +67,12 @@ impl ReplayCursor {
             };
             if range.contains(&fetched.offset) {
                 range.start = fetched.offset + 1;
+                let mut progress = lock(&self.progress);
                 if !self.wanted.pick(&mut fetched.record) {
                     fetched.record.value = None;
+                    progress.left_out();
                 }
-                lock(&self.progress).read(fetched.partition, fetched.offset + 1);
+                progress.read(fetched.partition, fetched.offset + 1);
                 taken.push(fetched);
             } else if fetched.offset >= range.end {
                 // The offsets in between have no records.

@@ -22,6 +22,8 @@ pub struct SinkProgress {
     pub done: u64,
     /// Events that the sink has rejected.
     pub rejected: u64,
+    /// Records that the sink does not get: of another time, or letters of another sink.
+    pub left_out: u64,
     /// Per partition, the next offset to process, and the end.
     pub partitions: BTreeMap<u32, Range<u64>>,
 }
@@ -37,6 +39,7 @@ pub(super) struct Track {
     read: BTreeMap<u32, u64>,
     settled: BTreeMap<u32, u64>,
     rejected: u64,
+    left_out: u64,
 }
 
 pub(super) fn lock(shared: &SharedTrack) -> MutexGuard<'_, Track> {
@@ -52,6 +55,7 @@ impl Track {
             read: BTreeMap::new(),
             settled: BTreeMap::new(),
             rejected: 0,
+            left_out: 0,
         }))
     }
 
@@ -80,6 +84,11 @@ impl Track {
     pub(super) const fn rejected(&mut self) -> u64 {
         self.rejected += 1;
         self.rejected
+    }
+
+    /// Counts a record that the sink does not get.
+    pub(super) const fn left_out(&mut self) {
+        self.left_out += 1;
     }
 
     fn partitions(&self) -> BTreeMap<u32, Range<u64>> {
@@ -114,6 +123,7 @@ impl Track {
             total,
             done: total - count(&partitions),
             rejected: self.rejected,
+            left_out: self.left_out,
             partitions,
         }
     }

@@ -1,4 +1,4 @@
-//! Each thing that can be wrong is found, and nothing where all is well.
+//! Each kind of problem is found, and none in a good run.
 
 use super::*;
 use crate::sample::{Events, Sample};
@@ -7,7 +7,7 @@ use crate::stage::Notes;
 const JOINS: u32 = 40;
 const USERS: u32 = 2;
 
-/// The `turn`th join, of one in each 10 ms, answered after 2 ms.
+/// Join number `turn`, of one every 10 ms, answered after 2 ms.
 fn join(start: Instant, turn: u32) -> TimedJoin {
     let due = start + Duration::from_millis(10) * turn;
     TimedJoin {
@@ -29,7 +29,7 @@ fn record(turn: u32) -> Record {
     }
 }
 
-/// A fault that nobody noticed, and that is no wonder.
+/// A run of a fault that needs not be noticed.
 fn seen() -> Seen {
     let start = Instant::now();
     let at = |turn: u32| start + Duration::from_millis(10) * turn;
@@ -67,7 +67,7 @@ fn events(all: u64) -> Events {
     }
 }
 
-/// What is wrong once `change` is made.
+/// The problems after `change`.
 fn wrong(change: impl FnOnce(&mut Seen)) -> String {
     let mut seen = seen();
     change(&mut seen);
@@ -77,7 +77,7 @@ fn wrong(change: impl FnOnce(&mut Seen)) -> String {
     }
 }
 
-/// Asserts that `change` is found, in these words.
+/// Asserts that `change` is found, with these words.
 #[track_caller]
 fn assert_found(words: &str, change: impl FnOnce(&mut Seen)) {
     let wrong = wrong(change);
@@ -119,7 +119,7 @@ fn joins_that_fail_or_wait_are_found_unless_the_machine_is_slow() {
 #[test]
 fn an_account_that_does_not_add_up_at_some_moment_is_found() {
     assert_found("does not add up", |seen| sample(seen).events.published -= 1);
-    assert_found("in the end", |seen| seen.events.pending = 1);
+    assert_found("at the end", |seen| seen.events.pending = 1);
     assert_found("39 events accepted", |seen| seen.events = events(39));
     assert_found("1 others", |seen| {
         seen.events.published -= 1;
@@ -146,27 +146,27 @@ fn events_that_are_lost_swapped_moved_or_foreign_are_found() {
         seen.records.remove(7);
         seen.stored.remove(7);
     });
-    assert_found("2 events come too late", |seen| {
+    assert_found("2 events are out of order", |seen| {
         seen.records.swap(4, 6);
         seen.records.swap(9, 11);
     });
     assert_found("1 users are in several partitions", |seen| {
         seen.records[39].partition = 2;
     });
-    assert_found("is of no join", |seen| seen.records[39].number = 1000);
+    assert_found("belongs to no join", |seen| seen.records[39].number = 1000);
 }
 
 #[test]
 fn rows_that_are_missing_or_too_many_are_found() {
-    assert_found("39 rows of 40 events", |seen| drop(seen.stored.pop()));
-    assert_found("41 rows of 40 events", |seen| {
+    assert_found("39 rows for 40 events", |seen| drop(seen.stored.pop()));
+    assert_found("41 rows for 40 events", |seen| {
         seen.stored.push("id-0".to_owned());
     });
 }
 
 #[test]
 fn a_fault_that_did_not_bite_is_found() {
-    assert_found("never said that it was degraded", |seen| {
+    assert_found("never reported that it was degraded", |seen| {
         seen.fault = Fault::QuorumLost;
     });
     assert_found("Some(3) partitions", |seen| {
@@ -186,7 +186,7 @@ fn a_fault_that_did_not_bite_is_found() {
 }
 
 #[test]
-fn what_was_promised_before_ws_server_was_killed_must_be_there() {
+fn what_was_promised_before_ws_server_was_killed_must_arrive() {
     let kill = |seen: &mut Seen, lost: usize| {
         seen.fault = Fault::ServerKilled;
         seen.events.recovered = 5;

@@ -1,5 +1,6 @@
 //! Documents in MongoDB: one per event, and one per user.
 
+mod command;
 mod config;
 mod document;
 mod error;

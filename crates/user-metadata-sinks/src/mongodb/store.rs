@@ -1,20 +1,18 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::future::{Future, IntoFuture};
 use std::time::{Duration, SystemTime};
 
-use mongodb::bson::{Bson, Document, RawDocumentBuf, doc, serialize_to_bson};
-use mongodb::error::{Error, ErrorKind};
+use mongodb::bson::{Document, RawDocumentBuf, doc, serialize_to_bson};
+use mongodb::error::ErrorKind;
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
 use user_metadata_consumer::Delivery;
 use user_metadata_events::UnixMillis;
 
+use super::command::{collect, number, within, within_driver};
 use super::document::{RECORD, record};
 use super::error::{DUPLICATE, StoreError, is_of_a_document};
 use super::user::{Stored, User};
 
-/// How long one command may take; the driver knows no limit.
-const PATIENCE: Duration = Duration::from_secs(15);
 /// How often another process may come between.
 const ATTEMPTS: usize = 5;
 
@@ -56,10 +54,10 @@ impl Store {
         let of_time = doc! { "timestamp": 1 };
         let options = IndexOptions::builder().expire_after(keep).build();
         let index = IndexModel::builder().keys(of_user).build();
-        within(self.events.create_index(index).into_future()).await?;
+        within(self.events.create_index(index)).await?;
         let index = IndexModel::builder().keys(of_time.clone());
         let index = index.options(options).build();
-        let Err(error) = within(self.events.create_index(index).into_future()).await else {
+        let Err(error) = within(self.events.create_index(index)).await else {
             return Ok(());
         };
         match (&error, keep) {
@@ -68,7 +66,7 @@ impl Store {
                 let seconds = i64::try_from(keep.as_secs()).unwrap_or(i64::MAX);
                 let index = doc! { "keyPattern": of_time, "expireAfterSeconds": seconds };
                 let change = doc! { "collMod": "events", "index": index };
-                within(self.database.run_command(change).into_future()).await?;
+                within(self.database.run_command(change)).await?;
                 Ok(())
             }
             // Whoever wants events to be kept removes the index: not a thing to be done unasked.
@@ -83,7 +81,7 @@ impl Store {
     ) -> Result<Inserted, StoreError> {
         let mut inserted = Inserted::default();
         let insert = self.events.insert_many(documents).ordered(false);
-        let Err(error) = within_driver(insert.into_future()).await? else {
+        let Err(error) = within_driver(insert).await? else {
             return Ok(inserted);
         };
         let ErrorKind::InsertMany(failed) = &*error.kind else {
@@ -123,7 +121,7 @@ impl Store {
         let events: Collection<Document> = self.events.clone_with_type();
         let find = events.find(doc! { "_id": { "$in": ids } });
         let find = find.projection(doc! { RECORD: 1 });
-        let stored = collect(find.into_future()).await?;
+        let stored = collect(find).await?;
         let places_of = |document: &Document| {
             let id = document.get_str("_id").ok()?;
             let place = document.get_document(RECORD).ok()?;
@@ -154,7 +152,7 @@ impl Store {
             let ids: Vec<_> = passed.iter().map(|d| d.event.id.to_string()).collect();
             let events: Collection<Document> = self.events.clone_with_type();
             let find = events.find(doc! { "_id": { "$in": &ids } });
-            let stored = collect(find.projection(doc! { "_id": 1 }).into_future()).await?;
+            let stored = collect(find.projection(doc! { "_id": 1 })).await?;
             let stored: HashSet<_> = stored.iter().flat_map(|d| d.get_str("_id")).collect();
             for (delivery, id) in passed.into_iter().zip(ids) {
                 // One that MongoDB has removed may have been counted.
@@ -211,7 +209,7 @@ impl Store {
         let ids: HashSet<&str> = deliveries.iter().map(|d| &*d.event.user_id).collect();
         let listed: Vec<&str> = ids.iter().copied().collect();
         let find = self.users.find(doc! { "_id": { "$in": listed } });
-        let stored = collect(find.into_future()).await?;
+        let stored = collect(find).await?;
         let mut stored: HashMap<String, Stored> = stored
             .into_iter()
             .map(|user| (user.id.clone(), user))
@@ -236,7 +234,7 @@ impl Store {
         if let Some(Ok(concern)) = concern {
             command.insert("writeConcern", concern);
         }
-        let answer = within(self.database.run_command(command).into_future()).await?;
+        let answer = within(self.database.run_command(command)).await?;
         for error in answer.get_array("writeErrors").into_iter().flatten() {
             let code = error.as_document().and_then(|error| number(error, "code"));
             if code != Some(i64::from(DUPLICATE)) {
@@ -263,38 +261,4 @@ pub(super) fn position(id: &str, record: &Document) -> String {
 
 fn now() -> u64 {
     UnixMillis::from(SystemTime::now()).as_u64()
-}
-
-fn number(document: &Document, key: &str) -> Option<i64> {
-    match document.get(key)? {
-        Bson::Int32(number) => Some(i64::from(*number)),
-        Bson::Int64(number) => Some(*number),
-        Bson::Double(number) => Some(*number as i64),
-        _ => None,
-    }
-}
-
-async fn within<T>(command: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
-    Ok(within_driver(command).await??)
-}
-
-async fn within_driver<T>(
-    command: impl Future<Output = Result<T, Error>>,
-) -> Result<Result<T, Error>, StoreError> {
-    let answer = tokio::time::timeout(PATIENCE, command).await;
-    answer.map_err(|_| StoreError::Late)
-}
-
-async fn collect<T: for<'de> serde::Deserialize<'de>>(
-    find: impl Future<Output = Result<mongodb::Cursor<T>, Error>>,
-) -> Result<Vec<T>, StoreError> {
-    within(async {
-        let mut cursor = find.await?;
-        let mut found = Vec::new();
-        while cursor.advance().await? {
-            found.push(cursor.deserialize_current()?);
-        }
-        Ok(found)
-    })
-    .await
 }

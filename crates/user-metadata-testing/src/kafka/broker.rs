@@ -3,49 +3,49 @@ use std::net::SocketAddr;
 use super::Properties;
 use super::jars;
 use super::node::{Node, voters};
-use super::ready::wait_until_ready;
+use super::ready::brokers_known_to;
 use crate::disk::SmallDisk;
 use crate::jars::Jars;
 use crate::missing::Missing;
-use crate::process::{Program, Running};
+use crate::process::{Restartable, Running};
 use crate::scratch::Scratch;
 
-/// One broker of its own, on a free port, with its own data; gone when this is dropped.
+/// A broker on a free port, with its own data; stopped and removed when this is dropped.
 #[derive(Debug)]
 pub struct Broker {
-    running: Option<Running>,
+    pub(super) process: Restartable,
     jars: Jars,
     node: Node,
     scratch: Scratch,
     java_options: &'static str,
 }
 
-/// What a broker has besides.
+/// What a secure broker has in addition.
 #[cfg(feature = "secure")]
 #[derive(Debug, Default)]
 pub(super) struct Extra {
-    /// Lines of `server.properties`, in place of those it has by default. `{listen}` and
-    /// `{controller}` stand for the addresses.
+    /// Lines of `server.properties` that replace the defaults. `{listen}` and `{controller}` stand
+    /// for the addresses.
     pub(super) properties: String,
     /// More arguments for formatting its storage.
     pub(super) format: Vec<String>,
-    /// For the Java that runs it.
+    /// Options of the JVM that runs it.
     pub(super) java_options: &'static str,
 }
 
 impl Broker {
-    /// Starts one and waits until it answers: 3 to 5 s.
+    /// Starts a broker and waits until it answers: 3 to 5 s.
     ///
     /// # Errors
     ///
-    /// [`Missing`] without Java, or where Kafka's jars can't be had.
+    /// [`Missing`] without Java, or if Kafka's jars can't be downloaded.
     pub fn start() -> Result<Self, Missing> {
         let mut broker = Self::stopped()?;
         broker.restart();
         Ok(broker)
     }
 
-    /// One that does not run yet; its address is known, though.
+    /// A broker that is not started yet; its address is known already.
     ///
     /// # Errors
     ///
@@ -54,7 +54,7 @@ impl Broker {
         Self::with(&Properties::default())
     }
 
-    /// One that does not run yet, with these properties besides those it has by default.
+    /// A broker that is not started yet, with these properties in addition to the defaults.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Broker {
         Ok(broker)
     }
 
-    /// One that does not run yet, with more than the others have.
+    /// A broker that is not started yet, with more than the others have.
     #[cfg(feature = "secure")]
     pub(super) fn prepared(extra: &Extra) -> Result<Self, Missing> {
         let node = Node::new(1);
@@ -82,7 +82,7 @@ impl Broker {
         Ok(broker)
     }
 
-    /// A node of a cluster, which is to be formatted.
+    /// A node of a cluster, not formatted yet.
     pub(super) fn new(node: Node, properties: &Properties) -> Result<Self, Missing> {
         let jars = jars::find()?;
         let scratch = Scratch::new("kafka");
@@ -90,7 +90,7 @@ impl Broker {
         let written = std::fs::write(&file, properties.to_string());
         assert!(written.is_ok(), "{file}: {written:?}");
         Ok(Self {
-            running: None,
+            process: Restartable::new("Kafka"),
             jars,
             node,
             scratch,
@@ -98,7 +98,7 @@ impl Broker {
         })
     }
 
-    /// Begins to make its storage, which is done once.
+    /// Begins to format its storage, which is done once.
     pub(super) fn begin_format(&mut self) -> &mut Self {
         self.begin_format_with(&[])
     }
@@ -110,46 +110,42 @@ impl Broker {
     }
 
     pub(super) fn wait_until_formatted(&mut self) {
-        match self.running.take().map(Running::wait) {
+        match self.process.take().map(Running::wait) {
             Some(ended) if ended.code == Some(0) => {}
             other => panic!("Kafka's storage could not be formatted: {other:?}"),
         }
     }
 
-    /// What goes into `--brokers`.
+    /// The value for `--brokers`.
     #[must_use]
     pub fn address(&self) -> String {
         self.node.listen.to_string()
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub(super) fn listen(&self) -> SocketAddr {
         self.node.listen.address()
     }
 
-    /// Stops it where it is (SIGSTOP): connections stay open, nothing answers.
+    /// Freezes it (SIGSTOP): connections stay open, nothing answers.
     pub fn freeze(&self) {
-        self.running().freeze();
+        self.process.running().freeze();
     }
 
-    /// Lets it go on.
+    /// Lets it continue (SIGCONT).
     pub fn thaw(&self) {
-        self.running().thaw();
+        self.process.running().thaw();
     }
 
     /// Kills it (SIGKILL); port and data stay.
     pub fn kill(&mut self) {
-        if let Some(running) = self.running.take() {
-            drop(running.kill());
-        }
+        self.process.kill();
     }
 
     /// Asks it to stop (SIGTERM), as an operator does, and waits until it has: it hands its
     /// partitions over to the others. Port and data stay.
     pub fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            drop(running.stop());
-        }
+        self.process.stop();
     }
 
     /// Starts it again on the same port with the same data, and waits until it answers.
@@ -160,55 +156,37 @@ impl Broker {
 
     /// [`restart`](Self::restart) without the waiting.
     pub(super) fn begin_restart(&mut self) {
-        self.kill();
         self.begin("kafka.Kafka", &[]);
     }
 
-    /// Waits until it knows so many brokers of its cluster.
+    /// Waits until it knows this many brokers of its cluster.
     pub(super) fn wait_until_it_knows(&mut self, brokers: u32) {
         let address = self.node.listen.address();
-        match &mut self.running {
-            Some(running) => wait_until_ready(running, address, brokers),
-            None => panic!("the broker does not run"),
-        }
+        self.process
+            .wait_until_ready(|| brokers_known_to(address).is_ok_and(|known| known >= brokers));
     }
 
-    /// Whether it runs, a frozen one too. One may end by itself, e.g. when its disk is full.
+    /// Whether it runs, frozen or not. It may end by itself, e.g. when its disk is full.
     pub fn is_running(&mut self) -> bool {
-        self.running
-            .as_mut()
-            .is_some_and(|running| !running.has_ended())
+        self.process.is_running()
     }
 
-    /// The small disk that its data is on, if it has one.
+    /// The small disk with its data, if it has one.
     #[must_use]
     pub fn disk(&self) -> Option<&SmallDisk> {
         self.node.disk.as_ref()
     }
 
-    /// Starts one of Kafka's programs with the properties behind its arguments.
+    /// Starts one of Kafka's programs, with the properties file as the last argument.
     fn begin(&mut self, class: &str, arguments: &[&str]) {
         let program = self.jars.program(class, arguments);
         let program = program
             .arg(self.scratch.file("server.properties"))
-            .env("JAVA_TOOL_OPTIONS", self.java_options);
-        let program = match &self.node.disk {
-            Some(disk) => program.on(disk),
-            None => program,
-        };
-        match Program::start(program) {
-            Ok(running) => self.running = Some(running),
-            Err(error) => panic!("{class} could not be started: {error}"),
-        }
-    }
-
-    pub(super) fn running(&self) -> &Running {
-        match &self.running {
-            Some(running) => running,
-            None => panic!("the broker does not run"),
-        }
+            .env("JAVA_TOOL_OPTIONS", self.java_options)
+            .on(self.disk());
+        self.process.start(program);
     }
 }
 
-/// Any 16 bytes in base64: a cluster talks to no other here.
+/// Any 16 bytes in base64; no other cluster is near.
 const CLUSTER_ID: &str = "dXNlci1tZXRhZGF0YS10ZQ";

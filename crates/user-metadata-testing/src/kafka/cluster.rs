@@ -5,19 +5,19 @@ use super::{Broker, Properties};
 use crate::disk::SmallDisk;
 use crate::missing::Missing;
 
-/// What a [`Cluster`] is made of.
+/// How a [`Cluster`] is made.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
     /// How many brokers.
     pub brokers: u32,
-    /// The size of a small disk for each of them; none: where tests have their files.
+    /// The size of a small disk for each of them; `None`: no disk of its own.
     pub disk_mib: Option<u32>,
-    /// What all brokers have besides their defaults and those of a cluster.
+    /// Properties of all brokers, in addition to the defaults.
     pub properties: Properties,
 }
 
 impl ClusterOptions {
-    /// So many brokers.
+    /// A cluster of this many brokers.
     #[must_use]
     pub fn new(brokers: u32) -> Self {
         Self {
@@ -28,14 +28,14 @@ impl ClusterOptions {
     }
 }
 
-/// Brokers of one cluster, each of which is also one of its controllers. A topic has as many
-/// copies as there are brokers, up to 3, and of 3 copies 2 must be in sync, unless the properties
-/// say otherwise. The broker at index 0 has node id 1.
+/// The brokers of one cluster, each of which is also a controller. A topic's replication factor is
+/// the number of brokers, at most 3, and of 3 replicas 2 must be in sync, unless the properties say
+/// otherwise. The broker at index 0 has node id 1.
 #[derive(Debug)]
 pub struct Cluster(Vec<Broker>);
 
 impl Cluster {
-    /// Starts one and waits until all its brokers know each other.
+    /// Starts a cluster and waits until all its brokers know each other.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Starts those that do not run, all at once, and waits until they know all others.
+    /// Starts the brokers that don't run, all at once, and waits until they know all others.
     pub fn restart_dead(&mut self) {
         for broker in &mut self.0 {
             if !broker.is_running() {
@@ -76,7 +76,7 @@ impl Cluster {
         }
     }
 
-    /// What goes into `--brokers`.
+    /// The value for `--brokers`.
     #[must_use]
     pub fn addresses(&self) -> String {
         let addresses = self.0.iter().map(Broker::address);
@@ -126,6 +126,6 @@ fn common(brokers: u32) -> Properties {
         .with("transaction.state.log.replication.factor", copies)
         .with("transaction.state.log.min.isr", in_sync)
         .with("min.insync.replicas", in_sync)
-        // A copy that does not keep up is out after 3 s; 30 s by default.
+        // A replica that lags is out of sync after 3 s; 30 s by default.
         .with("replica.lag.time.max.ms", 3000)
 }

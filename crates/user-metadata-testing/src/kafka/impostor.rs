@@ -6,21 +6,21 @@ use std::thread::{self, JoinHandle};
 
 use super::Broker;
 
-/// What an [`Impostor`] says to every request.
+/// How an [`Impostor`] answers every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Nothing, for as long as the client waits.
     Nothing,
-    /// Bytes without any sense.
+    /// Random bytes.
     Noise,
-    /// As many bytes as their length says, without any sense.
+    /// Random bytes behind their correct length.
     FramedNoise,
-    /// What a web server says to what it does not understand.
+    /// What a web server answers to a request that it does not understand.
     Http,
 }
 
-/// Listens at the port of a broker that does not run, and is none. Gone with all its connections
-/// when this is dropped, so that the broker can take its place again.
+/// Listens on the port of a broker that does not run, and is not a broker. Closed with all its
+/// connections when this is dropped, so that the broker can start again.
 #[derive(Debug)]
 pub struct Impostor {
     address: SocketAddr,
@@ -51,7 +51,7 @@ impl Impostor {
 impl Drop for Impostor {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        // Wakes it.
+        // Wakes the accepting thread.
         drop(TcpStream::connect(self.address));
         if let Some(accepting) = self.accepting.take() {
             drop(accepting.join());
@@ -71,12 +71,12 @@ fn accept(listener: &TcpListener, answer: Answer, is_over: &AtomicBool) {
         }
     }
     for stream in open {
-        // Those that the client has closed are closed.
+        // Fails for those that the client has closed.
         drop(stream.shutdown(std::net::Shutdown::Both));
     }
 }
 
-/// Answers whatever comes until the client goes.
+/// Answers every request until the client disconnects.
 fn speak(mut stream: TcpStream, answer: Answer) {
     let mut request = [0; 4096];
     while stream.read(&mut request).is_ok_and(|read| read > 0) {
@@ -89,7 +89,7 @@ fn speak(mut stream: TcpStream, answer: Answer) {
 
 impl Answer {
     fn bytes(self) -> Vec<u8> {
-        // Knuth's multiplicative hash: no sense, and the same in every run.
+        // Knuth's multiplicative hash: noise that is the same in every run.
         let noise = |length: u32| {
             (0..length).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8 | 1)
         };

@@ -1,4 +1,4 @@
-//! A real Apache Kafka from its published jars, and other people's clients to look at it with.
+//! A real Apache Kafka from its published jars, and independent clients to inspect it with.
 
 mod broker;
 mod cluster;

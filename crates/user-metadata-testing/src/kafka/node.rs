@@ -3,7 +3,7 @@ use crate::disk::SmallDisk;
 use crate::port::Port;
 use crate::scratch::Scratch;
 
-/// A broker's place: its number in the cluster, its ports, its data.
+/// A broker's identity: its id in the cluster, its ports, its data.
 #[derive(Debug)]
 pub(super) struct Node {
     id: u32,
@@ -29,7 +29,7 @@ impl Node {
         self
     }
 
-    /// Puts its addresses in place of `{listen}` and `{controller}`.
+    /// Replaces `{listen}` and `{controller}` by its addresses.
     #[cfg(feature = "secure")]
     pub(super) fn with_addresses(&self, text: &str) -> String {
         text.replace("{listen}", &self.listen.to_string())
@@ -61,16 +61,16 @@ impl Node {
             .with("transaction.state.log.replication.factor", 1)
             .with("transaction.state.log.min.isr", 1)
             .with("group.initial.rebalance.delay.ms", 0)
-            // A killed broker is let in again when its last session is over; 9 s by default.
+            // A killed broker can rejoin only after its last session has expired; 9 s by default.
             .with("broker.session.timeout.ms", 3000)
             .with("broker.heartbeat.interval.ms", 500)
-            // Not what a topic of ours has: who relies on the broker's default is found out.
+            // Unlike our topics, so that code that relies on the broker's default is found.
             .with("num.partitions", 1)
             .with("log.retention.check.interval.ms", 1000)
     }
 }
 
-/// As `controller.quorum.voters` has them.
+/// The value of `controller.quorum.voters`.
 pub(super) fn voters<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> String {
     let voters = nodes
         .into_iter()

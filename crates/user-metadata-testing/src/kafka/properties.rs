@@ -1,19 +1,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The `server.properties` of a broker, or some that are to replace those it has by default.
+/// The `server.properties` of a broker, or some that replace its defaults.
 #[derive(Debug, Clone, Default)]
 pub struct Properties(BTreeMap<String, String>);
 
 impl Properties {
-    /// Sets one.
+    /// Sets a property.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
         self.0.insert(name.to_owned(), value.to_string());
         self
     }
 
-    /// Reads them as the file has them.
+    /// Parses them in the format of the file.
     #[cfg(feature = "secure")]
     pub(super) fn read(lines: &str) -> Self {
         let pairs = lines.lines().filter_map(|line| line.split_once('='));
@@ -24,7 +24,7 @@ impl Properties {
         )
     }
 
-    /// Sets those of `others`.
+    /// Overrides these with `others`.
     #[must_use]
     pub fn replaced_by(mut self, others: &Self) -> Self {
         self.0.extend(others.0.clone());
@@ -32,7 +32,7 @@ impl Properties {
     }
 }
 
-/// As the file has them: one a line.
+/// The format of the file: one per line.
 impl fmt::Display for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0

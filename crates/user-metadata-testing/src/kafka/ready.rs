@@ -2,21 +2,9 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::process::Running;
-use crate::until::until;
-
-/// Waits until the broker answers a metadata request with `brokers` brokers of its cluster in it.
-/// Kafka writes no line for it, and its port is open earlier.
-pub(super) fn wait_until_ready(running: &mut Running, address: SocketAddr, brokers: u32) {
-    until("Kafka's start", Duration::from_secs(60), || {
-        let lines = running.stdout().so_far();
-        assert!(!running.has_ended(), "Kafka ended:\n{}", lines.join("\n"));
-        let known = brokers_known_to(address).ok()?;
-        (known >= brokers).then_some(())
-    });
-}
-
-fn brokers_known_to(address: SocketAddr) -> io::Result<u32> {
+/// How many brokers of its cluster a broker knows, from a metadata request. Kafka logs nothing when
+/// it is ready, and its port is open before that.
+pub(super) fn brokers_known_to(address: SocketAddr) -> io::Result<u32> {
     // Length; api key 3 (metadata), version 1; correlation id; no client id; no topics.
     const REQUEST: [u8; 18] = [0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 7, 0xff, 0xff, 0, 0, 0, 0];
     let limit = Duration::from_secs(2);

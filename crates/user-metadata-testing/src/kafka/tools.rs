@@ -3,14 +3,14 @@ use std::collections::BTreeMap;
 use super::jars;
 use super::topics::{create_topic, topic as topic_state};
 use crate::missing::{Missing, tool};
-use crate::process::{Program, Running};
+use crate::process::Program;
 
 /// The values of the first `count` records of a topic, as Kafka's own console consumer prints
 /// them. Panics where there are fewer after 30 s.
 ///
 /// # Errors
 ///
-/// [`Missing`] without Java, or where Kafka's jars can't be had.
+/// [`Missing`] without Java, or if Kafka's jars can't be downloaded.
 pub fn console_consume(brokers: &str, topic: &str, count: usize) -> Result<Vec<String>, Missing> {
     let jars = jars::find()?;
     let count_text = count.to_string();
@@ -32,11 +32,11 @@ pub fn console_consume(brokers: &str, topic: &str, count: usize) -> Result<Vec<S
 }
 
 /// The partition that Kafka's own Java producer chooses for each key: it writes them to `topic`,
-/// which is made with this number of partitions.
+/// which is created with this number of partitions.
 ///
 /// # Errors
 ///
-/// [`Missing`] without Java or kcat, or where Kafka's jars can't be had.
+/// [`Missing`] without Java or kcat, or if Kafka's jars can't be downloaded.
 pub fn java_partitions(
     brokers: &str,
     topic: &str,
@@ -78,7 +78,7 @@ pub fn kcat(brokers: &str, arguments: &[&str]) -> Result<Vec<String>, Missing> {
     Ok(output(program))
 }
 
-/// Every record that a topic has now, each as kcat's JSON: `topic`, `partition`, `offset`, `ts`,
+/// Every record that a topic has now, each as kcat's JSON object: `topic`, `partition`, `offset`, `ts`,
 /// `headers`, `key`, `payload`.
 ///
 /// # Errors
@@ -91,8 +91,8 @@ pub fn records(brokers: &str, topic: &str) -> Result<Vec<String>, Missing> {
     )
 }
 
-/// How many partitions a topic has, none where it is not there. Names no topic in its request, so
-/// that none is made by asking.
+/// How many partitions a topic has; `None` if it does not exist. The request names no topic, so that
+/// it creates none.
 ///
 /// # Errors
 ///
@@ -102,7 +102,7 @@ pub fn partitions(brokers: &str, topic: &str) -> Result<Option<u32>, Missing> {
     Ok(found.and_then(|partitions| u32::try_from(partitions.len()).ok()))
 }
 
-/// What Kafka's own tool for settings prints with these arguments.
+/// What Kafka's own configuration tool prints with these arguments.
 #[cfg(feature = "secure")]
 pub(super) fn configure(brokers: &str, arguments: &[&str]) -> Result<Vec<String>, Missing> {
     let class = "kafka.admin.ConfigCommand";
@@ -111,8 +111,7 @@ pub(super) fn configure(brokers: &str, arguments: &[&str]) -> Result<Vec<String>
 }
 
 pub(super) fn output(program: Program) -> Vec<String> {
-    match program.start().map(Running::wait) {
-        Ok(ended) if ended.code == Some(0) => ended.stdout,
-        other => panic!("{other:?}"),
-    }
+    let ended = program.must_start().wait();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended.stdout
 }

@@ -7,12 +7,11 @@ const CONFIGS: &str = "kafka.admin.ConfigCommand";
 const REASSIGN: &str = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand";
 const ELECT: &str = "org.apache.kafka.tools.LeaderElectionCommand";
 
-/// Makes a topic with as many copies as the cluster's default says, unless it is there.
+/// Creates a topic with the cluster's default replication factor, unless it exists.
 ///
 /// # Errors
 ///
-/// [`Missing`] without Java, or where Kafka's jars can't be had. So it is with all that change a
-/// topic.
+/// [`Missing`] without Java, or if Kafka's jars can't be downloaded.
 pub fn create_topic(brokers: &str, topic: &str, partitions: u32) -> Result<(), Missing> {
     let partitions = partitions.to_string();
     let create = ["--create", "--if-not-exists", "--partitions", &partitions];
@@ -23,7 +22,7 @@ pub fn create_topic(brokers: &str, topic: &str, partitions: u32) -> Result<(), M
     )
 }
 
-/// Deletes a topic and all that is in it.
+/// Deletes a topic with its records.
 ///
 /// # Errors
 ///
@@ -32,7 +31,7 @@ pub fn delete_topic(brokers: &str, topic: &str) -> Result<(), Missing> {
     run(TOPICS, brokers, &["--topic", topic, "--delete"])
 }
 
-/// Gives a topic more partitions: so many in all.
+/// Increases a topic's partitions to this number.
 ///
 /// # Errors
 ///
@@ -43,7 +42,7 @@ pub fn add_partitions(brokers: &str, topic: &str, partitions: u32) -> Result<(),
     run(TOPICS, brokers, &alter)
 }
 
-/// Sets a property of a topic, e.g. `max.message.bytes`, or with none gives it the default again.
+/// Sets a property of a topic, e.g. `max.message.bytes`; `None` resets it to the default.
 ///
 /// # Errors
 ///
@@ -62,8 +61,8 @@ pub fn set_topic(
     run(CONFIGS, brokers, &alter)
 }
 
-/// Makes the broker with this node id the leader of all partitions that it has a copy of, and the
-/// one that Kafka prefers from now on.
+/// Makes the broker with this node id the leader of all partitions that it has a replica of, and
+/// their preferred leader.
 ///
 /// # Errors
 ///
@@ -100,21 +99,21 @@ pub fn move_leaders(brokers: &str, topic: &str, node: u32) -> Result<(), Missing
     Ok(())
 }
 
-/// One partition of a topic, as a broker sees it. Brokers go by their node ids.
+/// One partition of a topic, as a broker sees it. Brokers are named by their node ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionState {
     /// Its number.
     pub partition: u32,
-    /// Who leads it, if anybody does.
+    /// Its leader, if it has one.
     pub leader: Option<u32>,
-    /// Who has a copy; Kafka prefers the first as leader.
+    /// The brokers with a replica; the first is the preferred leader.
     pub replicas: Vec<u32>,
-    /// Whose copies are in sync.
+    /// The brokers whose replicas are in sync.
     pub in_sync: Vec<u32>,
 }
 
-/// The partitions of a topic, none where it is not there. Names no topic in its request, so that
-/// none is made by asking.
+/// The partitions of a topic; `None` if it does not exist. The request names no topic, so that it
+/// creates none.
 ///
 /// # Errors
 ///

@@ -10,22 +10,22 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// How long anything may take.
+/// How long each operation may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A WebSocket connection to a ws-server.
 #[derive(Debug)]
 pub struct Client(WebSocketStream<TcpStream>);
 
-/// Why a client got no answer, in words.
+/// Why a client failed, for people.
 pub type ClientError = String;
 
 impl Client {
-    /// Connects with these headers besides those that a WebSocket needs.
+    /// Connects with these headers in addition to those of the handshake.
     ///
     /// # Errors
     ///
-    /// Where there is no server, or it refuses the upgrade.
+    /// There is no server, or it refuses the upgrade.
     pub async fn connect(
         address: SocketAddr,
         headers: &[(&'static str, &str)],
@@ -55,7 +55,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Where the reply is anything but `joined`.
+    /// The reply is not `joined`.
     pub async fn join(&mut self, id: &str, username: &str) -> Result<Value, ClientError> {
         let user = json!({ "id": id, "username": username });
         self.send(&json!({ "type": "join", "user": user })).await?;
@@ -71,18 +71,18 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Where the connection is gone.
+    /// The connection is closed.
     pub async fn send(&mut self, message: &Value) -> Result<(), ClientError> {
         let message = Message::text(message.to_string());
         let sent = timeout(LIMIT, self.0.send(message)).await;
         sent.map_err(words)?.map_err(words)
     }
 
-    /// The next message.
+    /// Receives the next message.
     ///
     /// # Errors
     ///
-    /// Where the connection ends instead, or nothing comes within 30 s.
+    /// The connection is closed, or nothing is received within 30 s.
     pub async fn receive(&mut self) -> Result<Value, ClientError> {
         loop {
             let received = timeout(LIMIT, self.0.next()).await.map_err(words)?;

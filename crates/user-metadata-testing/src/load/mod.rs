@@ -1,4 +1,4 @@
-//! WebSocket clients that join: one that a test talks through, or thousands.
+//! WebSocket clients that join: a single one, or thousands.
 
 mod client;
 mod percentile;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// The smallest of these sorted values that so many percent of them don't exceed.
+/// The smallest of these sorted values that `percent` of them don't exceed.
 #[must_use]
 pub fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);

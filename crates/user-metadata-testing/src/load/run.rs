@@ -8,46 +8,46 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::{Client, ClientError};
 
-/// Many connections, each closed when it has done what it came for.
+/// Many connections, each closed when it is done.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
     /// Where the ws-server listens.
     pub address: SocketAddr,
     /// How many connections in all.
     pub connections: u32,
-    /// How many begin in a second, whatever becomes of them; none: as fast as they are answered.
+    /// How many are started per second, answered or not; `None`: as fast as they are answered.
     pub per_second: Option<u32>,
-    /// How many there are at a time.
+    /// How many may be open at the same time.
     pub at_once: usize,
 }
 
 /// A join that was answered.
 #[derive(Debug, Clone)]
 pub struct Join {
-    /// Who joined: `user-0` and so on.
+    /// The user: `user-0` and so on.
     pub user_id: String,
     /// The event's id, from the reply.
     pub event_id: String,
 }
 
-/// What became of all.
+/// The results of all connections.
 #[derive(Debug)]
 pub struct Report<T> {
-    /// What those gave that did well.
+    /// The results of those that succeeded.
     pub done: Vec<T>,
-    /// Why the others did not.
+    /// Why the others failed.
     pub failures: Vec<ClientError>,
     /// From the first connect to the last reply.
     pub took: Duration,
 }
 
 impl Load {
-    /// Each connection joins, as a user of its own.
+    /// Each connection joins, as a different user.
     pub async fn join(self) -> Report<Join> {
         self.run(move |number| join(self.address, number)).await
     }
 
-    /// Each connection upgrades, and no more.
+    /// Each connection only upgrades.
     pub async fn upgrade(self) -> Report<()> {
         self.run(move |_| upgrade(self.address)).await
     }
@@ -99,8 +99,8 @@ impl<T> Report<T> {
     }
 }
 
-/// What falls behind is made up for, so that the rate is that of the server's clients and not
-/// that of its answers.
+/// Ticks that were missed are made up for, so that the rate does not depend on how fast the server
+/// answers.
 pub(super) fn steady(per_second: u32) -> Interval {
     let mut pace = interval(Duration::from_secs(1) / per_second);
     pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -118,7 +118,7 @@ async fn join(address: SocketAddr, number: u32) -> Result<Join, ClientError> {
     Ok(Join { user_id, event_id })
 }
 
-/// With the headers of a common browser: reading them is part of what a join costs.
+/// With the headers of a common browser: parsing them is part of the cost of a join.
 pub(super) async fn connect(address: SocketAddr) -> Result<Client, ClientError> {
     const HEADERS: [(&str, &str); 2] = [
         (

@@ -7,40 +7,38 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::ClientError;
 use super::run::{connect, steady};
 
-/// Joins at a steady rate, whatever becomes of them, by users who come again and again, until they
-/// are told to stop. The username of each join is its number: how often this user has joined
-/// before.
+/// Joins at a steady rate, answered or not, by a fixed set of users in turn, until stopped. The
+/// username of each join is its number: how often this user has joined before.
 #[derive(Debug, Clone, Copy)]
 pub struct SteadyJoins {
     /// Where the ws-server listens.
     pub address: SocketAddr,
-    /// How many join in a second.
+    /// Joins per second.
     pub per_second: u32,
-    /// How many there are: `user-0` and so on, one after the other.
+    /// How many users there are: `user-0` and so on, in turn.
     pub users: u32,
-    /// Each time after so many joins comes one of a user with a name as long as it may be, about
-    /// 1 KiB; 0: never.
+    /// Every so many joins, the username is as long as allowed, about 1 KiB; 0: never.
     pub large_every: u32,
 }
 
-/// A join, and what became of it.
+/// A join and its result.
 #[derive(Debug, Clone)]
 pub struct TimedJoin {
-    /// Who joined.
+    /// The user.
     pub user_id: String,
     /// How often this user had joined before.
     pub number: u32,
-    /// Whether it was one with a long name.
+    /// Whether its username was long.
     pub is_large: bool,
-    /// When it was its turn.
+    /// When it was scheduled.
     pub due: Instant,
-    /// When its reply was there, or it was given up.
+    /// When its reply arrived, or it was given up.
     pub answered: Instant,
-    /// The event's id from the reply, or why there was none.
+    /// The event's id from the reply, or why there is none.
     pub reply: Result<String, ClientError>,
 }
 
-/// The joins under way.
+/// Joins that run in the background.
 #[derive(Debug)]
 pub struct SteadyLoad {
     stop: watch::Sender<bool>,
@@ -48,7 +46,7 @@ pub struct SteadyLoad {
 }
 
 impl SteadyJoins {
-    /// Begins, on the runtime that this is called on.
+    /// Starts the joins on the current runtime.
     #[must_use]
     pub fn begin(self) -> SteadyLoad {
         let (stop, stopped) = watch::channel(false);
@@ -62,7 +60,7 @@ impl SteadyJoins {
         for turn in 0.. {
             let due = tokio::select! {
                 biased;
-                // It ends with the one who could stop it, too.
+                // Also when the handle that stops it is dropped.
                 _ = stopped.changed() => break,
                 due = pace.tick() => due,
             };
@@ -76,7 +74,7 @@ impl SteadyJoins {
         let is_large = self.large_every > 0 && turn % self.large_every == self.large_every - 1;
         let user_id = format!("user-{user}");
         let name = if is_large {
-            // 256 characters are allowed, of 4 bytes each at the most.
+            // 256 characters are allowed, of up to 4 bytes each.
             let number = number.to_string();
             let rest = "🦀".repeat(255 - number.len());
             format!("{number} {rest}")
@@ -100,8 +98,7 @@ impl SteadyJoins {
 }
 
 impl SteadyLoad {
-    /// Ends it: no more joins, and all replies are waited for, 30 s at the most. They come in no
-    /// order.
+    /// Stops the joins and waits for all replies, up to 30 s. They are in no particular order.
     pub async fn stop(self) -> Vec<TimedJoin> {
         self.stop.send_replace(true);
         match self.running.await {
@@ -112,7 +109,7 @@ impl SteadyLoad {
 }
 
 impl TimedJoin {
-    /// How long after its turn its reply came: what the server took, and what it kept waiting.
+    /// The time from its schedule to its reply: the server's time, and what it delayed.
     #[must_use]
     pub fn latency(&self) -> Duration {
         self.answered - self.due

@@ -1,6 +1,5 @@
-//! A server that speaks MongoDB's protocol, from published jars. It is not MongoDB: it has one node,
-//! no sessions worth the name and no transactions, so what a test proves with it holds where the
-//! server promises no more than that.
+//! A server that speaks MongoDB's protocol, from published jars. It is not MongoDB: it has a single
+//! node, no real sessions and no transactions, so tests prove only what needs none of these.
 
 mod ready;
 mod server;

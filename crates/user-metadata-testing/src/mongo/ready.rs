@@ -2,23 +2,8 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::process::Running;
-use crate::until::until;
-
-/// Waits until the server answers a handshake.
-pub(super) fn wait_until_ready(running: &mut Running, address: SocketAddr) {
-    until(
-        "the MongoDB server's start",
-        Duration::from_secs(60),
-        || {
-            let lines = running.stderr().so_far();
-            assert!(!running.has_ended(), "it ended:\n{}", lines.join("\n"));
-            answers(address).ok()
-        },
-    );
-}
-
-fn answers(address: SocketAddr) -> io::Result<()> {
+/// Whether the server answers a handshake.
+pub(super) fn answers(address: SocketAddr) -> io::Result<()> {
     // The document `{hello: 1, $db: "admin"}`.
     const HELLO: &[u8] = b"\x1f\0\0\0\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0";
     let limit = Duration::from_secs(2);

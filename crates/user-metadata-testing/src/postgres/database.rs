@@ -3,17 +3,19 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::environment::with_database;
+
 /// An empty database, dropped with this.
 #[derive(Debug)]
 pub struct Database {
     psql: PathBuf,
     url: String,
-    /// The database from which it was made, and the name of the new one.
+    /// The URL of the database that it was created from, and its name.
     made_from: (String, String),
 }
 
 impl Database {
-    /// Makes one on the server of `url`.
+    /// Creates a database on the server of `url`.
     pub(super) fn create(psql: &Path, url: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -21,7 +23,7 @@ impl Database {
         let now = now.map_or(0, |now| now.as_nanos());
         let name = format!("test_{}_{count}_{now}", std::process::id());
         let made = run(psql, url, &format!("CREATE DATABASE {name}"));
-        assert!(made.is_ok(), "no database could be made: {made:?}");
+        assert!(made.is_ok(), "no database could be created: {made:?}");
         Self {
             psql: psql.to_owned(),
             url: with_database(url, &name),
@@ -35,8 +37,8 @@ impl Database {
         &self.url
     }
 
-    /// Runs statements with `psql` and returns the rows of all of them: their fields with `|` in
-    /// between.
+    /// Runs statements with `psql` and returns the rows of all of them, their fields separated by
+    /// `|`.
     #[must_use]
     pub fn query(&self, sql: &str) -> Vec<String> {
         match run(&self.psql, &self.url, sql) {
@@ -45,7 +47,7 @@ impl Database {
         }
     }
 
-    /// [`query`](Self::query) while the server may be away.
+    /// [`query`](Self::query) while the server may be down.
     ///
     /// # Errors
     ///
@@ -54,7 +56,7 @@ impl Database {
         run(&self.psql, &self.url, sql)
     }
 
-    /// Runs statements of which no row is wanted.
+    /// Runs statements and ignores their rows.
     pub fn execute(&self, sql: &str) {
         drop(self.query(sql));
     }
@@ -63,24 +65,13 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let (url, name) = &self.made_from;
-        // Where the server is gone, so is the database.
+        // If the server is gone, so is the database.
         drop(run(
             &self.psql,
             url,
             &format!("DROP DATABASE {name} WITH (FORCE)"),
         ));
     }
-}
-
-/// `url` with another database.
-fn with_database(url: &str, name: &str) -> String {
-    let (url, options) = match url.split_once('?') {
-        Some((url, options)) => (url, format!("?{options}")),
-        None => (url, String::new()),
-    };
-    let authority = url.find("://").map_or(0, |scheme| scheme + 3);
-    let end = url[authority..].find('/').map(|slash| authority + slash);
-    format!("{}/{name}{options}", &url[..end.unwrap_or(url.len())])
 }
 
 fn run(psql: &Path, url: &str, sql: &str) -> Result<Vec<String>, String> {
@@ -96,24 +87,5 @@ fn run(psql: &Path, url: &str, sql: &str) -> Result<Vec<String>, String> {
         Ok(rows.lines().map(str::to_owned).collect())
     } else {
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_database_is_what_changes_in_a_url() {
-        for (url, expected) in [
-            ("postgres://u:p@h:5432/db", "postgres://u:p@h:5432/x"),
-            ("postgres://u@h", "postgres://u@h/x"),
-            (
-                "postgres://u@h/db?sslmode=require",
-                "postgres://u@h/x?sslmode=require",
-            ),
-        ] {
-            assert_eq!(with_database(url, "x"), expected);
-        }
     }
 }

@@ -1,33 +1,34 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::environment::is_root;
 use crate::missing::{Missing, tool};
 use crate::process::Program;
 
 const REMEDY: &str = "install postgresql";
-/// Where Debian puts them, by version: not on the `PATH`.
+/// Debian's folder for them, by version; it is not on the `PATH`.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// What runs a program as nobody in particular: PostgreSQL refuses root. To the rest of the system
-/// it is root still, so it may write where root may.
+/// Runs a program as another user in a namespace, as PostgreSQL refuses to run as root. Outside of
+/// the namespace it is still root, so it may write where root may.
 const NOT_ROOT: [&str; 4] = ["--user", "--map-user=1000", "--map-group=1000", "--"];
 
-/// PostgreSQL's programs on this machine.
+/// The installed programs of PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Programs {
     folder: PathBuf,
-    /// `unshare`, where this is root.
+    /// `unshare`, if this is root.
     unshare: Option<PathBuf>,
 }
 
 impl Programs {
-    /// Finds those of the newest version.
+    /// Finds the newest version.
     ///
     /// # Errors
     ///
-    /// [`Missing`] where there is no server, or root may not run it as another user.
+    /// [`Missing`] if there is no server, or root may not run it as another user.
     pub fn find() -> Result<Self, Missing> {
         let server = tool("postgres", REMEDY).or_else(|missing| newest().ok_or(missing))?;
-        // Somebody may have put a link to the one program on the `PATH`.
+        // The `PATH` may have only a link to this one program.
         let server = server.canonicalize().unwrap_or(server);
         let folder = server.parent().map_or_else(PathBuf::new, Path::to_owned);
         let unshare = is_root().then(unshare).transpose()?;
@@ -43,7 +44,7 @@ impl Programs {
         self.folder.join("psql")
     }
 
-    /// One of them, to be run as a user that it accepts.
+    /// One of them, run as a user that it accepts.
     pub(super) fn program(&self, name: &str) -> Program {
         let path = self.folder.join(name);
         match &self.unshare {
@@ -61,11 +62,6 @@ fn newest() -> Option<PathBuf> {
         name.to_str()?.parse::<u32>().ok()
     };
     programs.filter(|path| path.is_file()).max_by_key(version)
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|id| id.stdout == b"0\n")
 }
 
 fn unshare() -> Result<PathBuf, Missing> {

@@ -1,23 +1,20 @@
 use std::process::Command;
-use std::time::Duration;
 
 use super::{Database, Programs};
 use crate::disk::SmallDisk;
 use crate::missing::Missing;
 use crate::port::Port;
-use crate::process::{Program, Running};
+use crate::process::Restartable;
 use crate::scratch::Scratch;
-use crate::until::until;
 
 const USER: &str = "tester";
 const PASSWORD: &str = "correct-horse";
-const LIMIT: Duration = Duration::from_secs(60);
 
-/// A PostgreSQL server of its own, on a free port of the loopback address, with its own data; gone
-/// when this is dropped. It asks for a password and, for speed, syncs nothing to disk.
+/// A PostgreSQL server on a free port of the loopback address, with its own data; stopped and
+/// removed when this is dropped. It requires a password and, for speed, does not sync to disk.
 #[derive(Debug)]
 pub struct Server {
-    running: Option<Running>,
+    process: Restartable,
     programs: Programs,
     settings: Vec<String>,
     port: Port,
@@ -26,7 +23,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one and waits until it answers: 2 s.
+    /// Starts a server and waits until it answers: 2 s.
     ///
     /// # Errors
     ///
@@ -35,7 +32,7 @@ impl Server {
         Self::with(None, &[])
     }
 
-    /// Starts one whose data is on a small disk, of 128 MiB at least.
+    /// Starts a server with its data on a small disk, of at least 128 MiB.
     ///
     /// # Errors
     ///
@@ -44,7 +41,7 @@ impl Server {
         Self::with(Some(disk), &["max_wal_size=32MB", "wal_recycle=off"])
     }
 
-    /// Starts one with these settings (`name=value`) besides those it has by default.
+    /// Starts a server with these settings (`name=value`) in addition to the defaults.
     ///
     /// # Errors
     ///
@@ -55,7 +52,7 @@ impl Server {
 
     fn with(disk: Option<SmallDisk>, settings: &[&str]) -> Result<Self, Missing> {
         let mut server = Self {
-            running: None,
+            process: Restartable::new("PostgreSQL"),
             programs: Programs::find()?,
             settings: settings.iter().copied().map(str::to_owned).collect(),
             port: Port::free(),
@@ -75,16 +72,14 @@ impl Server {
             "--no-sync",
             "--encoding=UTF8",
             "--locale=C",
-            // What SCRAM asks of the client takes a debug build 0.2 s.
+            // SCRAM takes 0.2 s in a debug build of the client.
             "--auth=password",
             &format!("--username={USER}"),
             &format!("--pwfile={password}"),
             &format!("--pgdata={}", self.data()),
         ]);
-        match self.begin(initdb).wait() {
-            ended if ended.code == Some(0) => {}
-            ended => panic!("initdb: {ended:?}"),
-        }
+        let ended = initdb.on(self.disk()).must_start().wait();
+        assert_eq!(ended.code, Some(0), "initdb: {ended:?}");
     }
 
     /// A new database on it.
@@ -93,25 +88,26 @@ impl Server {
         Database::create(&self.programs.psql(), &self.url())
     }
 
-    /// Where it is: `postgres://USER:PASSWORD@HOST:PORT/postgres`.
+    /// Its URL: `postgres://USER:PASSWORD@HOST:PORT/postgres`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("postgres://{USER}:{PASSWORD}@{}/postgres", self.port)
     }
 
-    /// Ends it as `pg_ctl stop -m immediate` does: no transaction is finished, no page is written.
+    /// Ends it like `pg_ctl stop -m immediate`: transactions are aborted, no page is written.
     /// Port and data stay.
     pub fn crash(&mut self) {
-        if let Some(running) = self.running.take() {
-            signal("QUIT", running.pid());
-            drop(running.wait());
-        }
+        self.end("QUIT");
     }
 
-    /// Ends it as `pg_ctl stop -m fast` does: connections are closed, what is committed is on disk.
+    /// Ends it like `pg_ctl stop -m fast`: connections are closed, committed data is on disk.
     pub fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            signal("INT", running.pid());
+        self.end("INT");
+    }
+
+    fn end(&mut self, by: &str) {
+        if let Some(running) = self.process.take() {
+            signal(by, running.pid());
             drop(running.wait());
         }
     }
@@ -134,46 +130,42 @@ impl Server {
         for setting in &self.settings {
             server = server.args(["-c", setting]);
         }
-        let mut running = self.begin(server);
-        until("PostgreSQL", LIMIT, || {
-            let lines = running.stderr().so_far();
-            assert!(!running.has_ended(), "ended at once: {}", lines.join("\n"));
-            let ready = self.programs.program("pg_isready").args([
+        self.process.start(server.on(self.disk.as_ref()));
+        let (programs, port) = (&self.programs, self.port.number());
+        self.process.wait_until_ready(|| {
+            let ready = programs.program("pg_isready").args([
                 "--quiet",
                 "--host=127.0.0.1",
-                &format!("--port={}", self.port.number()),
+                &format!("--port={port}"),
             ]);
-            (started(ready).wait().code == Some(0)).then_some(())
+            ready.must_start().wait().code == Some(0)
         });
-        self.running = Some(running);
     }
 
-    /// Stops all its processes where they are (SIGSTOP): connections stay open, nothing answers.
+    /// Freezes all its processes (SIGSTOP): connections stay open, nothing answers.
     pub fn freeze(&self) {
-        let running = self.running();
+        let running = self.process.running();
         running.freeze();
         for backend in children(running.pid()) {
             signal("STOP", backend);
         }
     }
 
-    /// Lets it go on.
+    /// Lets it continue (SIGCONT).
     pub fn thaw(&self) {
-        let running = self.running();
+        let running = self.process.running();
         for backend in children(running.pid()) {
             signal("CONT", backend);
         }
         running.thaw();
     }
 
-    /// Whether it runs: one whose disk is full may end by itself.
+    /// Whether it runs; it may end by itself when its disk is full.
     pub fn is_running(&mut self) -> bool {
-        self.running
-            .as_mut()
-            .is_some_and(|running| !running.has_ended())
+        self.process.is_running()
     }
 
-    /// The small disk that its data is on, if it has one.
+    /// The small disk with its data, if it has one.
     #[must_use]
     pub fn disk(&self) -> Option<&SmallDisk> {
         self.disk.as_ref()
@@ -185,44 +177,23 @@ impl Server {
             None => self.scratch.file("data"),
         }
     }
-
-    fn running(&self) -> &Running {
-        match &self.running {
-            Some(running) => running,
-            None => panic!("the server does not run"),
-        }
-    }
-
-    fn begin(&self, program: Program) -> Running {
-        started(match &self.disk {
-            Some(disk) => program.on(disk),
-            None => program,
-        })
-    }
 }
 
-/// A process of it that hangs must not hang the end of a test.
+/// A hanging process of the server must not make the end of a test hang.
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
+        if let Some(running) = self.process.take() {
             let backends = children(running.pid());
             drop(running.kill());
             for backend in backends {
-                // One that was frozen has not seen that its parent is gone.
+                // A frozen one has not noticed that its parent is gone.
                 kill("CONT", backend);
             }
         }
     }
 }
 
-fn started(program: Program) -> Running {
-    match program.start() {
-        Ok(running) => running,
-        Err(error) => panic!("a program of PostgreSQL could not be started: {error}"),
-    }
-}
-
-/// Each backend has a session of its own, so that no signal to a group reaches it.
+/// Each backend is in a session of its own, so signals to the process group don't reach it.
 fn children(parent: u32) -> Vec<u32> {
     let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
     let children = children.unwrap_or_default();

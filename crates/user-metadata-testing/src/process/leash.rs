@@ -2,8 +2,9 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
-/// Kills a process and its children when this one ends, even by kill −9 or as the value of a `static`: a shell waits
-/// for the end of its standard input, which comes when nobody holds the other end any more.
+/// Kills a process and its children when this process ends, even by SIGKILL, and also if this is in
+/// a `static`: a shell waits for the end of its standard input, which comes when the other end is
+/// closed.
 #[derive(Debug)]
 pub(super) struct Leash(Child);
 
@@ -20,9 +21,9 @@ impl Leash {
             .map(Self)
     }
 
-    /// Lets go: the process has ended, and its id may soon be another's.
+    /// Lets go: the process has ended, and its id may soon be reused.
     pub(super) fn release(&mut self) {
-        // The shell is killed first, so that the end of its input tells it nothing.
+        // Kills the shell first, so that it does not react to the end of its input.
         if self.0.kill().is_ok() {
             drop(self.0.wait());
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The lines that a program writes, collected as they come.
+/// The lines that a program writes, collected as they are written.
 #[derive(Debug, Clone, Default)]
 pub struct Lines(Arc<Inner>);
 
@@ -61,8 +61,8 @@ impl Lines {
         self.lock().lines.clone()
     }
 
-    /// The first line with `part` in it, also one that came earlier. Panics where there is none
-    /// within 60 s, or the program has ended without.
+    /// The first line that contains `part`, also an earlier one. Panics if there is none within 60 s,
+    /// or the program ends without it.
     #[must_use]
     pub fn wait_for(&self, part: &str) -> String {
         self.wait_long_for(part, LIMIT)
@@ -104,7 +104,7 @@ impl Lines {
             let ended = if so_far.has_ended {
                 "the program ended"
             } else {
-                "the time is over"
+                "it did not come in time"
             };
             panic!(
                 "{what} was expected, but {ended}:\n{}",

@@ -10,10 +10,10 @@ use super::{Lines, Running};
 use crate::disk::SmallDisk;
 use crate::target::{target_directory, workspace};
 
-/// Names the environment variable with the folder of the built programs.
+/// The environment variable with the folder of the built programs.
 const PROGRAMS: &str = "USER_METADATA_PROGRAMS";
 
-/// What is to be run.
+/// A program to run.
 #[derive(Debug)]
 pub struct Program {
     name: String,
@@ -38,8 +38,8 @@ impl Program {
         }
     }
 
-    /// One of this workspace's programs: in the folder that `USER_METADATA_PROGRAMS` names, or
-    /// built now.
+    /// A program of this workspace: from the folder that `USER_METADATA_PROGRAMS` names, or built
+    /// now.
     #[must_use]
     pub fn built(name: &str) -> Self {
         static FOLDER: OnceLock<PathBuf> = OnceLock::new();
@@ -63,10 +63,13 @@ impl Program {
         self.args([argument])
     }
 
-    /// Runs it where `disk` is, in the root folder. What it was told before stays, but for its
-    /// folder and input.
+    /// Runs it in the namespace of `disk`, if there is one, in the root folder. Keeps what was set
+    /// before, except for its folder and input.
     #[must_use]
-    pub fn on(mut self, disk: &SmallDisk) -> Self {
+    pub fn on<'a>(mut self, disk: impl Into<Option<&'a SmallDisk>>) -> Self {
+        let Some(disk) = disk.into() else {
+            return self;
+        };
         let mut command = disk.enter();
         command
             .arg(self.command.get_program())
@@ -82,7 +85,7 @@ impl Program {
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
@@ -96,7 +99,7 @@ impl Program {
         self
     }
 
-    /// Gives it this text, and then the end, as its standard input.
+    /// Gives it this text as its standard input.
     #[must_use]
     pub fn input(mut self, text: impl Into<String>) -> Self {
         self.input = Some(text.into());
@@ -104,7 +107,7 @@ impl Program {
         self
     }
 
-    /// Shows what it writes, each line with its name before it, instead of collecting it.
+    /// Prints what it writes, each line prefixed with its name, instead of collecting it.
     #[must_use]
     pub fn echoed(mut self) -> Self {
         self.is_echoed = true;
@@ -115,7 +118,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// Where it can't be started.
+    /// It can't be started.
     pub fn start(mut self) -> io::Result<Running> {
         let mut child = self
             .command
@@ -129,6 +132,15 @@ impl Program {
         let stdout = Lines::of(child.stdout.take(), echo.clone());
         let stderr = Lines::of(child.stderr.take(), echo);
         Running::new(self.name, child, stdout, stderr)
+    }
+
+    /// [`start`](Self::start) that panics if it fails.
+    pub(crate) fn must_start(self) -> Running {
+        let name = self.name.clone();
+        match self.start() {
+            Ok(running) => running,
+            Err(error) => panic!("{name} could not be started: {error}"),
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use super::Lines;
 use super::leash::Leash;
 use crate::until::until;
 
-/// A program that runs; killed when this is dropped.
+const START: Duration = Duration::from_secs(60);
+
+/// A running program, killed when this is dropped.
 #[derive(Debug)]
 pub struct Running {
     name: String,
@@ -16,10 +18,10 @@ pub struct Running {
     stderr: Lines,
 }
 
-/// What is left of it.
+/// A program that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// Its exit code, none where a signal ended it.
+    /// Its exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// All lines of its standard output.
     pub stdout: Vec<String>,
@@ -72,6 +74,16 @@ impl Running {
         self.exit_status().is_some()
     }
 
+    /// Panics with its output if it ends before it is ready, and if that takes more than 60 s, which
+    /// a debug build on a busy machine may need.
+    pub(crate) fn wait_until_ready(&mut self, name: &str, mut is_ready: impl FnMut() -> bool) {
+        until(&format!("{name}'s start"), START, || {
+            let lines = [self.stdout.so_far(), self.stderr.so_far()].concat();
+            assert!(!self.has_ended(), "{name} ended:\n{}", lines.join("\n"));
+            is_ready().then_some(())
+        });
+    }
+
     /// Asks it to stop (SIGTERM).
     pub fn ask_to_stop(&self) {
         self.signal("TERM");
@@ -84,7 +96,7 @@ impl Running {
         self.wait()
     }
 
-    /// Kills it (SIGKILL), and with it what it has started. One that has ended is no matter.
+    /// Kills it and the processes that it has started (SIGKILL). It may have ended already.
     #[must_use]
     pub fn kill(mut self) -> Ended {
         self.kill_in_place()
@@ -97,7 +109,7 @@ impl Running {
         self.wait_in_place()
     }
 
-    /// Waits until it ends by itself; panics where it doesn't within 60 s.
+    /// Waits until it ends by itself; panics if it doesn't within 60 s.
     #[must_use]
     pub fn wait(mut self) -> Ended {
         self.wait_in_place()
@@ -113,7 +125,7 @@ impl Running {
         }
     }
 
-    /// Stops its threads where they are (SIGSTOP): its sockets stay open and nothing answers.
+    /// Freezes its threads (SIGSTOP): its sockets stay open and nothing answers.
     pub fn freeze(&self) {
         self.signal("STOP");
         until("the freeze", Duration::from_secs(10), || {
@@ -121,12 +133,12 @@ impl Running {
         });
     }
 
-    /// Lets it go on (SIGCONT).
+    /// Lets it continue (SIGCONT).
     pub fn thaw(&self) {
         self.signal("CONT");
     }
 
-    /// Whether every thread has stopped; where there is no /proc, the signal has to do.
+    /// Whether every thread is stopped; without /proc, it is assumed.
     fn is_frozen(&self) -> bool {
         let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.pid())) else {
             return true;
@@ -162,7 +174,7 @@ impl Drop for Running {
     }
 }
 
-/// Sends a signal to a process, or to the group of one with a minus before its id.
+/// Sends a signal to a process, or to its group if its id has a minus in front.
 fn send(signal: &str, to: &str) {
     let sent = Command::new("sh")
         .args(["-c", "kill -\"$0\" \"$1\"", signal, to])

@@ -1,14 +1,8 @@
-use std::time::Duration;
-
 use super::{Ended, Program, Running};
 use crate::disk::SmallDisk;
 use crate::http::{self, Response};
 use crate::port::Port;
 use crate::scratch::Scratch;
-use crate::until::until;
-
-/// How long a debug build on a busy machine may take to start.
-const START: Duration = Duration::from_secs(60);
 
 /// A ws-server on free ports.
 #[derive(Debug)]
@@ -17,23 +11,24 @@ pub struct WsServer {
     pub running: Running,
     listen: Port,
     admin: Port,
-    /// Where it stores what no flag sends elsewhere.
+    /// Its data directory, unless a flag names another.
     data: Scratch,
 }
 
 impl WsServer {
-    /// Starts one with these flags besides those of its ports, and waits until it answers.
+    /// Starts a server with these flags in addition to those of its ports, and waits until it
+    /// answers.
     #[must_use]
     pub fn start(flags: &[&str]) -> Self {
         Self::start_on(None, flags)
     }
 
-    /// [`start`](Self::start), with a small disk for what it stores there.
+    /// [`start`](Self::start) on a small disk.
     #[must_use]
     pub fn start_on(disk: Option<&SmallDisk>, flags: &[&str]) -> Self {
         let (listen, admin) = (Port::free(), Port::free());
         let data = Scratch::new("ws-server");
-        let running = started(Self::program(disk, flags, [&listen, &admin], &data));
+        let running = Self::program(disk, flags, [&listen, &admin], &data).must_start();
         let mut server = Self {
             running,
             listen,
@@ -44,13 +39,12 @@ impl WsServer {
         server
     }
 
-    /// Starts another in its place and on its ports, as [`start_on`](Self::start_on) does, once
-    /// this one was killed (SIGKILL).
+    /// Kills it (SIGKILL), and starts another on its ports as [`start_on`](Self::start_on) does.
     pub fn kill_and_start_on(&mut self, disk: Option<&SmallDisk>, flags: &[&str]) -> Ended {
         let ports = [&self.listen, &self.admin];
         let program = Self::program(disk, flags, ports, &self.data);
         let killed = self.running.kill_in_place();
-        self.running = started(program);
+        self.running = program.must_start();
         wait_until_alive(&mut self.running, &self.listen);
         killed
     }
@@ -61,24 +55,21 @@ impl WsServer {
         ports: [&Port; 2],
         data: &Scratch,
     ) -> Program {
-        let program = Program::built("ws-server")
+        Program::built("ws-server")
             .env("USER_METADATA_DATA_DIR", data.path())
             .args(["--listen", &ports[0].to_string()])
             .args(["--admin-listen", &ports[1].to_string()])
-            .args(flags);
-        match disk {
-            Some(disk) => program.on(disk),
-            None => program,
-        }
+            .args(flags)
+            .on(disk)
     }
 
-    /// Where WebSocket clients and pages connect.
+    /// The port for WebSocket clients and pages.
     #[must_use]
     pub fn listen(&self) -> &Port {
         &self.listen
     }
 
-    /// Where operators look.
+    /// The operators' port.
     #[must_use]
     pub fn admin_listen(&self) -> &Port {
         &self.admin
@@ -106,7 +97,8 @@ pub struct MetadataConsumer {
 }
 
 impl MetadataConsumer {
-    /// Starts one with these flags besides that of its port, and waits until it answers.
+    /// Starts a consumer with these flags in addition to that of its port, and waits until it
+    /// answers.
     #[must_use]
     pub fn start(flags: &[&str]) -> Self {
         let listen = Port::free();
@@ -114,7 +106,7 @@ impl MetadataConsumer {
             .args(["--listen", &listen.to_string()])
             .args(flags);
         let mut consumer = Self {
-            running: started(program),
+            running: program.must_start(),
             listen,
         };
         wait_until_alive(&mut consumer.running, &consumer.listen);
@@ -128,19 +120,9 @@ impl MetadataConsumer {
     }
 }
 
-fn started(program: Program) -> Running {
-    match program.start() {
-        Ok(running) => running,
-        Err(error) => panic!("a program could not be started: {error}"),
-    }
-}
-
 fn wait_until_alive(running: &mut Running, port: &Port) {
-    until("/livez", START, || {
-        let lines = running.stderr().so_far();
-        assert!(!running.has_ended(), "ended at once:\n{}", lines.join("\n"));
-        let response = http::get(port.address(), "/livez").ok()?;
-        (response.status == 200).then_some(())
+    running.wait_until_ready("/livez", || {
+        http::get(port.address(), "/livez").is_ok_and(|response| response.status == 200)
     });
 }
 

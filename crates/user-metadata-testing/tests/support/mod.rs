@@ -14,7 +14,7 @@ use user_metadata_testing::load::{Client, Join, Load, Report};
 use user_metadata_testing::process::WsServer;
 use user_metadata_testing::until;
 
-/// A browser's headers: what the server captures of a join that no browser makes.
+/// A browser's headers, for joins that don't come from a browser.
 pub(crate) const HEADERS: [(&str, &str); 2] = [
     (
         "user-agent",
@@ -24,8 +24,8 @@ pub(crate) const HEADERS: [(&str, &str); 2] = [
     ("accept-language", "en-US,en;q=0.9"),
 ];
 
-/// What `Browser::pass_as` takes for Chrome on Windows 11: only the hints tell that it is not
-/// Windows 10, and the full version.
+/// Chrome on Windows 11 for `Browser::pass_as`: only the hints have the full version, and tell it
+/// from Windows 10.
 pub(crate) fn chrome_on_windows_11() -> Value {
     let brands = |version: &str| {
         json!([
@@ -53,7 +53,7 @@ pub(crate) fn chrome_on_windows_11() -> Value {
     })
 }
 
-/// The line of an acknowledged event.
+/// The log line of an acknowledged event.
 pub(crate) const DELIVERED: &str = "📊 Published user metadata for John (user-123)";
 
 /// John joins once; the server's reply.
@@ -63,7 +63,7 @@ pub(crate) async fn john_joins(server: &WsServer) -> Value {
     client.join("user-123", "John").await.unwrap()
 }
 
-/// Joins at a steady pace, and not one goes unanswered.
+/// Joins at a steady pace, and requires an answer to each.
 pub(crate) fn joins(server: &WsServer, joins: u32, per_second: u32) -> JoinHandle<Report<Join>> {
     let load = Load {
         address: server.listen().address(),
@@ -83,7 +83,7 @@ pub(crate) fn joins(server: &WsServer, joins: u32, per_second: u32) -> JoinHandl
 pub(crate) struct Database(Connection);
 
 impl Database {
-    /// Waits until the sink has made it.
+    /// Waits until the sink has created it.
     pub(crate) fn open(path: &str) -> Self {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
         let open = || Connection::open_with_flags(path, flags).ok();
@@ -113,7 +113,7 @@ impl Database {
         ids.map(Result::unwrap).collect()
     }
 
-    /// Columns of the one row of a user, as text; an empty one where there is none.
+    /// Columns of the one row of a user, as text; empty for null.
     pub(crate) fn row_of(&self, user_id: &str, columns: &str) -> Vec<String> {
         let query = format!("SELECT {columns} FROM events WHERE user_id = ?1");
         let count = columns.split(',').count();
@@ -126,7 +126,7 @@ impl Database {
     }
 }
 
-/// The events that were promised are those that are stored: none less, none more.
+/// The stored events are exactly those that were promised.
 pub(crate) fn assert_exactly_once(promised: &Report<Join>, database: &Database) {
     let promised = promised.done.iter().map(|join| join.event_id.clone());
     let promised: Vec<String> = promised.collect();

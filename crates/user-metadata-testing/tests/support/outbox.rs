@@ -1,4 +1,4 @@
-//! A Kafka, and a folder in which one ws-server after the other finds what the one before has left.
+//! A Kafka, and a folder in which each ws-server finds what the previous one has left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher as _, RandomState};
@@ -11,10 +11,10 @@ use user_metadata_testing::load::{SteadyJoins, SteadyLoad, TimedJoin};
 use user_metadata_testing::process::{Ended, Program, WsServer};
 use user_metadata_testing::{Missing, Scratch, until};
 
-/// `joined` promises that the event is on disk 5 ms later; the rest is for the reply's way to the
-/// client and the signal's to the server.
+/// `joined` promises that the event is on disk 5 ms later; the rest is for the reply to reach the
+/// client, and for the signal to reach the server.
 pub(crate) const ON_DISK: Duration = Duration::from_millis(50);
-/// The same where the machine stalls: a checkpoint's syncs were seen to take 70 ms on a busy disk.
+/// The same if the machine stalls: the syncs of a checkpoint can take 70 ms on a busy disk.
 pub(crate) const STALLED: Duration = Duration::from_millis(250);
 pub(crate) const TOPIC: &str = "user-metadata";
 
@@ -24,7 +24,7 @@ pub(crate) struct Stage {
     pub(crate) data: Scratch,
 }
 
-/// What became of the events, as `/status` says.
+/// The counts of events in `/status`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Events {
     pub(crate) recovered: u64,
@@ -72,8 +72,8 @@ impl Stage {
         records.collect()
     }
 
-    /// Everything that was promised is in the topic, and of each user in the order of the joins;
-    /// returns how many events are there once more.
+    /// Asserts that everything that was promised is in the topic, for each user in the order of the
+    /// joins; returns the number of duplicates.
     pub(crate) fn assert_arrived(&self, promised: &BTreeSet<String>, joins: &[TimedJoin]) -> usize {
         let events = self.arrived(TOPIC);
         let there: BTreeSet<String> = events.iter().map(|(id, _)| id.clone()).collect();
@@ -81,7 +81,7 @@ impl Stage {
         assert_in_order(&events, joins);
         let answered = joins.iter().filter_map(|join| join.reply.as_ref().ok());
         let answered: BTreeSet<String> = answered.cloned().collect();
-        // Whoever was killed may have taken a join without having answered it.
+        // A killed server may have accepted a join without answering it.
         let unknown = there.difference(&answered).count();
         let unanswered = joins.len() - answered.len();
         assert!(unknown <= unanswered, "{unknown} events are of no join");
@@ -100,8 +100,8 @@ fn id_of(event: &str) -> String {
     event["id"].as_str().unwrap().to_owned()
 }
 
-/// The events of a user are in one partition; where two joins overlapped there is no order, and
-/// later copies of an event don't count.
+/// The events of a user are in one partition; joins that overlapped have no order, and later copies
+/// of an event don't count.
 fn assert_in_order(events: &[(String, u64)], joins: &[TimedJoin]) {
     let known = joins
         .iter()
@@ -136,7 +136,7 @@ pub(crate) fn assert_all(promised: &BTreeSet<String>, there: &BTreeSet<String>) 
     );
 }
 
-/// Begins joins by users who come again and again.
+/// Begins joins by a fixed set of users in turn.
 pub(crate) fn begin(server: &WsServer, per_second: u32) -> SteadyLoad {
     let load = SteadyJoins {
         address: server.listen().address(),
@@ -147,8 +147,8 @@ pub(crate) fn begin(server: &WsServer, per_second: u32) -> SteadyLoad {
     load.begin()
 }
 
-/// The ids of the events that are on disk when the server is killed at that instant, if it takes
-/// them so long to get there.
+/// The ids of the events that must be on disk when the server is killed at that instant, if they
+/// take this long to get there.
 pub(crate) fn promised_at(
     killed: Instant,
     joins: &[TimedJoin],
@@ -206,7 +206,7 @@ pub(crate) fn last_words(server: WsServer) -> [u64; 3] {
     })
 }
 
-/// Numbers that differ with each run, and come again where the environment names the seed of one.
+/// Numbers that differ in each run, unless the environment has a seed.
 pub(crate) struct Random(u64);
 
 impl Random {

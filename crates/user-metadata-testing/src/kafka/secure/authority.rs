@@ -4,7 +4,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use crate::scratch::Scratch;
 
-/// Signs certificates that nobody else trusts. Its files are gone when it is dropped.
+/// A certificate authority that nobody else trusts. Its files are removed when it is dropped.
 #[derive(Debug)]
 pub struct Authority {
     scratch: Scratch,
@@ -13,7 +13,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes one, with a key of its own.
+    /// Makes an authority with a new key.
     #[must_use]
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -38,8 +38,8 @@ impl Authority {
         &self.ca
     }
 
-    /// Signs a certificate for these hosts (none for a client's), and returns the files of it and
-    /// of its key.
+    /// Signs a certificate for these hosts (none for a client), and returns the paths of the
+    /// certificate and of its key.
     #[must_use]
     pub fn sign(&self, name: &str, hosts: &[&str]) -> (String, String) {
         let key = key();

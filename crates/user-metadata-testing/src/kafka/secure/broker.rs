@@ -9,7 +9,7 @@ use crate::missing::Missing;
 use crate::port::Port;
 use crate::until::until;
 
-/// A port of a [`SecureBroker`] and what it asks for.
+/// A listener of a [`SecureBroker`], by what it requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listener {
     /// A password, in plain text: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512.
@@ -52,7 +52,7 @@ impl Listener {
     }
 }
 
-/// A broker with a port for each way to be let in, and one for everybody.
+/// A broker with a listener for each way to authenticate, and one without.
 #[derive(Debug)]
 pub struct SecureBroker {
     cluster: Cluster,
@@ -63,10 +63,10 @@ pub struct SecureBroker {
 impl SecureBroker {
     /// The user whose password is [`PASSWORD`](Self::PASSWORD), whichever the mechanism.
     pub const USER: &str = "app";
-    /// The password at the start.
+    /// The initial password.
     pub const PASSWORD: &str = "open sesame";
 
-    /// Starts one and waits until it answers: 4 to 6 s.
+    /// Starts a broker and waits until it answers: 4 to 6 s.
     ///
     /// # Errors
     ///
@@ -82,12 +82,12 @@ impl SecureBroker {
                 .into_iter()
                 .flat_map(|mechanism| ["--add-scram".to_owned(), user(mechanism)])
                 .collect(),
-            // Kafka tells of refused logins at this level.
+            // The level at which Kafka logs refused logins.
             java_options: "-Dlog4j2.level=INFO",
         })?;
         let mut cluster = Cluster::from(broker);
         cluster.restart_dead();
-        // It knows itself as soon as its first port is open.
+        // It answers as soon as its first port is open.
         let is_open = |(_, port): &(Listener, Port)| TcpStream::connect(port.to_string()).is_ok();
         until("the ports of the broker", Duration::from_secs(60), || {
             ports.iter().all(is_open).then_some(())
@@ -99,37 +99,37 @@ impl SecureBroker {
         })
     }
 
-    /// What goes into `--brokers`.
+    /// The value for `--brokers`.
     #[must_use]
     pub fn address(&self, listener: Listener) -> String {
         let port = self.ports.iter().find(|(other, _)| *other == listener);
         port.map_or_else(String::new, |(_, port)| port.to_string())
     }
 
-    /// The broker, as everybody may use it.
+    /// The broker, by its listener without authentication.
     pub fn broker(&mut self) -> &mut Broker {
         &mut self.cluster[0]
     }
 
-    /// The same as a cluster of one.
+    /// The broker as a cluster of one.
     #[must_use]
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
     }
 
-    /// [`cluster`](Self::cluster), to be changed.
+    /// [`cluster`](Self::cluster), mutable.
     pub fn cluster_mut(&mut self) -> &mut Cluster {
         &mut self.cluster
     }
 
-    /// Who signed its certificate, and whose client certificates it takes.
+    /// The authority that signed its certificate, and whose client certificates it accepts.
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
 
     /// Changes the password of [`USER`](Self::USER) for one of the SCRAM mechanisms. Connections
-    /// stay.
+    /// stay open.
     ///
     /// # Errors
     ///
@@ -141,10 +141,10 @@ impl SecureBroker {
         configure(&self.cluster.addresses(), &arguments).map(drop)
     }
 
-    /// How many connections it has refused since it was started last.
+    /// How many logins it has refused since it was last started.
     #[must_use]
     pub fn refused(&self) -> usize {
-        let lines = self.cluster[0].running().stdout().so_far();
+        let lines = self.cluster[0].process.running().stdout().so_far();
         let refused = lines
             .iter()
             .filter(|line| line.contains("ailed authentication"));

@@ -1,4 +1,4 @@
-//! A broker that speaks TLS and asks who one is.
+//! A broker with TLS and authentication.
 
 mod authority;
 mod broker;

@@ -1,53 +1,41 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 use user_metadata_cli::{Carrier, Failure, FlagError, LogGuard, ShutdownSignals, block_on};
-use user_metadata_log::{DataDir, DiskQueueReader};
+use user_metadata_log::DataDir;
 use user_metadata_publisher::{
     DiskOutbox, KafkaTarget, PublisherMonitor, PublisherOptions, PublisherStatus, PublisherTask,
     kafka_on_disk,
 };
 
-use crate::args::ReplayArgs;
-use crate::outbox::{existing, is_set_aside};
+use super::args::ReplayArgs;
+use super::file::{checked_outbox, existing};
 use crate::target::unless_stopped;
 
-/// Delivers what waits in an outbox to Kafka, and ends.
+/// Delivers the events of an outbox to Kafka.
 pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
     let topic = args.topic.check("ws-server")?;
     let words = topic.to_string();
     let Carrier::Kafka(options) = topic.carrier else {
-        let problem = "events are replayed to Kafka; write e.g. --brokers kafka-1:9092";
+        let problem = "a replay needs Kafka; write e.g. --brokers kafka-1:9092";
         return Err(FlagError::new("brokers", problem).into());
     };
     let outbox = DiskOutbox::new(match args.file {
-        Some(file) => an_outbox(file)?,
-        None => existing(DataDir::new(&topic.data_dir).outbox_path())?,
+        Some(file) => checked_outbox(file)?,
+        None => existing("data-dir", DataDir::new(&topic.data_dir).outbox_path())?,
     });
     let target = KafkaTarget::with_topic(options, topic.spec);
     let log = Arc::new(args.log.start()?);
-    block_on(deliver(target, outbox, words, log))
-}
-
-/// A file that somebody names. What is damaged of an outbox is set aside, which must not befall a
-/// file that is none; one that was set aside before can't always tell what it is.
-fn an_outbox(file: PathBuf) -> Result<PathBuf, FlagError> {
-    let file = existing(file)?;
-    if !is_set_aside(&file) {
-        DiskQueueReader::open(&file).map_err(|error| FlagError::refused("file", &error))?;
-    }
-    Ok(file)
+    block_on(&log, deliver(target, outbox, words, Arc::clone(&log)))
 }
 
 async fn deliver(
     target: KafkaTarget,
     outbox: DiskOutbox,
     words: String,
-    // Kept until all tasks are gone, so that the last line is written, too.
-    _log: Arc<LogGuard>,
+    log: Arc<LogGuard>,
 ) -> Result<(), Failure> {
     let mut signals = ShutdownSignals::catch().map_err(|error| Failure::runtime(&error))?;
     info!("replaying {} to {words}", outbox.path.display());
@@ -64,18 +52,18 @@ async fn deliver(
     tokio::select! {
         () = &mut delivery => {}
         signal = signals.next() => {
-            info!(signal, "replay ended early");
-            tokio::spawn(signals.exit_at_next());
+            info!(signal, "stopping the replay");
+            tokio::spawn(signals.exit_at_next(log));
         }
     }
-    // Waits for the disk, which may hang.
+    // Waits for the disk, which may be slow.
     drop(delivery);
     let events = monitor.accounting();
     let (recovered, published, pending) = (events.recovered, events.published, events.pending);
     let dropped = events.dropped.total();
     info!(recovered, published, pending, dropped, "ended");
     match (pending, monitor.status()) {
-        // It could not be opened, or what was delivered not be removed.
+        // It could not be opened, or delivered events could not be removed.
         (0, PublisherStatus::Degraded { detail, .. }) => Err(Failure::Runtime(detail)),
         (0, _) => Ok(()),
         (left, _) => Err(Failure::Runtime(format!(
@@ -95,7 +83,7 @@ async fn with_progress(task: PublisherTask, monitor: &PublisherMonitor) {
             _ = &mut task => return,
             _ = ticks.tick() => {
                 let events = monitor.accounting();
-                info!("{} of {} events are delivered", events.published, events.recovered);
+                info!("{} of {} events delivered", events.published, events.recovered);
             }
         }
     }

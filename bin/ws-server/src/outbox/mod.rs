@@ -1,13 +1,18 @@
+mod args;
+mod file;
+mod replay;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use user_metadata_cli::{Failure, FlagError};
+use user_metadata_cli::Failure;
 use user_metadata_events::UnixMillis;
-use user_metadata_log::{DataDir, DiskQueueReader, OpenError, QueueReadError, RecordRef};
+use user_metadata_log::{DiskQueueReader, OpenError, QueueReadError, RecordRef};
 
-use crate::args::{OutboxCommand, OutboxFile};
+pub(crate) use args::OutboxCommand;
+use args::OutboxFile;
 
-/// Looks into the outbox while the server may be at work, or delivers what is in it.
+/// Inspects the outbox, while the server may be running, or delivers its events.
 pub(crate) fn run(command: OutboxCommand) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let done = match command {
@@ -15,11 +20,11 @@ pub(crate) fn run(command: OutboxCommand) -> Result<(), Failure> {
         OutboxCommand::Cat(file) => print(&file, &mut out),
         OutboxCommand::Replay(args) => {
             drop(out);
-            return crate::replay::run(*args);
+            return replay::run(*args);
         }
     };
     match done {
-        // Whoever read it has had enough.
+        // The reader has closed the pipe.
         Err(Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::runtime(&error)),
         Ok(()) => Ok(()),
@@ -28,7 +33,7 @@ pub(crate) fn run(command: OutboxCommand) -> Result<(), Failure> {
 
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("there is no outbox {}", .0.display())]
+    #[error("outbox {} does not exist", .0.display())]
     Missing(PathBuf),
     #[error(transparent)]
     Open(OpenError),
@@ -38,50 +43,18 @@ enum Error {
     Storage(#[from] user_metadata_log::StorageError),
     #[error(transparent)]
     Write(#[from] io::Error),
-    #[error("left out what can't be read: {batches} damaged batches")]
+    #[error("skipped what can't be read: {batches} damaged batches")]
     Damaged { batches: u64 },
 }
 
 impl From<OpenError> for Error {
     fn from(error: OpenError) -> Self {
         match error {
-            // No server need have been started with Kafka, which alone makes one.
+            // It is only created when the server is started with Kafka.
             OpenError::Missing { path } => Self::Missing(path),
             error => Self::Open(error),
         }
     }
-}
-
-impl OutboxFile {
-    fn path(&self) -> PathBuf {
-        let default = || DataDir::new(&self.data_dir).outbox_path();
-        self.file.clone().unwrap_or_else(default)
-    }
-
-    /// The outbox and what was set aside, the oldest first.
-    fn all(&self) -> Vec<PathBuf> {
-        if let Some(file) = &self.file {
-            return vec![file.clone()];
-        }
-        let mut files = vec![self.path()];
-        let entries = std::fs::read_dir(&self.data_dir);
-        let mut damaged: Vec<PathBuf> = entries
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| is_set_aside(path))
-            .collect();
-        damaged.sort();
-        files.append(&mut damaged);
-        files
-    }
-}
-
-pub(crate) fn is_set_aside(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.strip_prefix("outbox.db.damaged-")
-        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn list(files: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
@@ -104,7 +77,7 @@ fn list(files: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is in a file, and how many of its batches are damaged.
+/// A line about a file, and how many of its batches are damaged.
 fn summary(path: &Path) -> Result<(String, u64), Error> {
     let reader = DiskQueueReader::open(path)?;
     let contents = reader.contents()?;
@@ -129,7 +102,7 @@ fn time(ms: Option<i64>) -> String {
 fn print(file: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     let reader = DiskQueueReader::open(file.path())?;
     let damaged = each(&reader, |record| {
-        // An event is one line of JSON already.
+        // The value is one line of JSON.
         out.write_all(record.value.unwrap_or(b"null"))?;
         Ok(out.write_all(b"\n")?)
     })?;
@@ -140,18 +113,17 @@ fn print(file: &OutboxFile, out: &mut impl Write) -> Result<(), Error> {
     }
 }
 
-/// Goes through all records in order, past those that can't be read; returns how many batches are
-/// damaged.
+/// Visits all records in order, skipping batches that can't be read; returns how many those are.
 fn each(
     reader: &DiskQueueReader,
-    mut what: impl FnMut(RecordRef<'_>) -> Result<(), Error>,
+    mut visit: impl FnMut(RecordRef<'_>) -> Result<(), Error>,
 ) -> Result<u64, Error> {
     let (mut last, mut damaged) = (0, 0);
     loop {
         match reader.next(last) {
             Ok(None) => return Ok(damaged),
             Ok(Some(batch)) => {
-                batch.records.iter().try_for_each(&mut what)?;
+                batch.records.iter().try_for_each(&mut visit)?;
                 last = batch.id;
             }
             Err(QueueReadError::Corrupt { id, .. }) => {
@@ -161,13 +133,4 @@ fn each(
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// The file that is to be replayed.
-pub(crate) fn existing(path: PathBuf) -> Result<PathBuf, FlagError> {
-    if path.is_file() {
-        return Ok(path);
-    }
-    let problem = format!("there is no {}; see `ws-server outbox ls`", path.display());
-    Err(FlagError::new("file", problem))
 }

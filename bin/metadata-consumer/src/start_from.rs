@@ -1,30 +1,16 @@
-use std::str::FromStr;
 use std::time::Duration;
 
-use user_metadata_events::UnixMillis;
+use user_metadata_consumer::{StartFrom, UnixMillis};
 
-/// Where a sink starts that has no position yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum From {
-    Earliest,
-    Latest,
-    At(UnixMillis),
-}
-
-impl FromStr for From {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let time = match text {
-            "earliest" => return Ok(Self::Earliest),
-            "latest" => return Ok(Self::Latest),
-            text => text.parse().map_or_else(|_| rfc3339(text), UnixMillis::new),
-        };
-        time.map(Self::At).ok_or_else(|| {
-            "write `earliest`, `latest`, ms since the epoch, or e.g. 2026-11-24T08:00:00Z"
-                .to_owned()
-        })
-    }
+/// Parses the value of `--from`.
+pub(crate) fn start_from(text: &str) -> Result<StartFrom, &'static str> {
+    let time = match text {
+        "earliest" => return Ok(StartFrom::Earliest),
+        "latest" => return Ok(StartFrom::Latest),
+        text => text.parse().map_or_else(|_| rfc3339(text), UnixMillis::new),
+    };
+    time.map(StartFrom::At)
+        .ok_or("must be `earliest`, `latest`, ms since the epoch, or e.g. 2026-11-24T08:00:00Z")
 }
 
 /// RFC 3339 with any offset; times before 1970 have no events.
@@ -43,7 +29,7 @@ fn rfc3339(text: &str) -> Option<UnixMillis> {
     Some(UnixMillis::from(utc))
 }
 
-/// Takes `+02:00` off the end: the rest, and the offset in minutes.
+/// Splits `+02:00` off the end: the rest, and the offset in minutes.
 fn split_offset(text: &str) -> Option<(&str, i64)> {
     let (local, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
     let (hours, minutes) = offset.get(1..)?.split_once(':')?;
@@ -61,21 +47,25 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
 mod tests {
     use super::*;
 
-    fn at(millis: u64) -> Result<From, String> {
-        Ok(From::At(UnixMillis::new(millis).unwrap()))
+    fn at(millis: u64) -> Result<StartFrom, &'static str> {
+        Ok(StartFrom::At(UnixMillis::new(millis).unwrap()))
     }
 
     #[test]
     fn times_are_rfc_3339_with_any_offset_or_milliseconds() {
-        assert_eq!("2025-11-23T00:00:00Z".parse(), at(1_763_856_000_000));
-        assert_eq!("2025-11-23T02:30:00.5+02:30".parse(), at(1_763_856_000_500));
-        assert_eq!("2025-11-22T19:00:00-05:00".parse(), at(1_763_856_000_000));
-        assert_eq!("1763856000000".parse(), at(1_763_856_000_000));
-        assert_eq!("latest".parse(), Ok(From::Latest));
+        for (text, millis) in [
+            ("2025-11-23T00:00:00Z", 1_763_856_000_000),
+            ("2025-11-23T02:30:00.5+02:30", 1_763_856_000_500),
+            ("2025-11-22T19:00:00-05:00", 1_763_856_000_000),
+            ("1763856000000", 1_763_856_000_000),
+        ] {
+            assert_eq!(start_from(text), at(millis), "{text}");
+        }
+        assert_eq!(start_from("latest"), Ok(StartFrom::Latest));
     }
 
     #[test]
-    fn what_is_no_time_is_refused_with_an_example() {
+    fn an_invalid_time_is_refused_with_an_example() {
         for text in [
             "",
             "yesterday",
@@ -86,7 +76,7 @@ mod tests {
             "18446744073709551615",
             "é02:00",
         ] {
-            let error = text.parse::<From>().unwrap_err();
+            let error = start_from(text).unwrap_err();
             assert!(error.contains("2026-11-24T08:00:00Z"), "{text}: {error}");
         }
     }
