@@ -123,14 +123,7 @@ async fn partitions_past_their_time_are_dropped_and_no_others() {
         .collect();
     write(&mut sink, &joins).await;
     drop(sink);
-    let partition = |time: u64| {
-        let name = format!(
-            "SELECT to_char(to_timestamp({}), '\"events_\"YYYYMM')",
-            time / 1_000
-        );
-        database.query(&name).remove(0)
-    };
-    let [_, _, _, pending, kept] = ages.map(partition);
+    let [_, _, _, pending, kept] = ages.map(|time| month(&database, time));
     // Somebody has taken one out to keep it, and an earlier run was cut off while it detached.
     database.execute(&format!("ALTER TABLE events DETACH PARTITION {kept}"));
     detach_in_part(&database, &pending);
@@ -150,4 +143,61 @@ async fn partitions_past_their_time_are_dropped_and_no_others() {
         .await
         .unwrap();
     assert_eq!(late[0].reason, "timestamp_out_of_range");
+}
+
+/// The name of the month's partition.
+fn month(database: &Database, millis: u64) -> String {
+    let name = format!(
+        "SELECT to_char(to_timestamp({}) AT TIME ZONE 'UTC', '\"events_\"YYYYMM')",
+        millis / 1_000
+    );
+    database.query(&name).remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_a_month_that_somebody_has_detached_is_a_dead_letter_and_no_other_is() {
+    let database = require!(database());
+    let day = 86_400_000;
+    let old = now() - 70 * day;
+    let archived = month(&database, old);
+    let mut sink = ready(&database, "connections=1").await;
+    write(&mut sink, &[at(1, "ann", old), at(2, "ann", now())]).await;
+    let detach = format!("ALTER TABLE events DETACH PARTITION {archived}");
+    database.execute(&detach);
+    // The one that wrote before, and one that is started now.
+    let late = [at(3, "bob", old), at(4, "eve", now())];
+    let mut restarted = open(&database, "connections=1");
+    for sink in [&mut sink, &mut restarted] {
+        let rejected = sink.write(&late).await.unwrap();
+        let [rejection] = &rejected[..] else {
+            panic!("{rejected:?}");
+        };
+        assert_eq!(rejection.index, 0);
+        let said = &rejection.reason;
+        assert!(said.contains(&archived), "{said}");
+        assert!(said.contains("is detached; attach it again"), "{said}");
+    }
+    // What the reason says to do helps.
+    let rejected = sink.write(&late).await.unwrap();
+    let (_, attach) = rejected[0].reason.split_once('(').unwrap();
+    let (attach, _) = attach.split_once(") or rename").unwrap();
+    database.execute(attach);
+    write(&mut sink, &late).await;
+    let counts = "SELECT count(*), (SELECT sum(events) FROM users) FROM events";
+    assert_eq!(database.query(counts), ["4|4"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_under_another_name_takes_the_events_of_its_time() {
+    let database = require!(database());
+    let day = 86_400_000;
+    let old = now() - 70 * day;
+    let mut sink = ready(&database, "connections=1").await;
+    write(&mut sink, &[at(1, "ann", old)]).await;
+    let rename = format!("ALTER TABLE {} RENAME TO older", month(&database, old));
+    database.execute(&rename);
+    drop(sink);
+    let mut sink = ready(&database, "connections=1").await;
+    write(&mut sink, &[at(2, "ann", old), at(3, "bob", now())]).await;
+    assert_eq!(database.query("SELECT count(*) FROM older"), ["2"]);
 }

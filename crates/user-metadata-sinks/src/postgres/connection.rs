@@ -78,11 +78,13 @@ impl Connection {
         &self.connected.client
     }
 
-    /// Has a partition made for each moment; returns those that are refused.
-    pub(super) async fn ensure(&self, moments: &[Micros]) -> Result<Vec<Micros>, Error> {
+    /// Has a partition made for each moment; returns those that can have none, and why.
+    pub(super) async fn ensure(&self, moments: &[Micros]) -> Result<Vec<(Micros, String)>, Error> {
         let rows = self.client().query(&self.ensure, &[&moments]).await?;
-        let refused = rows.iter().filter(|row| !row.get::<_, bool>(1));
-        Ok(refused.map(|row| row.get(0)).collect())
+        let refused = rows
+            .iter()
+            .filter_map(|row| Some((row.get(0), row.get::<_, Option<_>>(1)?)));
+        Ok(refused.collect())
     }
 
     /// Stores rows of which none is there yet, or fails.

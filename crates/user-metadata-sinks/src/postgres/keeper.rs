@@ -50,7 +50,11 @@ async fn look(client: &Client) -> Result<(), Error> {
     }
     let ahead = "select make_partition(now() + ahead * ('1 ' || partition_by)::interval)
         from settings, generate_series(0, case partition_by when 'month' then 1 else 7 end) ahead";
-    client.query(ahead, &[]).await?;
+    for row in client.query(ahead, &[]).await? {
+        if let Some(reason) = row.get::<_, Option<&str>>(0) {
+            warn!(reason, "there is no partition for the time to come");
+        }
+    }
     let expired = "select partition, state from expired_partitions()";
     for row in client.query(expired, &[]).await? {
         let (partition, state): (&str, &str) = (row.get(0), row.get(1));

@@ -77,19 +77,21 @@ create function has_partition(at timestamptz) returns boolean
             and c.relname in (to_char(at, '"events_"YYYYMM'), to_char(at, '"events_"YYYYMMDD')))
 $$;
 
--- A partition for this moment, whenever it is. Attached, not made as one: that would wait for
--- whoever reads, and have everybody else wait behind it.
-create function make_partition(at timestamptz) returns void
+-- A partition for this moment, whenever it is; null, or why there can be none. Attached, not made as
+-- one: that would wait for whoever reads, and have everybody else wait behind it.
+create function make_partition(at timestamptz) returns text
     language plpgsql set search_path from current set timezone = 'UTC' as $$
 declare
     unit text;
     name text;
     first timestamptz;
+    range text;
 begin
-    perform pg_advisory_xact_lock(1970106221, 2);
+    -- Of this schema's table alone.
+    perform pg_advisory_xact_lock(1970106222, 'events'::regclass::oid::int);
     -- Somebody else may have made it meanwhile.
     if has_partition(at) then
-        return;
+        return null;
     end if;
     select case
         -- A month that has begun in days goes on in days.
@@ -101,25 +103,32 @@ begin
     end into unit from settings;
     name := to_char(at, case unit when 'month' then '"events_"YYYYMM' else '"events_"YYYYMMDD' end);
     first := date_trunc(unit, at);
+    range := format('from (%L) to (%L)', first, first + ('1 ' || unit)::interval);
     execute format(
         'create table %I (like events including defaults including constraints including storage)', name);
-    execute format(
-        'alter table events attach partition %I for values from (%L) to (%L)',
-        name, first, first + ('1 ' || unit)::interval);
+    execute format('alter table events attach partition %I for values %s', name, range);
+    return null;
+exception
+    when duplicate_table then
+        return format('the table %1$s of its time is detached; attach it again (alter table events '
+            'attach partition %1$s for values %2$s) or rename it, then replay this dead letter', name, range);
+    -- A partition of another name has at least a part of this time; whether it takes a row is seen then.
+    when invalid_object_definition then
+        return null;
 end
 $$;
 
--- False where an event of this moment is refused.
-create function ensure_partition(at timestamptz) returns boolean
+-- Null, or why an event of this moment is refused.
+create function ensure_partition(at timestamptz) returns text
     language plpgsql set search_path from current as $$
 begin
     if not (select at between now() - least(accept_past, keep) and now() + accept_future from settings) then
-        return false;
+        return 'timestamp_out_of_range';
     end if;
-    if not has_partition(at) then
-        perform make_partition(at);
+    if has_partition(at) then
+        return null;
     end if;
-    return true;
+    return make_partition(at);
 end
 $$;
 

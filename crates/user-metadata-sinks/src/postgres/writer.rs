@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -125,40 +125,45 @@ impl Writer {
         let window = self.connect().await?.window;
         let now = Micros::from(UnixMillis::from(SystemTime::now())).0;
         let is_in_time = now.saturating_sub(window.past)..=now.saturating_add(window.future);
-        let mut reject = |rows: &mut Vec<Row<'a>>, is_admitted: &dyn Fn(&Row<'a>) -> bool| {
+        let mut reject = |rows: &mut Vec<Row<'a>>, reason: &dyn Fn(&Row<'a>) -> Option<String>| {
             rows.retain(|row| {
-                let is_admitted = is_admitted(row);
-                if !is_admitted {
-                    rejections.push(Rejection::new(row.index, OUT_OF_RANGE));
-                }
+                let reason = reason(row);
+                let is_admitted = reason.is_none();
+                rejections.extend(reason.map(|reason| Rejection::new(row.index, reason)));
                 is_admitted
             });
         };
-        reject(&mut rows, &|row| is_in_time.contains(&row.timestamp.0));
+        reject(&mut rows, &|row| {
+            let is_in_time = is_in_time.contains(&row.timestamp.0);
+            (!is_in_time).then(|| OUT_OF_RANGE.to_owned())
+        });
         let mut moments: Vec<Micros> = rows.iter().map(|row| row.timestamp).collect();
         moments.dedup_by_key(|moment| moment.day());
         moments.retain(|moment| !self.days.contains(&moment.day()));
         if moments.is_empty() {
             return Ok(rows);
         }
-        let limit = self.connector.limit() + GRACE;
-        let refused = match timeout(limit, self.connect().await?.ensure(&moments)).await {
-            Ok(Ok(refused)) => refused,
-            Ok(Err(error)) => {
-                self.connection = None;
-                return Err(sink_error(&error));
-            }
-            Err(_) => {
-                self.connection = None;
-                return Err(timed_out("making a partition", limit));
-            }
-        };
-        let refused: BTreeSet<i64> = refused.into_iter().map(Micros::day).collect();
+        let refused = self.ensure(&moments).await?;
         let ensured = moments.into_iter().map(Micros::day);
         self.days
-            .extend(ensured.filter(|day| !refused.contains(day)));
-        reject(&mut rows, &|row| !refused.contains(&row.timestamp.day()));
+            .extend(ensured.filter(|day| !refused.contains_key(day)));
+        reject(&mut rows, &|row| refused.get(&row.timestamp.day()).cloned());
         Ok(rows)
+    }
+
+    /// Has a partition made for each moment; returns the days that can have none, and why.
+    async fn ensure(&mut self, moments: &[Micros]) -> Result<BTreeMap<i64, String>, SinkError> {
+        let limit = self.connector.limit() + GRACE;
+        let error = match timeout(limit, self.connect().await?.ensure(moments)).await {
+            Ok(Ok(refused)) => {
+                let by_day = |(moment, reason): (Micros, String)| (moment.day(), reason);
+                return Ok(refused.into_iter().map(by_day).collect());
+            }
+            Ok(Err(error)) => sink_error(&error),
+            Err(_) => timed_out("making a partition", limit),
+        };
+        self.connection = None;
+        Err(error)
     }
 
     /// Stores all rows, or none.
