@@ -22,9 +22,11 @@ pub(super) enum Meaning {
 
 impl Meaning {
     pub(super) fn of(error: &Error) -> Self {
-        error
-            .code()
-            .map_or(Self::Passing, |code| Self::of_code(code.code()))
+        match error.code() {
+            Some(code) => Self::of_code(code.code()),
+            None if is_of_the_client(error) => Self::Final,
+            None => Self::Passing,
+        }
     }
 
     fn of_code(code: &str) -> Self {
@@ -45,6 +47,13 @@ impl Meaning {
     }
 }
 
+/// Whether the client can't do what the server asks of it, such as a password: that does not pass.
+/// tokio-postgres tells it by its words alone.
+fn is_of_the_client(error: &Error) -> bool {
+    let words = error.to_string();
+    words == "invalid configuration" || words == "authentication error"
+}
+
 /// What the database said, without what of a row it quotes.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -57,7 +66,15 @@ impl Said {
                 error.source()
             });
             let causes: Vec<_> = causes.map(ToString::to_string).collect();
-            return Self(in_one_line(&causes.join(": ")));
+            let causes = in_one_line(&causes.join(": "));
+            if causes.ends_with("password missing") {
+                return Self(
+                    "the server asks for a password; name the file that has it: \
+                     `?password-file=FILE`"
+                        .to_owned(),
+                );
+            }
+            return Self(causes);
         };
         let code = said.code().code();
         let message = in_one_line(said.message());
