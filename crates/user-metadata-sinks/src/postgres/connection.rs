@@ -46,7 +46,8 @@ impl Connection {
 
     async fn with(connected: Connected, window: Window, tables: Tables) -> Result<Self, Error> {
         let client = &connected.client;
-        let ensure = "select at, ensure_partition(at) from unnest($1::timestamptz[]) at";
+        let ensure = "select at, ensure_partition(at), counted_until
+            from unnest($1::timestamptz[]) at, settings";
         let copy = format!("copy events ({COLUMNS}) from stdin (format binary)");
         let insert = format!(
             "insert into events ({COLUMNS})
@@ -79,8 +80,15 @@ impl Connection {
     }
 
     /// Has a partition made for each moment; returns those that can have none, and why.
-    pub(super) async fn ensure(&self, moments: &[Micros]) -> Result<Vec<(Micros, String)>, Error> {
+    pub(super) async fn ensure(
+        &mut self,
+        moments: &[Micros],
+    ) -> Result<Vec<(Micros, String)>, Error> {
         let rows = self.client().query(&self.ensure, &[&moments]).await?;
+        // A partition that was dropped may have been made again since this was asked last.
+        if let Some(row) = rows.first() {
+            self.window.counted_until = row.get(2);
+        }
         let refused = rows
             .iter()
             .filter_map(|row| Some((row.get(0), row.get::<_, Option<_>>(1)?)));
@@ -90,6 +98,7 @@ impl Connection {
     /// Stores rows of which none is there yet, or fails.
     pub(super) async fn copy(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
         let client = &self.connected.client;
+        let counted_until = self.window.counted_until;
         let copying = copy(client, &self.copy, rows, &mut self.buffer);
         if !self.tables.users && !self.tables.sessions {
             // A transaction by itself.
@@ -99,7 +108,10 @@ impl Connection {
         self.is_in_transaction = true;
         let stored = async {
             try_join!(client.batch_execute("BEGIN"), copying)?;
-            let rows: Vec<_> = rows.iter().collect();
+            let rows: Vec<_> = rows
+                .iter()
+                .filter(|row| row.timestamp >= counted_until)
+                .collect();
             let statements = (&self.users, &self.sessions);
             add_totals(client, self.tables, statements, &rows).await
         };
@@ -119,6 +131,7 @@ impl Connection {
         let rows: Vec<_> = rows
             .iter()
             .filter(|row| stored.remove(&row.key()))
+            .filter(|row| row.timestamp >= self.window.counted_until)
             .collect();
         let statements = (&self.users, &self.sessions);
         add_totals(&transaction, self.tables, statements, &rows).await?;

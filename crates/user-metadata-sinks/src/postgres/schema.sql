@@ -5,6 +5,9 @@ create table settings (
     partition_by text not null default 'month' check (partition_by in ('month', 'day')),
     -- Partitions that are older are dropped; null keeps them.
     keep interval,
+    -- The end of the newest partition that was dropped for its age. Events before it were counted in
+    -- `users` and `sessions`; those that come again are not counted a second time.
+    counted_until timestamptz not null default '-infinity',
     -- Events of another time are refused.
     accept_past interval not null default '400 days',
     accept_future interval not null default '1 day'
@@ -134,21 +137,22 @@ $$;
 
 -- What retention may drop. A partition is marked before it is detached, so that one that somebody
 -- else has detached is not taken for one of these.
-create function expired_partitions() returns table (partition text, state text)
+create function expired_partitions() returns table (partition text, state text, until timestamptz)
     language sql stable set search_path from current set timezone = 'UTC' as $$
     select c.relname, case
             when i.inhrelid is null then 'detached'
             when i.inhdetachpending then 'pending'
             else 'attached'
-        end
-    from pg_class c left join pg_inherits i on i.inhrelid = c.oid, settings
+        end, range.until
+    from pg_class c left join pg_inherits i on i.inhrelid = c.oid, settings, lateral (
+        select (case length(c.relname)
+            when 13 then to_date(substr(c.relname, 8), 'YYYYMM') + interval '1 month'
+            else to_date(substr(c.relname, 8), 'YYYYMMDD') + interval '1 day'
+        end)::timestamptz as until) range
     where c.relnamespace = (select relnamespace from pg_class where oid = 'events'::regclass)
         and c.relkind = 'r' and c.relname ~ '^events_[0-9]{6}([0-9]{2})?$'
         and (i.inhparent = 'events'::regclass
             or i.inhrelid is null and obj_description(c.oid, 'pg_class') = 'expired')
-        and now() - keep >= case length(c.relname)
-            when 13 then to_date(substr(c.relname, 8), 'YYYYMM') + interval '1 month'
-            else to_date(substr(c.relname, 8), 'YYYYMMDD') + interval '1 day'
-        end
+        and range.until <= now() - keep
     order by 1
 $$;

@@ -26,12 +26,19 @@ pub(crate) struct PostgresUrl {
     pub(crate) connections: NonZeroUsize,
     pub(crate) tables: Tables,
     pub(crate) index_ip: bool,
-    /// In days. None: as the database has it.
-    pub(crate) keep: Option<u32>,
+    /// None: as the database has it.
+    pub(crate) keep: Option<Keep>,
     /// None: as the database has it.
     pub(crate) partition: Option<&'static str>,
     /// How long one transaction may take.
     pub(crate) timeout: Duration,
+}
+
+/// How long events are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Days(i32),
+    Forever,
 }
 
 /// As libpq has it.
@@ -112,7 +119,7 @@ impl PostgresUrl {
                     (index == "ip").then_some(true)
                 })?
                 .unwrap_or(false),
-            keep: options.take("keep", "must be days, e.g. `400d`", days)?,
+            keep: options.take("keep", "must be days, e.g. `400d`, or `off`", keep)?,
             partition: options.take("partition", "must be `month` or `day`", partition)?,
             timeout: options
                 .duration(
@@ -186,8 +193,11 @@ fn partition(text: &str) -> Option<&'static str> {
     ["month", "day"].into_iter().find(|unit| *unit == text)
 }
 
-fn days(text: &str) -> Option<u32> {
+fn keep(text: &str) -> Option<Keep> {
+    if text == "off" {
+        return Some(Keep::Forever);
+    }
     let seconds = humantime::parse_duration(text).ok()?.as_secs();
-    let days = u32::try_from(seconds / DAY).ok()?;
-    ((1..=36_500).contains(&days) && seconds % DAY == 0).then_some(days)
+    let days = i32::try_from(seconds / DAY).ok()?;
+    ((1..=36_500).contains(&days) && seconds % DAY == 0).then_some(Keep::Days(days))
 }
