@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use user_metadata_cli::{Failure, chain};
-use user_metadata_consumer::{Sink as _, SinkError};
+use user_metadata_consumer::SinkError;
 use user_metadata_sinks::SinkUrl;
 
 use crate::args::RunArgs;
 use crate::config::{Config, sink_urls};
 use crate::file::Problem;
 
-/// How long a sink may take to open, and again to reach its target.
+/// How long a sink may take to reach its target.
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// Says of everything that the flags name whether it is there and can be used.
@@ -65,16 +65,14 @@ pub(crate) fn file(problems: &[Problem], is_check: bool) -> Result<(), Failure> 
     lines.end()
 }
 
-/// Opens the sink and has it look at its target.
+/// Has the sink look at its target.
 async fn reach(sink: &SinkUrl) -> Result<String, String> {
     let late = |_| format!("no answer within {} s; is it there?", DEADLINE.as_secs());
-    let spec = sink.clone();
-    let open = tokio::task::spawn_blocking(move || spec.open());
-    let opened = timeout(DEADLINE, open).await.map_err(late)?;
-    let opened = opened.map_err(|error| error.to_string())?;
-    let mut opened = opened.map_err(|error| chain(&error))?;
-    match timeout(DEADLINE, opened.prepare()).await.map_err(late)? {
-        Ok(()) => Ok("ready".to_owned()),
+    match timeout(DEADLINE, sink.check()).await.map_err(late)? {
+        Ok(notes) => {
+            let words = ["ready".to_owned()].into_iter().chain(notes);
+            Ok(words.collect::<Vec<_>>().join("; "))
+        }
         Err(SinkError::Closed) => Err("it wants no events".to_owned()),
         Err(SinkError::Fatal(error) | SinkError::Unavailable { source: error, .. }) => {
             Err(chain(&*error))

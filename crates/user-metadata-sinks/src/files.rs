@@ -1,4 +1,4 @@
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -34,6 +34,20 @@ pub(crate) fn create_file(path: &Path) -> Result<(), FileError> {
         }),
         _ => Ok(()),
     }
+}
+
+/// Whether a file can be made at `path`, where there is none: tries it in the nearest folder that is
+/// there, and leaves nothing behind.
+pub(crate) fn try_create(path: &Path) -> Result<(), FileError> {
+    let mut folders = path.ancestors().skip(1);
+    let folder = folders.find(|folder| folder.exists());
+    let folder = folder.unwrap_or(Path::new("."));
+    let probe = folder.join(format!(".user-metadata-check-{}", std::process::id()));
+    create_file(&probe)?;
+    fs::remove_file(&probe).map_err(|source| FileError::Create {
+        path: probe,
+        source,
+    })
 }
 
 /// Tells a file from another one that has taken its name.

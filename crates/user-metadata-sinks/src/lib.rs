@@ -3,6 +3,7 @@
 #[cfg(feature = "amplitude")]
 mod amplitude;
 mod builtin;
+mod check;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod details;
 mod error;

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::Rotation;
 use crate::FileError;
-use crate::files::{Identity, create_file, create_parent};
+use crate::files::{Identity, create_file, create_parent, try_create};
 
 /// A file of whole lines, and those that were full before it.
 #[derive(Debug)]
@@ -34,26 +34,10 @@ const LONGEST_LINE: u64 = 1 << 20;
 impl LineFile {
     pub(super) fn open(path: &Path, rotation: Option<Rotation>) -> Result<Self, FileError> {
         create_parent(path)?;
-        let create = |path: &Path, source| FileError::Create {
-            path: path.to_owned(),
-            source,
-        };
         let lock_path = with_suffix(path, "lock");
         create_file(&lock_path)?;
-        let lock = OpenOptions::new().write(true).open(&lock_path);
-        let lock = lock.map_err(|error| create(&lock_path, error))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => FileError::InUse {
-                path: path.to_owned(),
-            },
-            TryLockError::Error(error) => create(&lock_path, error),
-        })?;
-        let open = Open::new(path).map_err(|error| match error.kind() {
-            ErrorKind::InvalidData => FileError::Foreign {
-                path: path.to_owned(),
-            },
-            _ => create(path, error),
-        })?;
+        let lock = locked(path, &lock_path)?;
+        let open = Open::new(path).map_err(|error| refused(path, error))?;
         Ok(Self {
             path: path.to_owned(),
             rotation,
@@ -85,6 +69,58 @@ impl LineFile {
             Some(open) if Identity::of(&self.path).ok() == Some(open.identity) => Ok(open),
             _ => Open::new(&self.path),
         }
+    }
+}
+
+/// What opening the file would make or change, as what follows "a start would"; makes and changes
+/// nothing.
+pub(crate) fn changes(path: &Path) -> Result<Vec<String>, FileError> {
+    let lock = with_suffix(path, "lock");
+    if lock.exists() {
+        drop(locked(path, &lock)?);
+    }
+    if !path.exists() {
+        try_create(path)?;
+        return Ok(vec!["make the file".to_owned()]);
+    }
+    let looked = OpenOptions::new().read(true).append(true).open(path);
+    let looked = looked.and_then(|mut file| {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        Ok(end_of_lines(&mut file, metadata.len())? < metadata.len())
+    });
+    Ok(match looked.map_err(|error| refused(path, error))? {
+        true => vec!["cut off the last line, which a crash has torn".to_owned()],
+        false => Vec::new(),
+    })
+}
+
+/// The file that says who writes, locked.
+fn locked(path: &Path, lock: &Path) -> Result<File, FileError> {
+    let refused = |source| FileError::Create {
+        path: lock.to_owned(),
+        source,
+    };
+    let lock = OpenOptions::new().write(true).open(lock).map_err(refused)?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => FileError::InUse {
+            path: path.to_owned(),
+        },
+        TryLockError::Error(error) => refused(error),
+    })?;
+    Ok(lock)
+}
+
+fn refused(path: &Path, error: io::Error) -> FileError {
+    let path = path.to_owned();
+    match error.kind() {
+        ErrorKind::InvalidData => FileError::Foreign { path },
+        _ => FileError::Create {
+            path,
+            source: error,
+        },
     }
 }
 

@@ -12,6 +12,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower_service::Service as _;
 use user_metadata_consumer::{BoxError, SinkError};
 
 use super::dialer::Dialer;
@@ -23,6 +24,7 @@ use crate::OpenError;
 #[derive(Debug)]
 pub(super) struct Client {
     inner: legacy::Client<HttpsConnector<Dialer>, Full<Bytes>>,
+    connector: HttpsConnector<Dialer>,
     endpoint: Endpoint,
     timeout: Duration,
 }
@@ -66,9 +68,10 @@ impl Client {
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
-            .build(connector);
+            .build(connector.clone());
         Ok(Self {
             inner,
+            connector,
             endpoint,
             timeout,
         })
@@ -78,6 +81,16 @@ impl Client {
         &self.endpoint
     }
 
+    /// Connects to the endpoint, and lets go of it again.
+    pub(super) async fn reach(&self) -> Result<(), SinkError> {
+        let connecting = async {
+            let mut connector = self.connector.clone();
+            std::future::poll_fn(|context| connector.poll_ready(context)).await?;
+            connector.call(self.endpoint.uri().clone()).await.map(drop)
+        };
+        self.answered(&self.endpoint, connecting).await
+    }
+
     /// Posts `body` to `endpoint`, and reads the answer.
     pub(super) async fn post(
         &self,
@@ -85,8 +98,16 @@ impl Client {
         headers: HeaderMap,
         body: Vec<u8>,
     ) -> Result<Answer, SinkError> {
-        let answered = tokio::time::timeout(self.timeout, self.send(endpoint, headers, body));
-        let error = match answered.await {
+        let sending = self.send(endpoint, headers, body);
+        self.answered(endpoint, sending).await
+    }
+
+    async fn answered<T>(
+        &self,
+        endpoint: &Endpoint,
+        answer: impl Future<Output = Result<T, BoxError>>,
+    ) -> Result<T, SinkError> {
+        let error = match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(source)) => PostError::NoAnswer {
                 endpoint: endpoint.clone(),

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use futures_util::StreamExt as _;
@@ -27,6 +28,8 @@ type Fate = Option<String>;
 #[derive(Debug)]
 struct Poster<P> {
     client: Client,
+    /// The file that has the key.
+    secret: PathBuf,
     platform: P,
 }
 
@@ -42,11 +45,13 @@ enum AnswerError {
     #[error("{endpoint} takes nothing now: {problem}")]
     Unavailable { endpoint: Endpoint, problem: String },
     #[error(
-        "{endpoint} refuses the key ({status}): check the secret's file, its project and region"
+        "{endpoint} refuses the key ({status}): check the secret in {}, its project and region",
+        secret.display()
     )]
     Refused {
         endpoint: Endpoint,
         status: http::StatusCode,
+        secret: PathBuf,
     },
     #[error("{endpoint} does not take what this sink would send: {problem}")]
     Trial { endpoint: Endpoint, problem: String },
@@ -57,7 +62,11 @@ impl<P: Platform> HttpSink<P> {
         let endpoint = Endpoint::new(&format!("{}{path}", target.address.reveal()))?;
         let client = Client::new(endpoint, target.ca.as_deref(), target.timeout)?;
         Ok(Self {
-            poster: Poster { client, platform },
+            poster: Poster {
+                client,
+                secret: target.secret.clone(),
+                platform,
+            },
             settled: HashMap::new(),
         })
     }
@@ -89,7 +98,7 @@ impl<P: Platform> HttpSink<P> {
 impl<P: Platform> Sink for HttpSink<P> {
     async fn prepare(&mut self) -> Result<(), SinkError> {
         let Some((endpoint, body)) = self.poster.platform.trial() else {
-            return Ok(());
+            return self.poster.client.reach().await;
         };
         let (client, platform) = (&self.poster.client, &self.poster.platform);
         let answer = client.post(endpoint, HeaderMap::new(), body).await?;
@@ -228,7 +237,11 @@ impl<P: Platform> Poster<P> {
         let endpoint = self.client.endpoint().clone();
         let status = answer.status;
         match verdict {
-            Verdict::Refused => SinkError::fatal(AnswerError::Refused { endpoint, status }),
+            Verdict::Refused => SinkError::fatal(AnswerError::Refused {
+                endpoint,
+                status,
+                secret: self.secret.clone(),
+            }),
             Verdict::Unavailable {
                 retry_after,
                 problem,

@@ -1,5 +1,6 @@
 //! Documents in MongoDB: one per event, and one per user.
 
+mod check;
 mod config;
 mod document;
 mod error;
@@ -7,5 +8,6 @@ mod sink;
 mod store;
 mod user;
 
+pub(crate) use check::changes;
 pub(crate) use config::MongoConfig;
 pub use sink::MongoSink;

@@ -156,7 +156,7 @@ async fn lacks(client: &Client, is_wanted: bool, table: &str) -> Result<bool, Er
 }
 
 /// The version of the tables, if they are there. `settings` may be a table of somebody else.
-async fn version(client: &Client) -> Result<Option<i32>, Error> {
+pub(super) async fn version(client: &Client) -> Result<Option<i32>, Error> {
     let query = "select exists (select from information_schema.columns
         where table_schema = current_schema() and table_name = 'settings'
             and column_name = 'schema_version')";

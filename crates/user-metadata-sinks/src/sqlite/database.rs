@@ -9,7 +9,7 @@ use super::row::Row;
 use super::schema::{self, Kind};
 use super::totals;
 use crate::FileError;
-use crate::files::{Identity, create_file, create_parent};
+use crate::files::{Identity, create_file, create_parent, try_create};
 use crate::tables::Tables;
 
 /// How long another process may hold the file before a batch is put off.
@@ -29,6 +29,13 @@ impl Database {
         let path = as_file(path);
         create_parent(&path)?;
         create_file(&path)?;
+        let database = Self::connect(path, tables)?;
+        database.prepare()?;
+        Ok(database)
+    }
+
+    /// Opens a file that is there.
+    fn connect(path: PathBuf, tables: Tables) -> Result<Self, FileError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags);
         let connection = connection.map_err(|error| refused(&path, error))?;
@@ -36,35 +43,43 @@ impl Database {
             path: path.clone(),
             source,
         })?;
-        let database = Self {
+        connection
+            .busy_timeout(BUSY_TIMEOUT)
+            .map_err(|error| refused(&path, error))?;
+        Ok(Self {
             connection,
             path,
             identity,
             tables,
-        };
-        database.prepare()?;
-        Ok(database)
+        })
     }
 
     fn prepare(&self) -> Result<(), FileError> {
         let refused = |error| refused(&self.path, error);
-        self.connection
-            .busy_timeout(BUSY_TIMEOUT)
-            .map_err(refused)?;
         // Before anything is written: a file that is not ours must stay untouched.
         let kind = self.check()?;
-        if self.connection.is_readonly(MAIN_DB).map_err(refused)? {
-            let path = self.path.clone();
-            return Err(FileError::ReadOnly { path });
-        }
-        let is_ready = kind == Kind::Current
-            && totals::is_complete(&self.connection, self.tables).map_err(refused)?;
-        if !is_ready {
+        self.refuse_read_only()?;
+        if kind != Kind::Current || !self.is_complete()? {
             self.upgrade().map_err(refused)?;
             // Whoever came first may have been another version.
             self.check()?;
         }
         configure(&self.connection).map_err(refused)
+    }
+
+    fn refuse_read_only(&self) -> Result<(), FileError> {
+        let is_read_only = self.connection.is_readonly(MAIN_DB);
+        match is_read_only.map_err(|error| refused(&self.path, error))? {
+            true => Err(FileError::ReadOnly {
+                path: self.path.clone(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    fn is_complete(&self) -> Result<bool, FileError> {
+        let is_complete = totals::is_complete(&self.connection, self.tables);
+        is_complete.map_err(|error| refused(&self.path, error))
     }
 
     /// Says whether the file is empty or ours.
@@ -123,6 +138,26 @@ impl Database {
     fn begin(&self) -> rusqlite::Result<Transaction<'_>> {
         Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
     }
+}
+
+/// What opening the file would make or change, as what follows "a start would"; makes and changes
+/// nothing.
+pub(crate) fn changes(path: &Path, tables: Tables) -> Result<Vec<String>, FileError> {
+    let path = as_file(path);
+    if !path.exists() {
+        try_create(&path)?;
+        return Ok(vec!["make the file and its tables".to_owned()]);
+    }
+    let database = Database::connect(path, tables)?;
+    let kind = database.check()?;
+    database.refuse_read_only()?;
+    let change = match kind {
+        Kind::Empty => "make its tables",
+        Kind::Older(_) => "bring its tables up to this version",
+        _ if !database.is_complete()? => "fill its empty tables from `events`",
+        _ => return Ok(Vec::new()),
+    };
+    Ok(vec![change.to_owned()])
 }
 
 /// To SQLite, `file:x` and `:memory:` are no names of files, and a path without a directory has no

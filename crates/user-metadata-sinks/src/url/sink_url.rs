@@ -1,12 +1,15 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use user_metadata_consumer::SinkError;
+
 use super::file_target::FileTarget;
 use super::http_target::HttpTarget;
 use super::options::Options;
 use super::percent;
 use super::postgres::PostgresUrl;
 use super::scheme::{Kind, Scheme};
+use crate::check::check;
 use crate::tables::Tables;
 use crate::{BuiltinSink, IpPrivacy, OpenError, ParseSinkError};
 
@@ -79,6 +82,18 @@ impl SinkUrl {
     /// [`OpenError`] names the remedy. No port has to be bound to find out.
     pub fn open(&self) -> Result<BuiltinSink, OpenError> {
         BuiltinSink::open(&self.target, self.ip)
+    }
+
+    /// Connects to the target as a start would, but makes and changes nothing there. Returns what
+    /// is worth knowing of a sink that can start, such as what it would make or change.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError`]: why it could not start, or not yet.
+    pub async fn check(&self) -> Result<Vec<String>, SinkError> {
+        check(&self.target, self.ip).await
     }
 }
 

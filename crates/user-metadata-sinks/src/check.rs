@@ -1,0 +1,71 @@
+//! Whether a sink could start, without starting it.
+
+use user_metadata_consumer::{Sink as _, SinkError};
+
+use crate::url::Target;
+use crate::{BuiltinSink, IpPrivacy};
+
+/// Connects to the target, makes and changes nothing; says what else there is to know.
+pub(crate) async fn check(target: &Target, ip: IpPrivacy) -> Result<Vec<String>, SinkError> {
+    match target {
+        #[cfg(feature = "sqlite")]
+        Target::Sqlite(path, tables) => {
+            let (path, tables) = (path.clone(), *tables);
+            let look = move || crate::sqlite::changes(&path, tables);
+            on_a_thread(look).await.map(a_start_would)
+        }
+        #[cfg(feature = "file")]
+        Target::File(target) => {
+            let path = target.path.clone();
+            let look = move || crate::file::changes(&path);
+            on_a_thread(look).await.map(a_start_would)
+        }
+        #[cfg(feature = "postgres")]
+        Target::Postgres(url) => crate::postgres::changes(url).await.map(a_start_would),
+        #[cfg(feature = "mongodb")]
+        Target::Mongo(config) => crate::mongodb::changes(config).await.map(a_start_would),
+        _ => {
+            // These write nothing as they start.
+            let mut sink = BuiltinSink::open(target, ip).map_err(SinkError::fatal)?;
+            sink.prepare().await?;
+            Ok(of_the_key(target))
+        }
+    }
+}
+
+/// Files may block.
+#[cfg(any(feature = "file", feature = "sqlite"))]
+async fn on_a_thread(
+    look: impl Fn() -> Result<Vec<String>, crate::FileError> + Send + 'static,
+) -> Result<Vec<String>, SinkError> {
+    let worker = crate::worker::Worker::start("check", move |()| look());
+    let worker = worker.map_err(SinkError::fatal)?;
+    worker.run(()).await?.map_err(SinkError::fatal)
+}
+
+#[cfg(any(
+    feature = "file",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mongodb"
+))]
+fn a_start_would(changes: Vec<String>) -> Vec<String> {
+    match changes.as_slice() {
+        [] => Vec::new(),
+        changes => vec![format!("a start would {}", changes.join(", "))],
+    }
+}
+
+/// No vendor has a request that shows whether it knows the key and stores nothing.
+fn of_the_key(target: &Target) -> Vec<String> {
+    let note = match target {
+        Target::Webhook(_)
+        | Target::Segment(_)
+        | Target::Mixpanel(_)
+        | Target::Amplitude(_)
+        | Target::Posthog(_) => "whether the key is right shows with the first event",
+        Target::Ga4(_) => "GA4 never says whether the key is right: look at its realtime report",
+        _ => return Vec::new(),
+    };
+    vec![note.to_owned()]
+}
