@@ -11,7 +11,7 @@ pub(crate) fn encode(batch: &[Delivery]) -> (Vec<u8>, Vec<Rejection>) {
     for (index, delivery) in batch.iter().enumerate() {
         let start = lines.len();
         match &delivery.record.value {
-            Some(value) => lines.extend(value.iter().map(in_one_line)),
+            Some(value) => lines.extend(value.trim_ascii().iter().map(in_one_line)),
             None => {
                 if let Err(error) = serde_json::to_writer(&mut lines, &delivery.event) {
                     lines.truncate(start);
