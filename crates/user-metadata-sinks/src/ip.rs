@@ -49,7 +49,9 @@ impl IpPrivacy {
             headers: delivery.record.headers.clone(),
             timestamp: delivery.record.timestamp,
         };
-        Delivery::new(event, record, delivery.position.clone())
+        let mut changed = Delivery::new(event, record, delivery.position.clone());
+        changed.replayed_from = delivery.replayed_from;
+        changed
     }
 }
 
