@@ -24,6 +24,12 @@ pub(crate) async fn check(target: &Target, ip: IpPrivacy) -> Result<Vec<String>,
         Target::Postgres(url) => crate::postgres::changes(url).await.map(a_start_would),
         #[cfg(feature = "mongodb")]
         Target::Mongo(config) => crate::mongodb::changes(config).await.map(a_start_would),
+        #[cfg(feature = "redis")]
+        Target::Redis(config) => {
+            let mut sink = crate::RedisSink::open(config).map_err(SinkError::fatal)?;
+            sink.prepare().await?;
+            Ok(sink.eviction().await.into_iter().collect())
+        }
         _ => {
             // These write nothing as they start.
             let mut sink = BuiltinSink::open(target, ip).map_err(SinkError::fatal)?;

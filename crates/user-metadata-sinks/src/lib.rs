@@ -13,6 +13,13 @@ mod fence;
 mod file;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 mod files;
+#[cfg(any(
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "redis",
+    feature = "mongodb"
+))]
+mod future;
 #[cfg(feature = "ga4")]
 mod ga4;
 #[cfg(feature = "http")]

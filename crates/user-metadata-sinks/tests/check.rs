@@ -136,6 +136,27 @@ async fn mongodb_tells_what_a_start_would_change() {
     assert!(said.contains("drop the index, or say how long"), "{said}");
 }
 
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn redis_is_not_to_drop_what_it_was_not_asked_to_forget() {
+    use user_metadata_testing::redis::{Server, cli};
+    use user_metadata_testing::require;
+
+    let server = require!(Server::start());
+    let url = server.url();
+    assert_eq!(check(&url).await.unwrap(), [""; 0]);
+    let set = |policy| cli(&url, &["CONFIG", "SET", "maxmemory-policy", policy]).unwrap();
+    assert_eq!(set("allkeys-lru"), ["OK"]);
+    let notes = check(&url).await.unwrap();
+    assert!(
+        notes[0].contains("eviction policy allkeys-lru"),
+        "{notes:?}"
+    );
+    assert_eq!(set("volatile-lru"), ["OK"]);
+    assert_eq!(check(&url).await.unwrap(), [""; 0]);
+    assert_eq!(cli(&url, &["KEYS", "*"]).unwrap(), [""]);
+}
+
 #[cfg(all(feature = "webhook", feature = "segment"))]
 #[tokio::test]
 async fn a_sink_that_posts_connects_and_tells_that_it_cannot_know_the_key() {

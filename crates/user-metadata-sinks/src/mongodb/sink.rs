@@ -8,6 +8,7 @@ use super::document::{document, record};
 use super::error::StoreError;
 use super::store::{Store, position};
 use crate::OpenError;
+use crate::future::reject_future;
 use crate::secret::Secret;
 
 /// How many events a command has.
@@ -56,7 +57,7 @@ impl Sink for MongoSink {
         let store = self.store().await?;
         let mut rejections = Vec::new();
         let mut documents = Vec::new();
-        for (index, delivery) in batch.iter().enumerate() {
+        for (index, delivery) in reject_future(batch, &mut rejections) {
             match document(delivery) {
                 Ok(document) => documents.push((index, document)),
                 Err(reason) => rejections.push(Rejection::new(index, reason)),

@@ -32,8 +32,6 @@ struct Counted {
     partition: u32,
     next: i64,
     newest: DateTime,
-    #[serde(default)]
-    ahead: Option<[DateTime; 2]>,
 }
 
 /// A user, and what a batch adds to it.
@@ -63,7 +61,6 @@ impl<'a> User<'a> {
             let fence = Fence {
                 next: u64::try_from(counted.next).unwrap_or_default(),
                 newest: millis(counted.newest),
-                ahead: counted.ahead.map(|ahead| ahead.map(millis).into()),
             };
             (place, fence)
         };
@@ -97,11 +94,10 @@ impl<'a> User<'a> {
         Delivery {
             event, position, ..
         }: &Delivery,
-        now: u64,
     ) -> bool {
         let place = position.into();
         let mut fences = self.counted.iter().filter(|(known, _)| *known == place);
-        fences.any(|(_, fence)| fence.has_passed(position.offset, event.timestamp.as_u64(), now))
+        fences.any(|(_, fence)| fence.has_passed(position.offset, event.timestamp.as_u64()))
     }
 
     /// Notes that an event of this id is to be counted, though it lies below what is counted.
@@ -116,7 +112,6 @@ impl<'a> User<'a> {
         event: &'a UserMetadataEvent,
         (place, offset): (Place, u64),
         is_first: bool,
-        now: u64,
     ) {
         let index = self.counted.iter().position(|(known, _)| *known == place);
         let index = index.unwrap_or_else(|| {
@@ -125,7 +120,7 @@ impl<'a> User<'a> {
         });
         let time = event.timestamp.as_u64();
         let fence = self.counted.get_mut(index);
-        let is_admitted = fence.is_some_and(|(_, fence)| fence.admit(offset, time, now));
+        let is_admitted = fence.is_some_and(|(_, fence)| fence.admit(offset, time));
         let was_missed = !self.missed.is_empty() && self.missed.remove(&event.id.to_string());
         self.is_changed |= is_admitted || was_missed;
         if !(was_missed || is_admitted && is_first) {
@@ -183,15 +178,12 @@ impl<'a> User<'a> {
     fn counted(&self) -> Vec<Bson> {
         let counted = self.counted.iter().map(|(place, fence)| {
             let date = |time| DateTime::from_millis(to_i64(time));
-            let mut counted = doc! {
+            let counted = doc! {
                 "topic": &*place.topic,
                 "partition": i64::from(place.partition),
                 "next": to_i64(fence.next),
                 "newest": date(fence.newest),
             };
-            if let Some((least, greatest)) = fence.ahead {
-                counted.insert("ahead", vec![date(least), date(greatest)]);
-            }
             Bson::from(counted)
         });
         counted.collect()

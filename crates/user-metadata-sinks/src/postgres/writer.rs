@@ -13,10 +13,9 @@ use super::error::{Meaning, line, reason, sink_error, timed_out};
 use super::row::Row;
 use super::schema::Wanted;
 use super::values::Micros;
+use crate::future::OUT_OF_RANGE;
 use crate::tables::Tables;
 
-/// The `dlq_reason` of an event whose time is beyond what the database takes.
-const OUT_OF_RANGE: &str = "timestamp_out_of_range";
 /// How many batches are written in the slower way that takes what is there already, after one was
 /// found: what comes again rarely comes alone, and a COPY that fails leaves dead rows.
 const CAREFUL_BATCHES: u32 = 50;

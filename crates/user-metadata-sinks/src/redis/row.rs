@@ -16,6 +16,8 @@ const USER: usize = Row::FIELDS.len();
 pub(super) struct Row {
     pub(super) place: Place,
     pub(super) offset: u64,
+    /// In a replay, from which offset on every event was brought.
+    pub(super) replayed_from: Option<u64>,
     /// When the user joined, in ms since the epoch.
     pub(super) time: u64,
     text: Box<str>,
@@ -31,7 +33,10 @@ impl Row {
 
     pub(super) fn new(delivery: &Delivery) -> Self {
         let Delivery {
-            event, position, ..
+            event,
+            position,
+            replayed_from,
+            ..
         } = delivery;
         let metadata = &event.metadata;
         let address = event.connection_info.ip_address.as_ref();
@@ -57,6 +62,7 @@ impl Row {
         Self {
             place: position.into(),
             offset: position.offset,
+            replayed_from: *replayed_from,
             time: event.timestamp.as_u64(),
             text: texts.concat().into(),
             ends,

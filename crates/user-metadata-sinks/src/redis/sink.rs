@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tracing::{error, info, warn};
 use user_metadata_consumer::{Delivery, Rejection, Sink, SinkError};
@@ -12,6 +12,7 @@ use super::row::Row;
 use super::transaction::{Outcome, store};
 use crate::OpenError;
 use crate::fence::{Fence, Place};
+use crate::future::reject_future;
 
 /// How many events a transaction has: Redis does nothing else meanwhile, and readers wait.
 const CHUNK: usize = 200;
@@ -27,6 +28,10 @@ pub struct RedisSink {
     config: RedisConfig,
     /// How far Redis has said that it counted.
     acknowledged: HashMap<Place, Fence>,
+    /// Where this sink began to count a partition that Redis did not know.
+    began: HashMap<Place, u64>,
+    /// Partitions of which it was said that the group counts what a replay brings.
+    left: HashSet<Place>,
     recent: Recent,
 }
 
@@ -36,6 +41,8 @@ impl RedisSink {
             link: Link::new(config.client()?),
             config: config.clone(),
             acknowledged: HashMap::new(),
+            began: HashMap::new(),
+            left: HashSet::new(),
             recent: Recent::default(),
         })
     }
@@ -46,6 +53,22 @@ impl RedisSink {
         let mut write = redis::cmd("DEL");
         let write = write.arg(self.config.keys.nothing());
         Ok(write.exec_async(connection).await?)
+    }
+
+    /// What is wrong with how Redis makes room, if it says how it does: the user may not be allowed
+    /// to ask.
+    pub(crate) async fn eviction(&mut self) -> Option<String> {
+        let connection = self.link.connection().await.ok()?;
+        let mut ask = redis::cmd("CONFIG");
+        let ask = ask.arg("GET").arg("maxmemory-policy");
+        let answer: HashMap<String, String> = ask.query_async(connection).await.ok()?;
+        let policy = answer
+            .into_values()
+            .find(|policy| policy.starts_with("allkeys"))?;
+        Some(format!(
+            "Redis has the eviction policy {policy}, which drops how far events are counted; set \
+             `noeviction` or `volatile-lru`"
+        ))
     }
 
     async fn store(&mut self, rows: &[Row]) -> Result<(), WriteError> {
@@ -65,14 +88,20 @@ impl RedisSink {
             before,
             fences,
             anew,
+            left,
         } = stored
         else {
             return Ok(false);
         };
         for (place, before) in before {
             if !self.acknowledged.contains_key(&place) {
-                let first = rows.iter().find(|row| row.place == place);
-                tell_gap(&place, before, first.map_or(0, |row| row.offset));
+                self.begin(place, before, rows);
+            }
+        }
+        for place in left {
+            if self.left.insert(place.clone()) {
+                let Place { topic, partition } = place;
+                info!(%topic, partition, "a replay brings events that are not yet counted before it; the group that consumes the topic counts them");
             }
         }
         for place in &anew {
@@ -82,6 +111,18 @@ impl RedisSink {
         }
         self.acknowledged.extend(fences);
         Ok(true)
+    }
+
+    /// Notes where Redis stood `before` the first rows of a partition.
+    fn begin(&mut self, place: Place, before: Fence, rows: &[&Row]) {
+        let Some(first) = rows.iter().find(|row| row.place == place) else {
+            return;
+        };
+        if before == Fence::default() {
+            self.began.insert(place, first.offset);
+        } else if first.replayed_from.is_none() {
+            tell_gap(&place, before, first.offset);
+        }
     }
 
     /// Writes again what Redis acknowledged lately, and says what can't be written again.
@@ -99,9 +140,10 @@ impl RedisSink {
                 continue;
             };
             let first = self.recent.first_offset(place).unwrap_or(acknowledged.next);
-            if found.has_lost(*acknowledged) && found.next < first {
+            let began = self.began.get(place).copied().unwrap_or_default();
+            let missing = missing(*found, *acknowledged, began, first);
+            if missing > 0 {
                 let Place { topic, partition } = place;
-                let missing = first - found.next;
                 error!(%topic, partition, missing, "records are lost: Redis has forgotten more than is kept here");
             }
         }
@@ -116,10 +158,20 @@ impl RedisSink {
     }
 }
 
+/// How many records Redis has lost that can't be written again: those below the `first` that is
+/// kept. What lies below where it `began` was never there.
+fn missing(found: Fence, acknowledged: Fence, began: u64, first: u64) -> u64 {
+    if found.has_lost(acknowledged) {
+        first.saturating_sub(found.next.max(began))
+    } else {
+        0
+    }
+}
+
 /// What came in the last second before Redis *and* this program crashed is gone: the topic goes on
 /// behind it.
 fn tell_gap(Place { topic, partition }: &Place, before: Fence, first: u64) {
-    if before.next > 0 && first > before.next {
+    if first > before.next {
         let missing = first - before.next;
         warn!(%topic, partition, missing, "records lie between what Redis has counted and what comes; those that are events are missing in it");
     }
@@ -131,17 +183,40 @@ impl Sink for RedisSink {
         if looked.is_err() {
             self.link.cut();
         }
-        Ok(looked?)
+        looked?;
+        if let Some(problem) = self.eviction().await {
+            warn!("{problem}");
+        }
+        Ok(())
     }
 
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
-        let rows: Vec<_> = batch.iter().map(Row::new).collect();
+        let mut rejections = Vec::new();
+        let rows = reject_future(batch, &mut rejections).into_iter();
+        let rows: Vec<_> = rows.map(|(_, delivery)| Row::new(delivery)).collect();
         let stored = self.store(&rows).await;
         if stored.is_err() {
             self.link.cut();
         }
         stored?;
         self.recent.add(rows);
-        Ok(Vec::new())
+        Ok(rejections)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_before_the_first_event_that_was_counted_is_not_lost() {
+        let fence = |next| Fence { next, newest: 10 };
+        let acknowledged = fence(300);
+        // All that was counted is kept: the group began at 200, and Redis was emptied.
+        assert_eq!(missing(Fence::default(), acknowledged, 200, 200), 0);
+        assert_eq!(missing(Fence::default(), acknowledged, 200, 250), 50);
+        assert_eq!(missing(fence(240), acknowledged, 200, 250), 10);
+        assert_eq!(missing(fence(260), acknowledged, 0, 250), 0);
+        assert_eq!(missing(acknowledged, acknowledged, 0, 310), 0);
     }
 }

@@ -15,11 +15,12 @@ use crate::fence::{Fence, Place};
 /// What came of a chunk.
 pub(super) enum Outcome {
     /// It is stored, and these are the fences now; `anew` are partitions of another topic than
-    /// before.
+    /// before, and of `left` events are left to the group to count.
     Stored {
         before: HashMap<Place, Fence>,
         fences: HashMap<Place, Fence>,
         anew: Vec<Place>,
+        left: Vec<Place>,
     },
     /// Redis no longer knows what it had acknowledged.
     HasLost,
@@ -69,6 +70,7 @@ struct Chunk<'a> {
     before: HashMap<&'a Place, Fence>,
     fences: HashMap<&'a Place, Fence>,
     anew: Vec<Place>,
+    left: Vec<Place>,
 }
 
 impl<'a> Chunk<'a> {
@@ -83,6 +85,7 @@ impl<'a> Chunk<'a> {
             fences: before.fences.clone(),
             before: before.fences,
             anew: Vec::new(),
+            left: Vec::new(),
         };
         for row in rows {
             let stored = before.users.get(row.user()).copied().flatten();
@@ -114,7 +117,14 @@ impl<'a> Chunk<'a> {
     fn count(&mut self, row: &'a Row) {
         let fence = self.fences.entry(&row.place).or_default();
         let next = fence.next;
-        if !fence.admit(row.offset, row.time, self.now) {
+        let is_admitted = match row.replayed_from {
+            Some(from) => fence.admit_replayed(from, row.offset, row.time),
+            None => fence.admit(row.offset, row.time),
+        };
+        if !is_admitted {
+            if row.offset >= next && !self.left.contains(&row.place) {
+                self.left.push(row.place.clone());
+            }
             return;
         }
         if row.offset < next {
@@ -136,12 +146,8 @@ impl<'a> Chunk<'a> {
         self.write_counts(&mut pipeline);
         for (place, fence) in &self.fences {
             let hash = pipeline.cmd("HSET").arg(self.config.keys.fence(place));
-            let (least, greatest) = fence.ahead.unzip();
-            let values = [Some(fence.next), Some(fence.newest), least, greatest];
-            for (field, value) in FENCE.iter().zip(values) {
-                if let Some(value) = value {
-                    hash.arg(field).arg(value);
-                }
+            for (field, value) in FENCE.iter().zip([fence.next, fence.newest]) {
+                hash.arg(field).arg(value);
             }
             hash.ignore();
         }
@@ -216,6 +222,7 @@ impl<'a> Chunk<'a> {
             before: owned(self.before),
             fences: owned(self.fences),
             anew: self.anew,
+            left: self.left,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::database::Database;
 use super::error::WriteError;
 use super::row::Row;
 use crate::OpenError;
+use crate::future::reject_future;
 use crate::tables::Tables;
 use crate::worker::Worker;
 
@@ -54,7 +55,7 @@ impl Sink for SqliteSink {
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         let mut rows = Vec::with_capacity(batch.len());
         let mut rejections = Vec::new();
-        for (index, delivery) in batch.iter().enumerate() {
+        for (index, delivery) in reject_future(batch, &mut rejections) {
             match Row::new(&delivery.event) {
                 Ok(row) => rows.push(row),
                 Err(error) => rejections.push(Rejection::new(index, format!("not JSON: {error}"))),
