@@ -56,10 +56,10 @@ async fn on_a_thread(
     feature = "mongodb"
 ))]
 fn a_start_would(changes: Vec<String>) -> Vec<String> {
-    match changes.as_slice() {
-        [] => Vec::new(),
-        changes => vec![format!("a start would {}", changes.join(", "))],
+    if changes.is_empty() {
+        return changes;
     }
+    vec![format!("a start would {}", changes.join(", "))]
 }
 
 /// No vendor has a request that shows whether it knows the key and stores nothing.

@@ -13,13 +13,6 @@ mod fence;
 mod file;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 mod files;
-#[cfg(any(
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "redis",
-    feature = "mongodb"
-))]
-mod future;
 #[cfg(feature = "ga4")]
 mod ga4;
 #[cfg(feature = "http")]
@@ -53,6 +46,13 @@ mod segment;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod tables;
+#[cfg(any(
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "redis",
+    feature = "mongodb"
+))]
+mod times;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod totals;
 #[cfg(any(feature = "postgres", feature = "http"))]

@@ -8,8 +8,8 @@ use super::document::{document, record};
 use super::error::StoreError;
 use super::store::{Store, position};
 use crate::OpenError;
-use crate::future::reject_future;
 use crate::secret::Secret;
+use crate::times::reject_future;
 
 /// How many events a command has.
 const CHUNK: usize = 1_000;

@@ -13,8 +13,8 @@ use super::error::{Meaning, line, reason, sink_error, timed_out};
 use super::row::Row;
 use super::schema::Wanted;
 use super::values::Micros;
-use crate::future::OUT_OF_RANGE;
 use crate::tables::Tables;
+use crate::times::OUT_OF_RANGE;
 
 /// How many batches are written in the slower way that takes what is there already, after one was
 /// found: what comes again rarely comes alone, and a COPY that fails leaves dead rows.

@@ -12,7 +12,7 @@ use super::row::Row;
 use super::transaction::{Outcome, store};
 use crate::OpenError;
 use crate::fence::{Fence, Place};
-use crate::future::reject_future;
+use crate::times::reject_future;
 
 /// How many events a transaction has: Redis does nothing else meanwhile, and readers wait.
 const CHUNK: usize = 200;

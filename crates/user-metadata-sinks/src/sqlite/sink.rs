@@ -6,8 +6,8 @@ use super::database::Database;
 use super::error::WriteError;
 use super::row::Row;
 use crate::OpenError;
-use crate::future::reject_future;
 use crate::tables::Tables;
+use crate::times::reject_future;
 use crate::worker::Worker;
 
 /// Writes events as rows into a SQLite file, each once, however often it comes.
