@@ -171,8 +171,10 @@ async fn a_sink_that_posts_connects_and_tells_that_it_cannot_know_the_key() {
         format!("webhook:{address}/hook?secret-file={key}"),
         format!("segment:?token-file={key}&host={address}"),
     ] {
-        let (said, accepted) = tokio::join!(check(&url), listener.accept());
-        accepted.unwrap();
+        let limit = std::time::Duration::from_secs(10);
+        let accepting = tokio::time::timeout(limit, listener.accept());
+        let (said, accepted) = tokio::join!(check(&url), accepting);
+        accepted.unwrap().unwrap();
         assert_eq!(
             said.unwrap(),
             ["whether the key is right shows with the first event"]
