@@ -147,7 +147,7 @@ fn a_flag_comes_before_the_environment_and_that_before_the_file() {
     };
     let told = checked(&[], &[]);
     for line in [
-        "ok sink kept: ready; a start would make the file and its tables",
+        "ok sink kept: ready; a start would create the file and its tables",
         "ok folder of-file: does not exist yet; it can be created",
         "ok topic user-metadata: does not exist yet; the consumer waits for it",
         "ok group of-file.kept: new; no position yet",

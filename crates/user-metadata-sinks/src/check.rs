@@ -5,7 +5,7 @@ use user_metadata_consumer::{Sink as _, SinkError};
 use crate::url::Target;
 use crate::{BuiltinSink, IpPrivacy};
 
-/// Connects to the target, makes and changes nothing; says what else there is to know.
+/// Connects to the target without creating or changing anything. Returns notes for the operator.
 pub(crate) async fn check(target: &Target, ip: IpPrivacy) -> Result<Vec<String>, SinkError> {
     match target {
         #[cfg(feature = "sqlite")]
@@ -31,7 +31,7 @@ pub(crate) async fn check(target: &Target, ip: IpPrivacy) -> Result<Vec<String>,
             Ok(sink.eviction().await.into_iter().collect())
         }
         _ => {
-            // These write nothing as they start.
+            // Preparing these sinks writes nothing.
             let mut sink = BuiltinSink::open(target, ip).map_err(SinkError::fatal)?;
             sink.prepare().await?;
             Ok(of_the_key(target))
@@ -39,7 +39,7 @@ pub(crate) async fn check(target: &Target, ip: IpPrivacy) -> Result<Vec<String>,
     }
 }
 
-/// Files may block.
+/// File access may block.
 #[cfg(any(feature = "file", feature = "sqlite"))]
 async fn on_a_thread(
     look: impl Fn() -> Result<Vec<String>, crate::FileError> + Send + 'static,
@@ -62,15 +62,15 @@ fn a_start_would(changes: Vec<String>) -> Vec<String> {
     vec![format!("a start would {}", changes.join(", "))]
 }
 
-/// No vendor has a request that shows whether it knows the key and stores nothing.
+/// No vendor has a request that validates the key and stores nothing.
 fn of_the_key(target: &Target) -> Vec<String> {
     let note = match target {
         Target::Webhook(_)
         | Target::Segment(_)
         | Target::Mixpanel(_)
         | Target::Amplitude(_)
-        | Target::Posthog(_) => "whether the key is right shows with the first event",
-        Target::Ga4(_) => "GA4 never says whether the key is right: look at its realtime report",
+        | Target::Posthog(_) => "the key is checked with the first event",
+        Target::Ga4(_) => "GA4 does not report a wrong key: look at its realtime report",
         _ => return Vec::new(),
     };
     vec![note.to_owned()]

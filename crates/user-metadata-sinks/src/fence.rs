@@ -18,8 +18,8 @@ impl From<&Position> for Place {
     }
 }
 
-/// How far a partition is counted. What lies below was counted, and comes again after a crash or
-/// when a reader starts anew.
+/// How far a partition is counted. Events below were counted already; they are delivered again
+/// after a crash or when a reader starts over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Fence {
     /// The offset behind the last event that was counted.
@@ -29,16 +29,16 @@ pub(crate) struct Fence {
 }
 
 impl Fence {
-    /// Whether the event at `offset` of the time `time` lies below what is counted.
+    /// Whether the event at `offset`, with the time `time`, was counted already.
     ///
-    /// Offsets alone would not do: those of a topic that was deleted and made anew start at 0, and
-    /// everything up to the old end would go uncounted. But an event that is newer than all that
-    /// were counted can't be one of them.
+    /// Offsets alone are not enough: those of a topic that was deleted and recreated start at 0,
+    /// and everything up to the old end would not be counted. But an event that is newer than all
+    /// counted ones can't be one of them.
     pub(crate) const fn has_passed(self, offset: u64, time: u64) -> bool {
         offset < self.next && time <= self.newest
     }
 
-    /// Whether the event is to be counted, and if so, counts it.
+    /// Counts the event, unless it was counted already; returns whether it did.
     pub(crate) fn admit(&mut self, offset: u64, time: u64) -> bool {
         if self.has_passed(offset, time) {
             return false;
@@ -48,16 +48,16 @@ impl Fence {
         true
     }
 
-    /// The same in a replay, which has brought every event from the offset `from` on. What lies
-    /// beyond a gap is left to the group: if it were counted here, what the group has yet to bring
-    /// of the gap would be below.
+    /// The same in a replay that has delivered every event from the offset `from` on. Events behind
+    /// a gap are left to the consumer group: if they were counted here, those in the gap would
+    /// never be.
     #[cfg(feature = "redis")]
     pub(crate) fn admit_replayed(&mut self, from: u64, offset: u64, time: u64) -> bool {
         from <= self.next && offset >= self.next && self.admit(offset, time)
     }
 
-    /// Whether Redis, which says this, has lost what it had acknowledged. A topic that was made
-    /// anew is behind, too, but its events are newer.
+    /// Whether Redis, which reports this, has lost what it had acknowledged. A recreated topic is
+    /// behind, too, but its events are newer.
     #[cfg(feature = "redis")]
     pub(crate) const fn has_lost(self, acknowledged: Self) -> bool {
         self.next < acknowledged.next && self.newest <= acknowledged.newest
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_was_made_anew_is_counted_from_its_first_event_that_is_newer() {
+    fn a_recreated_topic_is_counted_from_its_first_event_that_is_newer() {
         let mut fence = Fence {
             next: 6,
             newest: 30,
@@ -109,7 +109,7 @@ mod tests {
             next: 6,
             newest: 30,
         };
-        // 7 is no event, 9 was left out.
+        // 7 is not an event, 9 was omitted.
         let replayed = [(4, 5), (4, 6), (4, 8), (10, 10), (10, 11)];
         let admitted = replayed.map(|(from, offset)| fence.admit_replayed(from, offset, 40));
         assert_eq!(admitted, [false, true, true, false, false]);

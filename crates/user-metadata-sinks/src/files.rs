@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::FileError;
 
-/// Makes the directory of `path` for its owner alone; one that is there is left as it is.
+/// Creates the directory of `path` for its owner alone; an existing one is left as it is.
 pub(crate) fn create_parent(path: &Path) -> Result<(), FileError> {
     let Some(parent) = path.parent() else {
         return Ok(());
@@ -19,10 +19,10 @@ pub(crate) fn create_parent(path: &Path) -> Result<(), FileError> {
     })
 }
 
-/// Makes the file for its owner alone; SQLite gives its write-ahead log the same mode.
+/// Creates the file for its owner alone; SQLite gives its write-ahead log the same mode.
 pub(crate) fn create_file(path: &Path) -> Result<(), FileError> {
     let mut options = OpenOptions::new();
-    // Never opens one that is there: on closing it, POSIX would release every lock that this
+    // Never opens an existing one: on closing it, POSIX would release every lock that this
     // process holds on it, also those of another connection.
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -36,8 +36,8 @@ pub(crate) fn create_file(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Whether a file can be made at `path`, where there is none: tries it in the nearest folder that is
-/// there, and leaves nothing behind.
+/// Whether a file can be created at `path`, where none exists: tries it in the nearest existing
+/// folder, and leaves nothing behind.
 pub(crate) fn try_create(path: &Path) -> Result<(), FileError> {
     let mut folders = path.ancestors().skip(1);
     let folder = folders.find(|folder| folder.exists());

@@ -1,6 +1,6 @@
-//! Which times of events a store takes.
+//! The event times that a store accepts.
 
-/// The `dlq_reason` of an event whose time a store does not take.
+/// The `dlq_reason` of an event whose time a store does not accept.
 pub(crate) const OUT_OF_RANGE: &str = "timestamp_out_of_range";
 
 #[cfg(any(feature = "sqlite", feature = "redis", feature = "mongodb"))]
@@ -14,12 +14,11 @@ mod future {
     use user_metadata_consumer::{Delivery, Rejection};
     use user_metadata_events::UnixMillis;
 
-    /// How far a clock may be ahead. An event from further ahead would be its user's newest,
-    /// whatever comes, until that time.
+    /// How far a clock may be ahead. An event from further ahead would stay its user's newest until
+    /// that time.
     const SKEW: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// The events of a batch, with their indexes, that are not of the future; the others are
-    /// rejected.
+    /// The events of a batch, with their indexes, that are not from the future; rejects the others.
     pub(crate) fn reject_future<'a>(
         batch: &'a [Delivery],
         rejections: &mut Vec<Rejection>,

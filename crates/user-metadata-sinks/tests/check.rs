@@ -23,8 +23,8 @@ async fn a_file_is_as_it_was_or_not_there() {
     let path = |name: &str| folder.path().join(name).display().to_string();
     let names = || std::fs::read_dir(folder.path()).unwrap().count();
     for (scheme, made) in [
-        ("sqlite", "make the file and its tables"),
-        ("file", "make the file"),
+        ("sqlite", "create the file and its tables"),
+        ("file", "create the file"),
     ] {
         let url = format!("{scheme}:{}", path("new/of-it"));
         let expected = format!("a start would {made}");
@@ -44,7 +44,7 @@ async fn a_file_is_as_it_was_or_not_there() {
     let said = check(format!("file:{torn}")).await.unwrap();
     assert_eq!(
         said,
-        ["a start would cut off the last line, which a crash has torn"]
+        ["a start would cut off the last line, which a crash has left incomplete"]
     );
     assert_eq!(std::fs::read_to_string(&torn).unwrap(), "{}\n{");
     assert_eq!(names(), 2);
@@ -69,7 +69,7 @@ async fn postgres_tells_what_a_start_would_change() {
     let database = require!(database());
     let url = database.url();
     let tables = "SELECT count(*) FROM pg_class WHERE relname IN ('settings', 'events')";
-    let made = ["a start would make its tables"];
+    let made = ["a start would create its tables"];
     assert_eq!(check(url).await.unwrap(), made);
     assert_eq!(check(format!("{url}?schema=s1")).await.unwrap(), made);
     assert_eq!(database.query(tables), ["0"]);
@@ -82,7 +82,7 @@ async fn postgres_tells_what_a_start_would_change() {
         check(format!("{url}?{options}")).await.unwrap(),
         [
             "a start would set `keep` to 40 days (it is 400 days), set `partition` to day (it is \
-             month), make the index on (ip, timestamp), fill `sessions` from `events`"
+             month), create the index on (ip, timestamp), fill `sessions` from `events`"
         ]
     );
     assert_eq!(
@@ -105,7 +105,7 @@ async fn postgres_tells_what_a_start_would_change() {
         "{said}"
     );
     let said = wrong(format!("{reader}?schema=s1")).await;
-    assert!(said.contains("may make no tables"), "{said}");
+    assert!(said.contains("may not create tables"), "{said}");
     database.execute(&format!("DROP OWNED BY {user}; DROP ROLE {user}"));
     database.execute("CREATE SCHEMA other; CREATE TABLE other.users ()");
     let said = wrong(format!("{url}?schema=other")).await;
@@ -121,7 +121,7 @@ async fn mongodb_tells_what_a_start_would_change() {
 
     let url = require!(shared(&format!("check-{}", std::process::id())));
     let collections = async || database(&url).await.list_collection_names().await.unwrap();
-    let made = ["a start would make the indexes of `events`"];
+    let made = ["a start would create the indexes of `events`"];
     assert_eq!(check(&url).await.unwrap(), made);
     assert!(collections().await.is_empty());
 
@@ -175,10 +175,7 @@ async fn a_sink_that_posts_connects_and_tells_that_it_cannot_know_the_key() {
         let accepting = tokio::time::timeout(limit, listener.accept());
         let (said, accepted) = tokio::join!(check(&url), accepting);
         accepted.unwrap().unwrap();
-        assert_eq!(
-            said.unwrap(),
-            ["whether the key is right shows with the first event"]
-        );
+        assert_eq!(said.unwrap(), ["the key is checked with the first event"]);
     }
     drop(listener);
     let said = wrong(format!("webhook:{address}/hook?secret-file={key}")).await;

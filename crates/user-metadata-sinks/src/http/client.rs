@@ -20,7 +20,7 @@ use super::trust::Trust;
 use super::{Answer, Endpoint};
 use crate::OpenError;
 
-/// Posts JSON. Connections are kept and used again; a redirect is an answer like any other.
+/// Posts JSON. Connections are reused; a redirect is a response like any other.
 #[derive(Debug)]
 pub(super) struct Client {
     inner: legacy::Client<HttpsConnector<Dialer>, Full<Bytes>>,
@@ -29,7 +29,7 @@ pub(super) struct Client {
     timeout: Duration,
 }
 
-/// Nobody answered. It names the host alone, and says nothing of what was sent.
+/// There was no response. Names the host alone, and nothing of the request.
 #[derive(Debug, thiserror::Error)]
 enum PostError {
     #[error("{endpoint} does not answer")]
@@ -45,7 +45,7 @@ enum PostError {
     },
 }
 
-/// The longest answer that is read: the faults of 2,000 events fit.
+/// The longest response that is read: the errors of 2,000 events fit.
 const LONGEST_ANSWER: usize = 1 << 20;
 
 impl Client {
@@ -81,7 +81,7 @@ impl Client {
         &self.endpoint
     }
 
-    /// Connects to the endpoint, and lets go of it again.
+    /// Connects to the endpoint, and closes the connection.
     pub(super) async fn reach(&self) -> Result<(), SinkError> {
         let connecting = async {
             let mut connector = self.connector.clone();
@@ -91,7 +91,7 @@ impl Client {
         self.answered(&self.endpoint, connecting).await
     }
 
-    /// Posts `body` to `endpoint`, and reads the answer.
+    /// Posts `body` to `endpoint`, and reads the response.
     pub(super) async fn post(
         &self,
         endpoint: &Endpoint,
@@ -146,7 +146,7 @@ impl Client {
     }
 }
 
-/// Compresses a body, and says so.
+/// Compresses a body, and sets the header that says so.
 pub(super) fn gzip(body: &[u8], headers: &mut HeaderMap) -> Result<Vec<u8>, SinkError> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     let compressed = encoder.write_all(body).and_then(|()| encoder.finish());

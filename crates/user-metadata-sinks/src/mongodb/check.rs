@@ -16,7 +16,8 @@ const DAY: u64 = 24 * 60 * 60;
 /// There is no such collection.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// What a start would make or change, as what follows "a start would"; makes and changes nothing.
+/// What a start would create or change, as words that follow "a start would"; creates and changes
+/// nothing.
 pub(crate) async fn changes(config: &MongoConfig) -> Result<Vec<String>, SinkError> {
     let password = config.password().map_err(SinkError::fatal)?;
     let client = config.client(password.as_ref()).await?;
@@ -32,7 +33,7 @@ pub(crate) async fn changes(config: &MongoConfig) -> Result<Vec<String>, SinkErr
     );
     let mut changes = Vec::new();
     if of_user.is_none() || of_time.is_none() {
-        changes.push("make the indexes of `events`".to_owned());
+        changes.push("create the indexes of `events`".to_owned());
     }
     let Some(of_time) = of_time else {
         return Ok(changes);

@@ -11,7 +11,7 @@ use crate::OpenError;
 use crate::secret::Secret;
 use crate::times::reject_future;
 
-/// How many events a command has.
+/// The most events in one command.
 const CHUNK: usize = 1_000;
 
 /// Writes a document for each event into `events`, and keeps one for each user in `users`, with
@@ -70,7 +70,8 @@ impl Sink for MongoSink {
     }
 }
 
-/// Events before counts: what is counted is there, and what is there and not yet counted comes again.
+/// Events before counts: every counted event is stored, and a stored one that is not yet counted is
+/// delivered again.
 async fn write(
     store: &Store,
     batch: &[Delivery],
@@ -104,7 +105,7 @@ async fn write(
     Ok(rejections.collect())
 }
 
-/// The client knows a password.
+/// The client holds a password.
 impl fmt::Debug for MongoSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MongoSink")

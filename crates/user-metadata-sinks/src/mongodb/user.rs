@@ -9,7 +9,7 @@ use user_metadata_events::{ClientIp, UserMetadataEvent};
 use super::document::to_i64;
 use crate::fence::{Fence, Place};
 
-/// A user as MongoDB has it, as far as that matters for what comes next.
+/// A stored user, as far as needed to update it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stored {
@@ -38,13 +38,14 @@ struct Counted {
 #[derive(Debug)]
 pub(super) struct User<'a> {
     id: &'a str,
-    /// None where MongoDB does not know the user.
+    /// `None` if MongoDB does not know the user.
     revision: Option<i64>,
     first_seen: Option<u64>,
     last_seen: Option<u64>,
     events: i64,
     counted: Vec<(Place, Fence)>,
-    /// Ids of events that lie below what is counted, and were not: they are about to be inserted.
+    /// Ids of events that lie below what is counted but were not counted: they are about to be
+    /// inserted.
     missed: BTreeSet<String>,
     latest: Option<&'a UserMetadataEvent>,
     is_changed: bool,
@@ -134,7 +135,7 @@ impl<'a> User<'a> {
         }
     }
 
-    /// What brings MongoDB up to date, if it isn't: only where nobody was faster.
+    /// The update for MongoDB, if there is any: it applies only if nobody else was faster.
     pub(super) fn update(&self) -> Option<Document> {
         if !self.is_changed {
             return None;
@@ -190,7 +191,7 @@ impl<'a> User<'a> {
     }
 }
 
-/// What is known of a user from the last event.
+/// The fields of a user that come from the last event.
 fn latest(event: &UserMetadataEvent) -> [(&'static str, Option<String>); 6] {
     let metadata = &event.metadata;
     let address = event.connection_info.ip_address.as_ref();

@@ -6,14 +6,14 @@ use super::error::bounded;
 use super::schema::{self, Wanted};
 use crate::url::PostgresUrl;
 
-/// What a start would make or change, as what follows "a start would"; makes and changes nothing.
-/// Fails where the user lacks a right that a start needs, as far as that can be known.
+/// What a start would create or change, as words that follow "a start would"; creates and changes
+/// nothing. Fails if the user lacks a privilege that a start needs, as far as that can be known.
 pub(crate) async fn changes(url: &PostgresUrl) -> Result<Vec<String>, SinkError> {
     let connector = Connector::new(url).map_err(SinkError::fatal)?;
     let connected = connector.connect().await?;
     let (client, limit) = (&connected.client, connector.limit());
     let changes = schema::changes(client, &Wanted::of(url), limit).await?;
-    let looking = "a look at the rights";
+    let looking = "checking the privileges";
     let is_there = bounded(looking, limit, schema::version(client)).await?;
     let problem = match is_there {
         Some(_) => bounded(looking, limit, lacking(client, url, !changes.is_empty())).await?,
@@ -22,7 +22,7 @@ pub(crate) async fn changes(url: &PostgresUrl) -> Result<Vec<String>, SinkError>
     problem.map_or(Ok(changes), |problem| Err(SinkError::fatal(problem)))
 }
 
-/// What the user may not do with the tables that are there.
+/// The privileges on the existing tables that the user lacks.
 async fn lacking(
     client: &Client,
     url: &PostgresUrl,
@@ -50,10 +50,10 @@ async fn lacking(
         where not has_table_privilege(of, needed)";
     let row = client.query_one(query, &[&tables, &rights]).await?;
     let lacking: Option<String> = row.get(0);
-    Ok(lacking.map(|rights| format!("the user lacks a right: grant {rights}")))
+    Ok(lacking.map(|rights| format!("the user lacks privileges: grant {rights}")))
 }
 
-/// Why the tables can't be made.
+/// Why the tables can't be created.
 async fn hindrance(client: &Client, url: &PostgresUrl) -> Result<Option<String>, Error> {
     let query = "select case
             when $1::text is not null and to_regnamespace($1) is null
@@ -69,7 +69,7 @@ async fn hindrance(client: &Client, url: &PostgresUrl) -> Result<Option<String>,
     let (may_create, taken): (bool, Option<String>) = (row.get(0), row.get(1));
     Ok(match (may_create, taken) {
         (false, _) => Some(
-            "the user may make no tables; grant it to create, or name a schema of its own: \
+            "the user may not create tables; grant it CREATE, or name a schema of its own: \
              `?schema=NAME`"
                 .to_owned(),
         ),

@@ -16,7 +16,7 @@ use super::totals::{SESSIONS, USERS, add_sessions, add_users};
 use super::values::{Json, Micros, Uuid};
 use crate::tables::Tables;
 
-/// A connection with its statements.
+/// A connection with its prepared statements.
 pub(super) struct Connection {
     connected: Connected,
     tables: Tables,
@@ -27,12 +27,12 @@ pub(super) struct Connection {
     users: Statement,
     sessions: Statement,
     is_in_transaction: bool,
-    /// For what is copied.
+    /// For the data of a COPY.
     buffer: BytesMut,
 }
 
 impl Connection {
-    /// Connects, and makes the tables where they are missing.
+    /// Connects, and creates the tables if they are missing.
     pub(super) async fn open(
         connector: &Connector,
         wanted: &Wanted,
@@ -70,7 +70,7 @@ impl Connection {
         })
     }
 
-    /// Whether it is of no use any more: closed, or cut off in the middle of a transaction.
+    /// Whether it is unusable: closed, or interrupted in the middle of a transaction.
     pub(super) fn is_spent(&self) -> bool {
         self.client().is_closed() || self.is_in_transaction
     }
@@ -79,13 +79,13 @@ impl Connection {
         &self.connected.client
     }
 
-    /// Has a partition made for each moment; returns those that can have none, and why.
+    /// Ensures a partition for each moment; returns those that can't have one, and why.
     pub(super) async fn ensure(
         &mut self,
         moments: &[Micros],
     ) -> Result<Vec<(Micros, String)>, Error> {
         let rows = self.client().query(&self.ensure, &[&moments]).await?;
-        // A partition that was dropped may have been made again since this was asked last.
+        // A dropped partition may have been created again since this was read last.
         if let Some(row) = rows.first() {
             self.window.counted_until = row.get(2);
         }
@@ -95,7 +95,7 @@ impl Connection {
         Ok(refused.collect())
     }
 
-    /// Stores rows of which none is there yet, or fails.
+    /// Stores rows of which none is stored yet, or fails.
     pub(super) async fn copy(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
         let client = &self.connected.client;
         let counted_until = self.window.counted_until;
@@ -122,7 +122,7 @@ impl Connection {
         stored.and(ended)
     }
 
-    /// Stores those of the rows that are not there yet.
+    /// Stores those of the rows that are not stored yet.
     pub(super) async fn insert(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
         let transaction = self.connected.client.transaction().await?;
         let stored = insert(&transaction, &self.insert, rows).await?;
@@ -157,7 +157,7 @@ async fn add_totals<'a>(
             false => Ok(()),
         }
     };
-    // If the first fails, the second says no more than that.
+    // If the first fails, the second fails for the same reason.
     let (users, sessions) = join!(users, sessions);
     users.and(sessions)
 }
@@ -175,7 +175,7 @@ async fn copy(
     sink.finish().await.map(drop)
 }
 
-/// Returns the keys of the rows that were not there.
+/// Returns the keys of the rows that were new.
 async fn insert(
     transaction: &Transaction<'_>,
     statement: &Statement,

@@ -16,19 +16,19 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Detaching waits for every reader that has begun before.
 const LIMITS: &str = "set statement_timeout = '1h'; set lock_timeout = '1min'";
 
-/// What came of a look at the partitions.
+/// The result of one round of maintenance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looked {
-    /// They are as they should be.
+    /// The partitions are as they should be.
     Done,
-    /// Some that are past their time could not be dropped.
+    /// Some expired partitions could not be dropped.
     InPart,
-    /// Another process is at it. It may be cut off.
+    /// Another process is doing it. It may be interrupted.
     Elsewhere,
 }
 
 impl Looked {
-    /// How long until the next look.
+    /// How long until the next round.
     const fn pause(self) -> Duration {
         match self {
             Self::Done => DAY,
@@ -38,8 +38,8 @@ impl Looked {
     }
 }
 
-/// Looks after the partitions, once a day: makes those of the time to come, so that no batch waits
-/// for one, and drops those that are older than `settings.keep`.
+/// Maintains the partitions, once a day: creates future ones, so that no batch waits for one, and
+/// drops those that are older than `settings.keep`.
 pub(super) async fn look_after_partitions(connector: Arc<Connector>) {
     loop {
         let pause = match look_once(&connector).await {
@@ -48,7 +48,7 @@ pub(super) async fn look_after_partitions(connector: Arc<Connector>) {
                 let cause = cause(&error);
                 warn!(
                     cause,
-                    "the partitions could not be looked after; trying again in an hour"
+                    "maintaining the partitions failed; trying again in an hour"
                 );
                 HOUR
             }
@@ -60,12 +60,12 @@ pub(super) async fn look_after_partitions(connector: Arc<Connector>) {
 async fn look_once(connector: &Connector) -> Result<Looked, SinkError> {
     let connected = connector.connect().await?;
     let looking = look(&connected.client);
-    bounded("looking after the partitions", HOUR * 2, looking).await
+    bounded("maintaining the partitions", HOUR * 2, looking).await
 }
 
 async fn look(client: &Client) -> Result<Looked, Error> {
     client.batch_execute(LIMITS).await?;
-    // Until the end of the session, and of this schema's table alone.
+    // Held until the end of the session, and for this schema's table alone.
     let lock = "select pg_try_advisory_lock(1970106223, 'events'::regclass::oid::int)";
     if !client.query_one(lock, &[]).await?.get::<_, bool>(0) {
         return Ok(Looked::Elsewhere);
@@ -74,7 +74,7 @@ async fn look(client: &Client) -> Result<Looked, Error> {
         from settings, generate_series(0, case partition_by when 'month' then 1 else 7 end) ahead";
     for row in client.query(ahead, &[]).await? {
         if let Some(reason) = row.get::<_, Option<&str>>(0) {
-            warn!(reason, "there is no partition for the time to come");
+            warn!(reason, "a future partition can't be created");
         }
     }
     let mut looked = Looked::Done;
@@ -82,14 +82,13 @@ async fn look(client: &Client) -> Result<Looked, Error> {
     for row in client.query(expired, &[]).await? {
         let (partition, state, until): (&str, &str, &str) = (row.get(0), row.get(1), row.get(2));
         match drop_partition(client, partition, state, until).await {
-            Ok(()) => info!(partition, "dropped a partition that was past its time"),
+            Ok(()) => info!(partition, "dropped an expired partition"),
             Err(error) if client.is_closed() => return Err(error),
             Err(error) => {
                 let cause = cause(&sink_error(&error));
                 warn!(
                     partition,
-                    cause,
-                    "a partition that is past its time could not be dropped; trying again in an hour"
+                    cause, "an expired partition could not be dropped; trying again in an hour"
                 );
                 looked = Looked::InPart;
             }
@@ -102,7 +101,7 @@ fn cause(error: &SinkError) -> String {
     error.source().map(ToString::to_string).unwrap_or_default()
 }
 
-/// In steps of which each can be the last: none waits with a lock that others would wait behind.
+/// In steps, each of which may be the last: none waits while holding a lock that blocks others.
 async fn drop_partition(
     client: &Client,
     partition: &str,
@@ -131,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_finds_another_at_it_looks_again_in_minutes() {
+    fn a_process_that_finds_another_doing_it_looks_again_in_minutes() {
         assert_eq!(Looked::Done.pause(), DAY);
         assert_eq!(Looked::InPart.pause(), HOUR);
         assert_eq!(Looked::Elsewhere.pause(), MINUTE * 5);

@@ -9,19 +9,19 @@ use super::values::Micros;
 use crate::tables::Tables;
 use crate::url::{Keep, PostgresUrl};
 
-/// What this version writes to.
+/// The schema version of this software.
 const VERSION: i32 = 1;
 const CREATE: &str = include_str!("schema.sql");
 
-/// How long tables may be made: an index on one that has grown takes its time.
+/// How long creating tables may take: an index on a large table takes its time.
 const MAKE: Duration = Duration::from_secs(60 * 60);
 
-/// Held while the tables of a schema are made or changed. Without it, of processes that start at the
-/// same moment most fail, whatever `if not exists` there is.
+/// Held while the tables of a schema are created or changed. Without it, most of several processes
+/// that start at the same moment fail, in spite of `if not exists`.
 const LOCK: &str =
     "select pg_advisory_xact_lock(1970106221, hashtext(coalesce($1::text, current_schema(), '')))";
 
-/// Tables that were not wanted before, or not there, get what `events` has.
+/// Tables that were disabled or missing before are filled from `events`.
 const FILL_USERS: &str = "insert into users (user_id, username, first_seen, last_seen, events,
         browser, os, device, language, ip)
     select distinct on (user_id) user_id, username, min(timestamp) over w, max(timestamp) over w,
@@ -35,7 +35,7 @@ const FILL_SESSIONS: &str =
     from events window w as (partition by user_id, session_id)
     order by user_id, session_id, timestamp desc, id desc";
 
-/// What the URL wants to be otherwise than the database has it.
+/// The settings that the URL asks for.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     schema: Option<String>,
@@ -57,17 +57,17 @@ impl Wanted {
     }
 }
 
-/// What the database says of the time of events.
+/// The database's settings about the time of events.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
     /// How long before and after now an event may be, in microseconds.
     pub(super) past: i64,
     pub(super) future: i64,
-    /// What lies before was counted, and then dropped for its age.
+    /// Events before this were counted, and then dropped by retention.
     pub(super) counted_until: Micros,
 }
 
-/// Makes what is missing, and nothing twice, however many start at once.
+/// Creates what is missing, and nothing twice, however many processes start at once.
 pub(super) async fn prepare(
     client: &mut Client,
     wanted: &Wanted,
@@ -76,14 +76,14 @@ pub(super) async fn prepare(
     if changes(client, wanted, limit).await?.is_empty() {
         return window(client, limit).await;
     }
-    let newer = bounded("making the tables", MAKE, make(client, wanted)).await?;
-    // Another version may have made them meanwhile.
+    let newer = bounded("creating the tables", MAKE, make(client, wanted)).await?;
+    // Another version may have created them in the meantime.
     refuse_newer(newer)?;
     window(client, limit).await
 }
 
-/// What is to be made or changed before events can be written, as what follows "a start would";
-/// makes and changes nothing. A user who may only write needs no more than this.
+/// What is to be created or changed before events can be written, as words that follow "a start
+/// would"; creates and changes nothing. A user who may only write needs no more than this.
 pub(super) async fn changes(
     client: &Client,
     wanted: &Wanted,
@@ -94,7 +94,7 @@ pub(super) async fn changes(
     refuse_newer(version)?;
     match version {
         Some(_) => bounded(looking, limit, differences(client, wanted)).await,
-        None => Ok(vec!["make its tables".to_owned()]),
+        None => Ok(vec!["create its tables".to_owned()]),
     }
 }
 
@@ -121,14 +121,14 @@ fn refuse_newer(version: Option<i32>) -> Result<(), SinkError> {
     }
 }
 
-/// Of the tables that are there, what is to be otherwise.
+/// How the existing tables and settings differ from what is wanted.
 async fn differences(client: &Client, wanted: &Wanted) -> Result<Vec<String>, Error> {
     let query = "select 'set `keep` to ' || coalesce(make_interval(days => $2::int)::text, 'off')
                 || ' (it is ' || coalesce(keep::text, 'off') || ')'
             from settings where $1::bool and keep is distinct from make_interval(days => $2::int)
         union all select format('set `partition` to %s (it is %s)', $3::text, partition_by)
             from settings where partition_by <> $3::text
-        union all select 'make the index on (ip, timestamp)'
+        union all select 'create the index on (ip, timestamp)'
             where $4::bool and to_regclass('events_ip') is null";
     let (is_given, days) = wanted.keep();
     let found = client
@@ -146,7 +146,7 @@ async fn differences(client: &Client, wanted: &Wanted) -> Result<Vec<String>, Er
     Ok(differences)
 }
 
-/// Whether a table that is wanted has nothing, though there are events.
+/// Whether an enabled table is empty although there are events.
 async fn lacks(client: &Client, is_wanted: bool, table: &str) -> Result<bool, Error> {
     if !is_wanted {
         return Ok(false);
@@ -155,7 +155,7 @@ async fn lacks(client: &Client, is_wanted: bool, table: &str) -> Result<bool, Er
     Ok(client.query_one(&query, &[]).await?.get(0))
 }
 
-/// The version of the tables, if they are there. `settings` may be a table of somebody else.
+/// The version of the tables, if they exist. `settings` may be another program's table.
 pub(super) async fn version(client: &Client) -> Result<Option<i32>, Error> {
     let query = "select exists (select from information_schema.columns
         where table_schema = current_schema() and table_name = 'settings'
@@ -167,7 +167,7 @@ pub(super) async fn version(client: &Client) -> Result<Option<i32>, Error> {
     Ok(Some(client.query_one(query, &[]).await?.get(0)))
 }
 
-/// Returns the version that was there already: if that is newer, nothing is changed.
+/// Returns the version that existed before: if that is newer, nothing is changed.
 async fn make(client: &mut Client, wanted: &Wanted) -> Result<Option<i32>, Error> {
     let transaction = client.transaction().await?;
     transaction.execute(LOCK, &[&wanted.schema]).await?;
@@ -203,7 +203,7 @@ async fn make(client: &mut Client, wanted: &Wanted) -> Result<Option<i32>, Error
     }
     for (is_wanted, table, fill) in wanted.totals() {
         if lacks(transaction.client(), is_wanted, table).await? {
-            // Nobody adds to what is being counted.
+            // Nobody may add events while they are counted.
             transaction
                 .batch_execute("lock table events in share mode")
                 .await?;
@@ -217,7 +217,7 @@ async fn make(client: &mut Client, wanted: &Wanted) -> Result<Option<i32>, Error
 }
 
 impl Wanted {
-    /// Whether the URL says how long events are kept, and how many days; none is for ever.
+    /// Whether the URL says how long events are kept, and how many days; `None` is for ever.
     fn keep(&self) -> (bool, Option<i32>) {
         match self.keep {
             None => (false, None),
@@ -226,7 +226,7 @@ impl Wanted {
         }
     }
 
-    /// Whether a table of totals is wanted, its name, and how it is filled.
+    /// Each table of totals: whether it is enabled, its name, and the statement that fills it.
     const fn totals(&self) -> [(bool, &'static str, &'static str); 2] {
         let Tables { users, sessions } = self.tables;
         [

@@ -1,14 +1,14 @@
--- One row: what is made here, and what may be changed by hand.
+-- One row: the version, and settings that may be changed by hand.
 create table settings (
     only_row boolean primary key default true check (only_row),
     schema_version integer not null,
     partition_by text not null default 'month' check (partition_by in ('month', 'day')),
-    -- Partitions that are older are dropped; null keeps them.
+    -- Older partitions are dropped; null keeps all.
     keep interval,
-    -- The end of the newest partition that was dropped for its age. Events before it were counted in
-    -- `users` and `sessions`; those that come again are not counted a second time.
+    -- The end of the newest partition that retention has dropped. Events before it were counted in
+    -- `users` and `sessions`; if they are delivered again, they are not counted a second time.
     counted_until timestamptz not null default '-infinity',
-    -- Events of another time are refused.
+    -- Events outside this window are rejected.
     accept_past interval not null default '400 days',
     accept_future interval not null default '1 day'
 );
@@ -34,7 +34,7 @@ create table events (
 ) partition by range (timestamp);
 create index events_user on events (user_id, timestamp);
 
--- What is known of each user from the newest of the events.
+-- Per user: the fields of the newest event, and totals.
 create table users (
     user_id text primary key,
     username text not null,
@@ -80,8 +80,8 @@ create function has_partition(at timestamptz) returns boolean
             and c.relname in (to_char(at, '"events_"YYYYMM'), to_char(at, '"events_"YYYYMMDD')))
 $$;
 
--- A partition for this moment, whenever it is; null, or why there can be none. Attached, not made as
--- one: that would wait for whoever reads, and have everybody else wait behind it.
+-- Creates the partition for any moment; returns null, or why there can't be one. Attached instead of
+-- created in place: that would wait for every reader, and everybody else would wait behind it.
 create function make_partition(at timestamptz) returns text
     language plpgsql set search_path from current set timezone = 'UTC' as $$
 declare
@@ -90,14 +90,14 @@ declare
     first timestamptz;
     range text;
 begin
-    -- Of this schema's table alone.
+    -- For this schema's table alone.
     perform pg_advisory_xact_lock(1970106222, 'events'::regclass::oid::int);
-    -- Somebody else may have made it meanwhile.
+    -- Another process may have created it in the meantime.
     if has_partition(at) then
         return null;
     end if;
     select case
-        -- A month that has begun in days goes on in days.
+        -- A month that has daily partitions gets more of them.
         when exists (
             select from pg_inherits i join pg_class c on c.oid = i.inhrelid
             where i.inhparent = 'events'::regclass
@@ -113,15 +113,15 @@ begin
     return null;
 exception
     when duplicate_table then
-        return format('the table %1$s of its time is detached; attach it again (alter table events '
+        return format('the partition %1$s for its time is detached; attach it again (alter table events '
             'attach partition %1$s for values %2$s) or rename it, then replay this dead letter', name, range);
-    -- A partition of another name has at least a part of this time; whether it takes a row is seen then.
+    -- A partition of another name covers at least a part of this time; inserting shows whether it takes a row.
     when invalid_object_definition then
         return null;
 end
 $$;
 
--- Null, or why an event of this moment is refused.
+-- Null, or why an event of this moment is rejected.
 create function ensure_partition(at timestamptz) returns text
     language plpgsql set search_path from current as $$
 begin
@@ -135,8 +135,8 @@ begin
 end
 $$;
 
--- What retention may drop. A partition is marked before it is detached, so that one that somebody
--- else has detached is not taken for one of these.
+-- The partitions that retention may drop. Each is marked before it is detached, so that one that an
+-- operator has detached is not mistaken for one of these.
 create function expired_partitions() returns table (partition text, state text, until timestamptz)
     language sql stable set search_path from current set timezone = 'UTC' as $$
     select c.relname, case

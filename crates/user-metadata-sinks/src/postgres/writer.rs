@@ -16,13 +16,13 @@ use super::values::Micros;
 use crate::tables::Tables;
 use crate::times::OUT_OF_RANGE;
 
-/// How many batches are written in the slower way that takes what is there already, after one was
-/// found: what comes again rarely comes alone, and a COPY that fails leaves dead rows.
+/// How many batches are inserted in the slower way that tolerates duplicates after one was found:
+/// redelivered events rarely come alone, and a failed COPY leaves dead rows.
 const CAREFUL_BATCHES: u32 = 50;
-/// What a client waits longer than the server may take.
+/// How much longer the client waits than the server may take.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Writes rows over one connection, made anew where it is gone.
+/// Writes rows over one connection, and reconnects if it is lost.
 pub(super) struct Writer {
     connector: Arc<Connector>,
     wanted: Wanted,
@@ -30,7 +30,7 @@ pub(super) struct Writer {
     connection: Option<Connection>,
     /// The days that have a partition.
     days: BTreeSet<i64>,
-    /// How many batches are still to be written carefully.
+    /// How many more batches are inserted in the slower way.
     careful: u32,
 }
 
@@ -46,7 +46,7 @@ impl Writer {
         }
     }
 
-    /// Connects, unless it is.
+    /// Connects, unless it is connected.
     pub(super) async fn connect(&mut self) -> Result<&mut Connection, SinkError> {
         if self.connection.as_ref().is_some_and(Connection::is_spent) {
             self.connection = None;
@@ -61,12 +61,12 @@ impl Writer {
         Ok(self.connection.insert(connection))
     }
 
-    /// Stores the rows; returns those that can't be.
+    /// Stores the rows; returns those that can't be stored.
     pub(super) async fn write(
         &mut self,
         mut rows: Vec<Row<'_>>,
     ) -> Result<Vec<Rejection>, SinkError> {
-        // Writers of the same rows meet in the same order.
+        // Writers of the same rows lock them in the same order.
         rows.sort_unstable_by_key(Row::key);
         let mut rejections = Vec::new();
         let mut parts = vec![self.admit(rows, &mut rejections).await?];
@@ -85,7 +85,7 @@ impl Writer {
                     self.careful = CAREFUL_BATCHES;
                     parts.push(part);
                 }
-                // Somebody has dropped the partition since it was made.
+                // The partition was dropped or detached after it was checked.
                 Meaning::NoPartition if !has_looked_again => {
                     has_looked_again = true;
                     self.days.clear();
@@ -115,7 +115,7 @@ impl Writer {
         Ok(rejections)
     }
 
-    /// Makes the partitions that the rows need, and takes out those rows that get none.
+    /// Ensures the partitions that the rows need, and rejects the rows that can't have one.
     async fn admit<'a>(
         &mut self,
         mut rows: Vec<Row<'a>>,
@@ -150,7 +150,7 @@ impl Writer {
         Ok(rows)
     }
 
-    /// Has a partition made for each moment; returns the days that can have none, and why.
+    /// Ensures a partition for each moment; returns the days that can't have one, and why.
     async fn ensure(&mut self, moments: &[Micros]) -> Result<BTreeMap<i64, String>, SinkError> {
         let limit = self.connector.limit() + GRACE;
         let error = match timeout(limit, self.connect().await?.ensure(moments)).await {
@@ -159,7 +159,7 @@ impl Writer {
                 return Ok(refused.into_iter().map(by_day).collect());
             }
             Ok(Err(error)) => sink_error(&error),
-            Err(_) => timed_out("making a partition", limit),
+            Err(_) => timed_out("creating a partition", limit),
         };
         self.connection = None;
         Err(error)

@@ -11,7 +11,7 @@ use crate::fence::{Fence, Place};
 /// The fields of a fence.
 pub(super) const FENCE: [&str; 2] = ["next", "newest"];
 
-/// What Redis knew before, of what a chunk is about.
+/// What Redis held about the rows of a chunk before.
 pub(super) struct Before<'a> {
     pub(super) fences: HashMap<&'a Place, Fence>,
     /// When each user joined last.

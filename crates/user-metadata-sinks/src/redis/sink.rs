@@ -14,23 +14,23 @@ use crate::OpenError;
 use crate::fence::{Fence, Place};
 use crate::times::reject_future;
 
-/// How many events a transaction has: Redis does nothing else meanwhile, and readers wait.
+/// The most events in one transaction: Redis does nothing else in the meantime, and readers wait.
 const CHUNK: usize = 200;
 
-/// Keeps the latest metadata of each user in Redis, who is online from what, and how often users
-/// joined each day.
+/// Keeps the latest metadata of each user in Redis, who is online with which device, and how often
+/// users joined each day.
 ///
-/// Every event is counted once, however often it comes; what Redis acknowledged and lost in a crash
+/// Every event is counted once, however often it is delivered; what Redis acknowledged and lost in a crash
 /// is written again. Opened by [`SinkUrl`](crate::SinkUrl), read by [`Presence`](crate::Presence).
 #[derive(Debug)]
 pub struct RedisSink {
     link: Link,
     config: RedisConfig,
-    /// How far Redis has said that it counted.
+    /// How far Redis has counted, by its own acknowledgement.
     acknowledged: HashMap<Place, Fence>,
-    /// Where this sink began to count a partition that Redis did not know.
+    /// The first offset that this sink counted of a partition that Redis did not know.
     began: HashMap<Place, u64>,
-    /// Partitions of which it was said that the group counts what a replay brings.
+    /// Partitions for which the log says that a replay leaves counting to the group.
     left: HashSet<Place>,
     recent: Recent,
 }
@@ -49,14 +49,14 @@ impl RedisSink {
 
     async fn look(&mut self) -> Result<(), WriteError> {
         let connection = self.link.connection().await?;
-        // Writes nothing, and is refused where writing would be.
+        // Writes nothing, but is refused if writing would be.
         let mut write = redis::cmd("DEL");
         let write = write.arg(self.config.keys.nothing());
         Ok(write.exec_async(connection).await?)
     }
 
-    /// What is wrong with how Redis makes room, if it says how it does: the user may not be allowed
-    /// to ask.
+    /// What is wrong with the eviction policy of Redis, if it can be read: the user may not be
+    /// allowed to.
     pub(crate) async fn eviction(&mut self) -> Option<String> {
         let connection = self.link.connection().await.ok()?;
         let mut ask = redis::cmd("CONFIG");
@@ -66,8 +66,8 @@ impl RedisSink {
             .into_values()
             .find(|policy| policy.starts_with("allkeys"))?;
         Some(format!(
-            "Redis has the eviction policy {policy}, which drops how far events are counted; set \
-             `noeviction` or `volatile-lru`"
+            "the eviction policy {policy} of Redis removes keys that say how far events are \
+             counted; set `noeviction` or `volatile-lru`"
         ))
     }
 
@@ -87,7 +87,7 @@ impl RedisSink {
         let Outcome::Stored {
             before,
             fences,
-            anew,
+            recreated,
             left,
         } = stored
         else {
@@ -101,12 +101,12 @@ impl RedisSink {
         for place in left {
             if self.left.insert(place.clone()) {
                 let Place { topic, partition } = place;
-                info!(%topic, partition, "a replay brings events that are not yet counted before it; the group that consumes the topic counts them");
+                info!(%topic, partition, "the replay is ahead of what is counted; the consumer group counts these events when it gets there");
             }
         }
-        for place in &anew {
+        for place in &recreated {
             let Place { topic, partition } = place;
-            info!(%topic, partition, "the topic was made anew; it is counted from its start");
+            info!(%topic, partition, "the topic was recreated; it is counted from its start");
             self.recent.forget(place);
         }
         self.acknowledged.extend(fences);
@@ -121,11 +121,11 @@ impl RedisSink {
         if before == Fence::default() {
             self.began.insert(place, first.offset);
         } else if first.replayed_from.is_none() {
-            tell_gap(&place, before, first.offset);
+            warn_of_gap(&place, before, first.offset);
         }
     }
 
-    /// Writes again what Redis acknowledged lately, and says what can't be written again.
+    /// Writes again what Redis acknowledged recently, and logs what can't be written again.
     async fn bring_back(&mut self) -> Result<(), WriteError> {
         let places = self.acknowledged.keys().cloned();
         let mut found = fences(&mut self.link, &self.config, places).await?;
@@ -133,7 +133,7 @@ impl RedisSink {
         let events = rows.len();
         warn!(
             events,
-            "Redis has lost what it had acknowledged; what it got last is written again"
+            "Redis has lost what it had acknowledged; the recent events are written again"
         );
         for (place, found) in &found {
             let Some(acknowledged) = self.acknowledged.get(place) else {
@@ -144,7 +144,7 @@ impl RedisSink {
             let missing = missing(*found, *acknowledged, began, first);
             if missing > 0 {
                 let Place { topic, partition } = place;
-                error!(%topic, partition, missing, "records are lost: Redis has forgotten more than is kept here");
+                error!(%topic, partition, missing, "records are lost: Redis has lost more than is kept here");
             }
         }
         for chunk in rows.chunks(CHUNK) {
@@ -159,7 +159,7 @@ impl RedisSink {
 }
 
 /// How many records Redis has lost that can't be written again: those below the `first` that is
-/// kept. What lies below where it `began` was never there.
+/// kept. Records below where counting `began` were never there.
 fn missing(found: Fence, acknowledged: Fence, began: u64, first: u64) -> u64 {
     if found.has_lost(acknowledged) {
         first.saturating_sub(found.next.max(began))
@@ -168,12 +168,12 @@ fn missing(found: Fence, acknowledged: Fence, began: u64, first: u64) -> u64 {
     }
 }
 
-/// What came in the last second before Redis *and* this program crashed is gone: the topic goes on
-/// behind it.
-fn tell_gap(Place { topic, partition }: &Place, before: Fence, first: u64) {
+/// Events of the last second before Redis *and* this program crashed are lost: the group has
+/// committed past them.
+fn warn_of_gap(Place { topic, partition }: &Place, before: Fence, first: u64) {
     if first > before.next {
         let missing = first - before.next;
-        warn!(%topic, partition, missing, "records lie between what Redis has counted and what comes; those that are events are missing in it");
+        warn!(%topic, partition, missing, "there are records between those that Redis has counted and the next; the events among them are missing in Redis");
     }
 }
 

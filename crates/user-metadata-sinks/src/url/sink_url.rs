@@ -59,7 +59,7 @@ pub(crate) enum Target {
 }
 
 impl SinkUrl {
-    /// The sink's name: part of its consumer group, so with another one it reads everything anew.
+    /// The sink's name: part of its consumer group, so with another one it reads everything again.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -74,8 +74,8 @@ impl SinkUrl {
         }
     }
 
-    /// Opens the sink, and makes what has to be there. Blocks for some milliseconds; seconds, where
-    /// another process holds the database.
+    /// Opens the sink, and creates its files. Blocks for some milliseconds; seconds, if another
+    /// process locks the database.
     ///
     /// # Errors
     ///
@@ -84,8 +84,8 @@ impl SinkUrl {
         BuiltinSink::open(&self.target, self.ip)
     }
 
-    /// Connects to the target as a start would, but makes and changes nothing there. Returns what
-    /// is worth knowing of a sink that can start, such as what it would make or change.
+    /// Connects to the target as a start would, but creates and changes nothing. Returns notes on a
+    /// sink that can start, such as what a start would create or change.
     ///
     /// Must be called within a tokio runtime.
     ///
