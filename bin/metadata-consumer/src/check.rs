@@ -3,14 +3,14 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use user_metadata_cli::{Failure, in_words, print};
-use user_metadata_consumer::{Sink as _, SinkError};
+use user_metadata_consumer::SinkError;
 use user_metadata_sinks::SinkUrl;
 
 use crate::args::RunArgs;
 use crate::config::{Config, sink_urls};
 use crate::file::Problem;
 
-/// The time for a sink to open, and again for it to reach its target.
+/// The time for a sink to reach its target.
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// Checks everything that the flags name: whether it exists and works.
@@ -64,16 +64,14 @@ pub(crate) fn file(problems: &[Problem], is_check: bool) -> Result<(), Failure> 
     lines.end()
 }
 
-/// Opens the sink and makes it check its target.
+/// Makes the sink check its target.
 async fn reach(sink: &SinkUrl) -> Result<String, String> {
     let late = |_| format!("no answer within {} s; does it run?", DEADLINE.as_secs());
-    let spec = sink.clone();
-    let open = tokio::task::spawn_blocking(move || spec.open());
-    let opened = timeout(DEADLINE, open).await.map_err(late)?;
-    let opened = opened.map_err(|error| error.to_string())?;
-    let mut opened = opened.map_err(|error| in_words(&error))?;
-    match timeout(DEADLINE, opened.prepare()).await.map_err(late)? {
-        Ok(()) => Ok("ready".to_owned()),
+    match timeout(DEADLINE, sink.check()).await.map_err(late)? {
+        Ok(notes) => {
+            let words = ["ready".to_owned()].into_iter().chain(notes);
+            Ok(words.collect::<Vec<_>>().join("; "))
+        }
         Err(SinkError::Closed) => Err("it accepts no events".to_owned()),
         Err(SinkError::Fatal(error) | SinkError::Unavailable { source: error, .. }) => {
             Err(in_words(&*error))

@@ -13,6 +13,10 @@ pub struct Delivery {
     pub record: Record,
     /// The position of the record.
     pub position: Position,
+    /// In a replay of events, the offset from which on the sink was given all that there is of the
+    /// partition, up to this record; `None` where the group itself reads. A sink that notes how far
+    /// a partition is stored must not note what lies before it.
+    pub replayed_from: Option<u64>,
 }
 
 impl Delivery {
@@ -23,6 +27,7 @@ impl Delivery {
             event,
             record,
             position,
+            replayed_from: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! A page that adapts itself to the visitor's device and says who else is there:
+//! A page that adapts to the visitor's device and shows who else is online:
 //! `cargo run --example page_handler redis://localhost:6379`, then open
 //! <http://127.0.0.1:3000/users/user-123>.
 

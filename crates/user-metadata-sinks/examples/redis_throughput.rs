@@ -1,4 +1,4 @@
-//! How many events a second the Redis sink stores, and how long a reader waits meanwhile:
+//! How many events a second the Redis sink stores, and how long a reader waits in the meantime:
 //! `cargo run --release --example redis_throughput URL [EVENTS] [EVENTS A BATCH] [USERS]`.
 //!
 //! Use a Redis, or a number of a database, that nobody needs: the keys that it writes stay there.
@@ -91,13 +91,13 @@ fn delivery(template: &UserMetadataEvent, topic: &Arc<str>, number: u64, users: 
 
 const DEVICES: [&str; 5] = ["Desktop", "Desktop", "Mobile", "Mobile", "Tablet"];
 
-/// How long each question took, per question.
+/// The latencies, per kind of query.
 struct Times {
     latest: Vec<Duration>,
     online: Vec<Duration>,
 }
 
-/// Asks as page handlers do, one after the other, until it is told or has asked enough.
+/// Queries like page handlers, one after the other, until it is stopped or has asked enough.
 async fn read(
     presence: Presence,
     users: u64,

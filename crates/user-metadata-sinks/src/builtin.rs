@@ -24,7 +24,7 @@ impl Sink for BuiltinSink {
     }
 }
 
-/// A line a sink: its feature, which has the scheme's name, its type, and how it is opened.
+/// One line per sink: its feature (named like the scheme), its type, and how it is opened.
 macro_rules! sinks {
     ($($feature:literal: $name:ident($sink:ty), $target:pat => $open:expr;)*) => {
         #[derive(Debug)]
@@ -45,7 +45,7 @@ macro_rules! sinks {
             }
         }
 
-        // On the heap: the future of one is not to have the size of the largest.
+        // Boxed, so that no sink's future has the size of the largest one.
         impl Sink for Opened {
             async fn prepare(&mut self) -> Result<(), SinkError> {
                 match *self {

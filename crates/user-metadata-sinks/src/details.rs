@@ -1,4 +1,4 @@
-//! What of an event has no column in a database.
+//! The parts of an event that have no column in a database.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use user_metadata_events::{Agent, ClientIp, IpSource, Screen, UserMetadataEvent};
 
-/// The address that has the column.
+/// The address that is stored in the column.
 pub(crate) fn ip(event: &UserMetadataEvent) -> Option<&ClientIp> {
     let address = event.connection_info.ip_address.as_ref();
     event.metadata.ip.as_ref().or(address)
 }
 
-/// What of an event has no column.
+/// The parts of an event that have no column.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Details<'a> {
@@ -26,15 +26,15 @@ pub(crate) struct Details<'a> {
     claimed_hints: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     ip_source: Option<&'a IpSource>,
-    /// Only where the column takes addresses and this is none.
+    /// Only if the column takes addresses and this is not one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ip: Option<&'a str>,
-    /// Only where it is not the same as `metadata.ip`.
+    /// Only if it differs from `metadata.ip`.
     #[serde(skip_serializing_if = "Option::is_none")]
     ip_address: Option<&'a ClientIp>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     verified: bool,
-    /// Keys that this version does not know, where the event has them.
+    /// Keys that this version does not know, under the part of the event that has them.
     #[serde(skip_serializing_if = "Map::is_empty")]
     metadata: &'a Map<String, Value>,
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -83,7 +83,7 @@ impl<'a> Details<'a> {
         }
     }
 
-    /// JSON, or nothing where there is nothing in it.
+    /// JSON, or `None` if it would be empty.
     pub(crate) fn to_json(&self) -> serde_json::Result<Option<String>> {
         let json = serde_json::to_string(self)?;
         Ok((json != "{}").then_some(json))

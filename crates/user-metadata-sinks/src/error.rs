@@ -11,17 +11,17 @@ pub enum ParseSinkError {
     /// There is no known scheme before the first colon.
     #[error("{found}; write one of {known}")]
     Scheme {
-        /// What stands there instead.
+        /// What was found instead.
         found: String,
-        /// The schemes there are.
+        /// The known schemes.
         known: String,
     },
-    /// What stands between the scheme and the options is not right.
+    /// The part between the scheme and the options is invalid.
     #[error("`{scheme}:` {problem}")]
     Path {
         /// The scheme.
         scheme: &'static str,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what is valid.
         problem: &'static str,
     },
     /// There is no such option.
@@ -29,24 +29,24 @@ pub enum ParseSinkError {
     UnknownOption {
         /// The scheme.
         scheme: &'static str,
-        /// The option in backquotes, or nothing where it could be anything.
+        /// The option in backquotes, or empty if it could be a secret.
         key: String,
-        /// The options there are.
+        /// The known options.
         known: String,
     },
-    /// An option has a value that it can't have.
+    /// An option has an invalid value.
     #[error("`{scheme}:` option `{key}` {problem}")]
     Option {
         /// The scheme.
         scheme: &'static str,
         /// The option.
         key: &'static str,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what is valid.
         problem: &'static str,
     },
 }
 
-/// Why a sink can't be opened. Trying again won't help before something is mended.
+/// Why a sink can't be opened. Retrying won't help until something is fixed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -59,25 +59,25 @@ pub enum OpenError {
     /// The file that it writes can't be opened.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Its password or token can't be had.
+    /// Its password or token can't be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// It can't be said whom it trusts.
+    /// The certificates that it trusts can't be loaded.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The client of the database can't be made of what the URL and its files say.
-    #[error("the connection can't be set up; mend the URL, or the file of its certificates")]
+    /// The database client can't be built from the URL and its files.
+    #[error("the connection can't be set up; correct the URL, or the certificate file")]
     Client(#[source] BoxError),
-    /// The address of a sink is no URL.
-    #[error("the address is no URL; write e.g. `https://host.example/path`")]
+    /// The address of a sink is not a URL.
+    #[error("the address is not a URL; write e.g. `https://host.example/path`")]
     Address,
-    /// The environment names a proxy of a kind that is not known here.
+    /// The environment names a proxy of an unsupported kind.
     #[error(
         "`HTTPS_PROXY` or `ALL_PROXY` names a proxy of another kind than `http://host:port`; name \
          one of that kind, or except the sink's host with `NO_PROXY`"
     )]
     Proxy,
-    /// The operating system gives no thread to write with, or no handle to standard output.
+    /// The operating system provides no thread for writing, or no handle to standard output.
     #[error("the sink can't start")]
     Start(#[source] io::Error),
 }
@@ -97,7 +97,7 @@ pub enum FileError {
         path: PathBuf,
         /// The version in the file.
         found: i32,
-        /// The newest version that is known here.
+        /// The newest supported version.
         supported: i32,
     },
     /// The file is something else.
@@ -115,21 +115,21 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
-    /// The directory or the file can't be made.
-    #[error("{} can't be made", path.display())]
+    /// The directory or the file can't be created.
+    #[error("{} can't be created", path.display())]
     Create {
         /// The file or directory.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
-    /// The database refuses.
+    /// The database refuses to open it.
     #[error("{} can't be opened", path.display())]
     Database {
         /// The file.
         path: PathBuf,
-        /// What it said.
+        /// The database's error.
         #[source]
         source: BoxError,
     },
@@ -141,7 +141,7 @@ pub enum FileError {
     },
 }
 
-/// Why a password or a token can't be had of a file.
+/// Why a password or a token can't be read from a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
@@ -150,7 +150,7 @@ pub enum SecretError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
@@ -165,16 +165,16 @@ pub enum SecretError {
     Form {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what is valid.
         problem: &'static str,
     },
 }
 
-/// Why it can't be said whom a sink trusts.
+/// Why the certificates that a sink trusts can't be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustError {
-    /// The file with the certificates of whom to trust can't be read.
+    /// The file with the trusted certificates can't be read.
     #[error("the certificates in {} can't be read", path.display())]
     Certificate {
         /// The file.
@@ -183,7 +183,7 @@ pub enum TrustError {
         #[source]
         source: BoxError,
     },
-    /// The operating system trusts nobody.
+    /// The operating system has no trusted certificates.
     #[error(
         "this system trusts no certificate authority: install its certificates (on Debian the \
          package `ca-certificates`), or name a file with the option `ca` (PostgreSQL: `sslrootcert`)"

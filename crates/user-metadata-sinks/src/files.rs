@@ -1,10 +1,10 @@
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::path::Path;
 
 use crate::FileError;
 
-/// Makes the directory of `path` for its owner alone; one that is there is left as it is.
+/// Creates the directory of `path` for its owner alone; an existing one is left as it is.
 pub(crate) fn create_parent(path: &Path) -> Result<(), FileError> {
     let Some(parent) = path.parent() else {
         return Ok(());
@@ -19,10 +19,10 @@ pub(crate) fn create_parent(path: &Path) -> Result<(), FileError> {
     })
 }
 
-/// Makes the file for its owner alone; SQLite gives its write-ahead log the same mode.
+/// Creates the file for its owner alone; SQLite gives its write-ahead log the same mode.
 pub(crate) fn create_file(path: &Path) -> Result<(), FileError> {
     let mut options = OpenOptions::new();
-    // Never opens one that is there: on closing it, POSIX would release every lock that this
+    // Never opens an existing one: on closing it, POSIX would release every lock that this
     // process holds on it, also those of another connection.
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -34,6 +34,20 @@ pub(crate) fn create_file(path: &Path) -> Result<(), FileError> {
         }),
         _ => Ok(()),
     }
+}
+
+/// Whether a file can be created at `path`, where none exists: tries it in the nearest existing
+/// folder, and leaves nothing behind.
+pub(crate) fn try_create(path: &Path) -> Result<(), FileError> {
+    let mut folders = path.ancestors().skip(1);
+    let folder = folders.find(|folder| folder.exists());
+    let folder = folder.unwrap_or(Path::new("."));
+    let probe = folder.join(format!(".user-metadata-check-{}", std::process::id()));
+    create_file(&probe)?;
+    fs::remove_file(&probe).map_err(|source| FileError::Create {
+        path: probe,
+        source,
+    })
 }
 
 /// Tells a file from another one that has taken its name.

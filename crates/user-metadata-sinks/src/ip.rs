@@ -3,7 +3,7 @@ use std::str::FromStr;
 use user_metadata_consumer::{Delivery, Rejection, Sink, SinkError};
 use user_metadata_events::{ClientIp, Record};
 
-/// How much of a client's address a sink gets, of what the event still has.
+/// How much of a client's address a sink gets, if the event still has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum IpPrivacy {
@@ -11,7 +11,7 @@ pub enum IpPrivacy {
     #[default]
     Full,
     /// The network: the host bits are zero, `/24` for IPv4 and `/48` for IPv6. A keyed hash stays,
-    /// since it tells no address; any other text that is not an address is removed.
+    /// since it does not reveal the address; any other text that is not an address is removed.
     Truncate,
     /// Nothing.
     None,
@@ -49,11 +49,13 @@ impl IpPrivacy {
             headers: delivery.record.headers.clone(),
             timestamp: delivery.record.timestamp,
         };
-        Delivery::new(event, record, delivery.position.clone())
+        let mut changed = Delivery::new(event, record, delivery.position.clone());
+        changed.replayed_from = delivery.replayed_from;
+        changed
     }
 }
 
-/// The text is no [`IpPrivacy`].
+/// The text is not an [`IpPrivacy`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be `full`, `truncate` or `none`")]
 #[non_exhaustive]
@@ -79,10 +81,10 @@ pub(crate) fn is_keyed_hash(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// A sink that gets only so much of the addresses.
+/// A sink that gets only a part of the addresses.
 ///
-/// Unless all of them may pass, what it gets has no raw value, since that holds the address: a
-/// sink that wants JSON writes the event anew.
+/// Except with [`IpPrivacy::Full`], its records have no raw value, since that holds the address: a
+/// sink that wants JSON serializes the event.
 #[derive(Debug)]
 pub struct IpFilter<S> {
     privacy: IpPrivacy,

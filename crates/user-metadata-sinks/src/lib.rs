@@ -3,6 +3,7 @@
 #[cfg(feature = "amplitude")]
 mod amplitude;
 mod builtin;
+mod check;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod details;
 mod error;
@@ -45,6 +46,13 @@ mod segment;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod tables;
+#[cfg(any(
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "redis",
+    feature = "mongodb"
+))]
+mod times;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod totals;
 #[cfg(any(feature = "postgres", feature = "http"))]

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use crate::SecretError;
 
-/// A password or token out of a file. It is written nowhere: `Debug` prints `***`.
+/// A password or token. It is never printed: `Debug` shows `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
 impl Secret {
-    /// The text of a file, without the line break that an editor ends it with.
+    /// The text of a file, without the final line break.
     pub(crate) fn read(path: &Path) -> Result<Self, SecretError> {
         let text = fs::read_to_string(path).map_err(|source| SecretError::Read {
             path: path.to_owned(),

@@ -1,4 +1,4 @@
-/// Which tables get what an event says, besides `events`.
+/// Which tables are kept besides `events`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tables {
     pub(crate) users: bool,

@@ -1,4 +1,4 @@
-//! What the events of a batch come to, per user or session.
+//! The totals of a batch, per user or session.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub(crate) struct Total<'a, R> {
 }
 
 /// The totals of rows in the order of `key`, so that every writer locks the same keys in the same
-/// order: two that don't kill each other again and again.
+/// order: otherwise they would deadlock again and again.
 pub(crate) fn totals<'a, R, K: Ord, T: Ord>(
     rows: &[&'a R],
     key: impl Fn(&'a R) -> K,

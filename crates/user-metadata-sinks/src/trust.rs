@@ -7,8 +7,8 @@ use rustls::pki_types::pem::PemObject as _;
 
 use crate::TrustError;
 
-/// Whom a client trusts: the certificates of a file in PEM and nobody else, or whom the operating
-/// system trusts.
+/// The certificates that a client trusts: those of a PEM file and no others, or those that the
+/// operating system trusts.
 pub(crate) fn roots(file: Option<&Path>) -> Result<RootCertStore, TrustError> {
     file.map_or_else(of_system, of_file)
 }
@@ -32,7 +32,7 @@ fn of_file(path: &Path) -> Result<RootCertStore, TrustError> {
 
 fn of_system() -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
-    // One that rustls can't read must not spoil the others.
+    // One that rustls can't read must not affect the others.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err(TrustError::NoSystemRoots);

@@ -5,13 +5,13 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 use user_metadata_consumer::SinkError;
 
-/// A thread that may block, and does one job at a time with what it owns.
+/// A thread that may block, and does one job at a time with its own data.
 ///
-/// Not the runtime's pool: a runtime waits for that when it ends, and a pipe that nobody reads
-/// blocks for ever. Nor is anything lost with a future that is dropped halfway: the thread finishes
-/// the job and has its writer or connection for the next.
+/// Not the runtime's pool: a runtime waits for its threads when it ends, and a pipe that nobody reads
+/// blocks for ever. Nor does a dropped future lose anything: the thread finishes the job and keeps
+/// its writer or connection for the next.
 pub(crate) struct Worker<J, R> {
-    /// `None` once no more are to come.
+    /// `None` once no more jobs will come.
     jobs: Option<mpsc::Sender<(J, oneshot::Sender<R>)>>,
     #[cfg_attr(
         not(any(feature = "file", feature = "sqlite")),
@@ -36,7 +36,7 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
             .name(name.to_owned())
             .spawn(move || {
                 while let Some((job, reply)) = received.blocking_recv() {
-                    // Whoever no longer waits will bring the job again.
+                    // If nobody waits any more, the job is sent again.
                     if !reply.is_closed() {
                         drop(reply.send(work(job)));
                     }
@@ -62,12 +62,12 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
     }
 
     /// Waits until the thread has done its last job and dropped what it owns. Without this it ends
-    /// by itself, at some time.
+    /// by itself, at some later time.
     #[cfg(any(feature = "file", feature = "sqlite"))]
     pub(crate) fn join(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // Whether it panicked, whoever gave it the job knows.
+            // A panic was reported to the sender of the job.
             drop(thread.join());
         }
     }

@@ -8,7 +8,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use support::event;
+use support::{delivery, event, fixture};
 use tempfile::TempDir;
 use user_metadata_consumer::{Delivery, Sink, SinkError};
 use user_metadata_events::UserMetadataEvent;
@@ -183,5 +183,25 @@ async fn files_are_for_their_owner_alone() {
     assert_eq!(mode(path.parent().unwrap()), 0o700);
     for path in [numbered(&path, 1), path] {
         assert_eq!(mode(&path), 0o600);
+    }
+}
+
+#[tokio::test]
+async fn white_space_around_a_value_and_line_breaks_in_it_are_not_in_the_file() {
+    let (_dir, path) = dir();
+    let json: serde_json::Value = serde_json::from_slice(&fixture("full.json")).unwrap();
+    let value = format!("  {}\n", serde_json::to_string_pretty(&json).unwrap());
+    for _ in 0..2 {
+        // The second finds what the first has written.
+        let mut sink = FileSink::open(&path, None).unwrap();
+        let batch = [delivery(value.as_bytes()), named(1)];
+        assert_eq!(sink.write(&batch).await.unwrap(), []);
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 4);
+    for line in lines {
+        assert!(line.starts_with('{') && line.ends_with('}'), "{line}");
+        UserMetadataEvent::decode(Some(line.as_bytes())).unwrap();
     }
 }

@@ -140,7 +140,7 @@ async fn a_wrong_key_ends_the_sink_and_no_error_quotes_it() {
         let error = sink.write(&events(1)).await.unwrap_err();
         assert!(matches!(error, SinkError::Fatal(_)), "{vendor:?} {error:?}");
         let words = in_words(&error) + &format!("{error:?} {sink:?}");
-        assert!(words.contains("check the secret's file"), "{words}");
+        assert!(words.contains("check the secret in /"), "{words}");
         for secret in [wrong, "swordfish", "c3dvcmRmaXNo", "/hook"] {
             assert!(!words.contains(secret), "{vendor:?}: {words}");
         }

@@ -10,16 +10,16 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use support::event;
 use support::mongodb::{database, events, json, users};
-use user_metadata_consumer::{Delivery, Sink as _, SinkError};
+use user_metadata_consumer::{Delivery, Rejection, Sink as _, SinkError};
 use user_metadata_events::{EventId, UnixMillis, UserMetadataEvent};
 use user_metadata_sinks::{BuiltinSink, SinkUrl};
 use user_metadata_testing::mongo::{Server, shared};
 use user_metadata_testing::{Scratch, require};
 
-/// Longer than a clock may be ahead to be believed.
+/// Longer than a clock may be ahead.
 const FAR_AHEAD: Duration = Duration::from_secs(30 * 60 * 60);
 
 /// A database of a test's own.
@@ -133,22 +133,20 @@ async fn a_user_has_exact_counts_whatever_comes_again() {
     write(&mut sink, &anew).await;
     write(&mut sink, &anew).await;
     assert_eq!(counts_are_exact(&url).await, 52);
-    // A server's clock that is more than a day ahead.
-    let ahead = [1, 2].map(|offset| {
-        let mut delivery = at(2_000 + offset, "ann", 0);
-        delivery.position.offset = offset;
-        delivery.event.timestamp = delivery.event.timestamp.saturating_add(FAR_AHEAD);
-        delivery
-    });
-    write(&mut sink, &ahead[..1]).await;
-    write(&mut sink, &ahead).await;
-    assert_eq!(counts_are_exact(&url).await, 54);
-    let ann = user(&url, "ann").await;
-    let counted = ann.get_array("counted").unwrap()[0].as_document().unwrap();
-    let times = ahead.map(|delivery| DateTime::from_millis(delivery.event.timestamp.as_i64()));
+}
+
+#[tokio::test]
+async fn an_event_of_the_future_is_rejected_alone_and_freezes_no_user() {
+    let url = own!("future");
+    let mut batch = [0, 1, 2].map(|n| at(n, "ann", 1_000));
+    batch[1].event.timestamp = batch[1].event.timestamp.saturating_add(FAR_AHEAD);
+    let rejected = open(&url).write(&batch).await.unwrap();
+    assert_eq!(rejected, [Rejection::new(1, "timestamp_out_of_range")]);
+    assert_eq!(counts_are_exact(&url).await, 2);
+    let seen = DateTime::from_millis(batch[2].event.timestamp.as_i64());
     assert_eq!(
-        counted.get_array("ahead").unwrap()[..],
-        times.map(Bson::from)
+        *user(&url, "ann").await.get_datetime("lastSeen").unwrap(),
+        seen
     );
 }
 

@@ -24,8 +24,13 @@ async fn what_somebody_has_to_mend_is_fatal_and_no_secret_is_told() {
     let (start, end) = database.url().rsplit_once('@').unwrap();
     let user = start.rsplit_once(':').unwrap().0;
     let said = attempt(format!("{user}:hunter2@{end}")).await;
-    assert!(said.contains("28P01") && said.contains("mend"), "{said}");
+    assert!(
+        said.contains("28P01") && said.contains("correct the URL"),
+        "{said}"
+    );
     assert!(!said.contains("hunter2"), "{said}");
+    let said = attempt(format!("{user}@{end}")).await;
+    assert!(said.contains("?password-file=FILE"), "{said}");
     let said = attempt(server.url().replace("/postgres", "/nowhere")).await;
     assert!(
         said.contains("3D000") && said.contains("create it"),

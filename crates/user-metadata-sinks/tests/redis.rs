@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use support::event;
-use user_metadata_consumer::{Delivery, Sink as _, SinkError};
+use user_metadata_consumer::{Delivery, Rejection, Sink as _, SinkError};
 use user_metadata_events::{UnixMillis, UserMetadataEvent};
 use user_metadata_sinks::{BuiltinSink, Facet, Presence, SinkUrl};
 use user_metadata_testing::redis::{Server, cli, shared};
@@ -151,25 +151,52 @@ async fn what_comes_again_is_counted_once_and_a_topic_made_anew_from_its_start()
     assert_eq!(joins(&url), 650);
     write(&mut sink, &[at(50, 0, of_user("b"))]).await;
     assert_eq!(joins(&url), 651);
-    // A server's clock that is more than a day ahead.
-    let ahead = [51, 52].map(|offset| {
-        at(offset, 0, |event| {
-            let far = Duration::from_secs(30 * 60 * 60);
-            event.timestamp = event.timestamp.saturating_add(far);
-        })
-    });
-    write(&mut sink, &ahead[..1]).await;
-    write(&mut sink, &ahead).await;
-    assert_eq!(joins(&url), 653);
-    let (server, _) = url.split_once('?').unwrap();
-    let fence = [
-        "HMGET",
-        &key(&url, "at:user-metadata:0"),
-        "ahead",
-        "farthest",
-    ];
-    let times = ahead.map(|delivery| delivery.event.timestamp.as_u64().to_string());
-    assert_eq!(cli(server, &fence).unwrap(), times);
+}
+
+#[tokio::test]
+async fn an_event_of_the_future_is_rejected_alone_and_freezes_no_user() {
+    let url = own(&require!(shared()), "future");
+    let mut batch = [0, 1, 2].map(|n| at(n, 1_000 - n, of_user("ann")));
+    let far = Duration::from_secs(3 * 365 * 86_400);
+    batch[1].event.timestamp = batch[1].event.timestamp.saturating_add(far);
+    let rejected = open(&url).write(&batch).await.unwrap();
+    assert_eq!(rejected, [Rejection::new(1, "timestamp_out_of_range")]);
+    assert_eq!(joins(&url), 2);
+    let presence = Presence::connect(&url).await.unwrap();
+    let ann = presence.latest("ann").await.unwrap().unwrap();
+    assert_eq!(ann.timestamp, batch[2].event.timestamp);
+}
+
+#[tokio::test]
+async fn a_replay_ahead_of_the_group_takes_no_count_from_it() {
+    let url = own(&require!(shared()), "ahead");
+    let events: Vec<_> = (0..300).map(|n| at(n, 5_000 - n, of_user("a"))).collect();
+    let replay = |from: u64, range: std::ops::Range<usize>| {
+        let mut events = events[range].to_vec();
+        for delivery in &mut events {
+            delivery.replayed_from = Some(from);
+        }
+        events
+    };
+    write(&mut open(&url), &events[..100]).await;
+    // The filter of addresses puts its events together anew.
+    let mut replaying = open(&format!("{url}&ip=truncate"));
+    write(&mut replaying, &replay(200, 200..300)).await;
+    assert_eq!(joins(&url), 100, "what lies between is the group's");
+    let presence = Presence::connect(&url).await.unwrap();
+    let latest = presence.latest("a").await.unwrap().unwrap();
+    assert_eq!(latest.timestamp, events[299].event.timestamp);
+    // One that begins below what is counted has no gap, though 120 was no event.
+    write(&mut replaying, &replay(50, 50..120)).await;
+    write(&mut replaying, &replay(50, 121..150)).await;
+    assert_eq!(joins(&url), 149);
+    write(&mut open(&url), &events[100..120]).await;
+    write(&mut open(&url), &events[121..]).await;
+    assert_eq!(joins(&url), 299);
+    // Into keys of its own, from the start of what the topic still has.
+    let fresh = own(&require!(shared()), "ahead-fresh");
+    write(&mut open(&fresh), &replay(0, 100..300)).await;
+    assert_eq!(joins(&fresh), 200);
 }
 
 #[tokio::test]

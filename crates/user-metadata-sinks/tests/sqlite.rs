@@ -12,7 +12,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 use support::{delivery, event, good_fixtures};
 use tempfile::TempDir;
-use user_metadata_consumer::{Delivery, Sink};
+use user_metadata_consumer::{Delivery, Rejection, Sink};
 use user_metadata_events::UnixMillis;
 use user_metadata_sinks::{BuiltinSink, FileError, OpenError, SinkUrl, SqliteSink};
 
@@ -140,7 +140,7 @@ async fn the_views_count_events_and_users_by_day_in_utc() {
         join("bob", Some("Chrome 120.0"), midnight + 86_399_999),
         join("bob", Some("Firefox 140.0"), midnight + 2),
         join("eve", None, midnight + 3),
-        join("eve", None, 253_402_300_799_999),
+        join("eve", None, 0),
     ];
     write(&mut SqliteSink::open(&path).unwrap(), &batch).await;
     let share = |view: &str| {
@@ -304,4 +304,21 @@ async fn what_was_stored_is_there_when_it_is_opened_again() {
     )
     .await;
     assert_eq!(count(&path), 2.into());
+}
+
+#[tokio::test]
+async fn an_event_of_the_future_is_rejected_alone_and_freezes_no_user() {
+    let (_dir, path) = scratch();
+    let now = std::time::SystemTime::now();
+    let hour = std::time::Duration::from_secs(3_600);
+    let batch = [(1, 0), (2, 25), (3, 23)].map(|(id, hours)| {
+        event(id, |event| {
+            event.timestamp = UnixMillis::from(now).saturating_add(hour * hours);
+        })
+    });
+    let rejected = open_with(&path, "").write(&batch).await.unwrap();
+    assert_eq!(rejected, [Rejection::new(1, "timestamp_out_of_range")]);
+    let users = read(&path, "SELECT events, last_seen FROM users");
+    let last = batch[2].event.timestamp.as_i64();
+    assert_eq!(users, [[Value::Integer(2), Value::Integer(last)]]);
 }

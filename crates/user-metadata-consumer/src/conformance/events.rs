@@ -101,6 +101,7 @@ impl Sent {
         Ok(Fetched {
             partition: self.partition,
             offset: self.offset,
+            replayed_from: None,
             record: self.event.to_record("/conformance", None)?,
         })
     }

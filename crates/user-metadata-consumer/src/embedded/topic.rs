@@ -133,6 +133,7 @@ fn to_fetched(partition: u32, stored: StoredRecord) -> Fetched {
     Fetched {
         partition,
         offset: stored.offset,
+        replayed_from: None,
         record: Record {
             key,
             value,

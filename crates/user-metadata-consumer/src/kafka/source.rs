@@ -102,6 +102,7 @@ pub(crate) fn to_fetched(fetched: GroupRecord) -> Fetched {
     Fetched {
         partition: fetched.partition,
         offset: fetched.offset,
+        replayed_from: None,
         record: Record {
             key,
             value,

@@ -43,6 +43,7 @@ impl Batch {
             partition,
             offset,
             record,
+            replayed_from,
         } = fetched;
         self.records += 1;
         let time = record.timestamp;
@@ -63,7 +64,11 @@ impl Batch {
             offset,
         };
         match UserMetadataEvent::decode(record.value.as_deref()) {
-            Ok(event) => self.deliveries.push(Delivery::new(event, record, position)),
+            Ok(event) => {
+                let mut delivery = Delivery::new(event, record, position);
+                delivery.replayed_from = replayed_from;
+                self.deliveries.push(delivery);
+            }
             Err(DecodeError::Tombstone) => span.tombstones += 1,
             Err(error) => self.letters.push(DeadLetter {
                 record,
@@ -172,6 +177,7 @@ mod tests {
                 partition,
                 offset: 0,
                 record,
+                replayed_from: None,
             };
             batch.add(&topic, fetched);
         }

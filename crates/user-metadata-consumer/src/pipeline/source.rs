@@ -79,6 +79,8 @@ pub(crate) struct Fetched {
     pub(crate) partition: u32,
     pub(crate) offset: u64,
     pub(crate) record: Record,
+    /// See [`Delivery::replayed_from`](crate::Delivery::replayed_from).
+    pub(crate) replayed_from: Option<u64>,
 }
 
 /// The end of a partition and the position of the group in it.

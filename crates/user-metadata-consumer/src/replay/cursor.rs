@@ -13,6 +13,8 @@ use crate::pipeline::{Fetched, PartitionOffsets};
 pub(crate) struct ReplayCursor {
     /// Per partition, the offsets that are still to be read.
     ahead: BTreeMap<u32, Range<u64>>,
+    /// Per partition, the offset from which on the sink gets every event.
+    whole_from: BTreeMap<u32, u64>,
     wanted: Wanted,
     progress: SharedTrack,
 }
@@ -32,13 +34,22 @@ pub(crate) enum Wanted {
 }
 
 impl ReplayCursor {
+    /// `bounds` is what the partitions hold: before it there is nothing.
     pub(crate) fn new(
         ranges: BTreeMap<u32, Range<u64>>,
+        bounds: &BTreeMap<u32, Range<u64>>,
         wanted: Wanted,
         progress: SharedTrack,
     ) -> Self {
         lock(&progress).begin(&ranges);
+        let whole_from = ranges.iter().map(|(partition, range)| {
+            let is_first = bounds
+                .get(partition)
+                .is_some_and(|all| range.start <= all.start);
+            (*partition, if is_first { 0 } else { range.start })
+        });
         Self {
+            whole_from: whole_from.collect(),
             ahead: ranges,
             wanted,
             progress,
@@ -68,9 +79,14 @@ impl ReplayCursor {
             if range.contains(&fetched.offset) {
                 range.start = fetched.offset + 1;
                 let mut progress = lock(&self.progress);
-                if !self.wanted.pick(&mut fetched.record) {
-                    fetched.record.value = None;
+                let whole_from = self.whole_from.entry(fetched.partition).or_default();
+                if self.wanted.pick(&mut fetched.record) {
+                    fetched.replayed_from = self.wanted.is_of_events().then_some(*whole_from);
+                } else {
                     progress.left_out();
+                    if fetched.record.value.take().is_some() {
+                        *whole_from = fetched.offset + 1;
+                    }
                 }
                 progress.read(fetched.partition, fetched.offset + 1);
                 taken.push(fetched);
@@ -114,6 +130,11 @@ impl ReplayCursor {
 }
 
 impl Wanted {
+    /// Whether a consumer group reads the same records. No group reads dead letters.
+    const fn is_of_events(&self) -> bool {
+        !matches!(self, Self::LettersOf(_))
+    }
+
     /// Whether the sink gets the record, which is restored to what it was before it was
     /// dead-lettered.
     fn pick(&self, record: &mut Record) -> bool {

@@ -105,6 +105,7 @@ impl ReplayPlan {
         let ranges = ranges.collect();
         Ok(ReplayCursor::new(
             ranges,
+            bounds,
             self.wanted.clone(),
             Arc::clone(&self.progress),
         ))
@@ -206,6 +207,51 @@ mod tests {
     }
 
     #[test]
+    fn each_event_tells_from_where_on_the_sink_has_all_that_there_is() {
+        let record = |offset: u64, time: u64| crate::pipeline::Fetched {
+            partition: 0,
+            offset,
+            replayed_from: None,
+            record: user_metadata_events::Record {
+                key: None,
+                value: (offset != 14).then(|| "".into()),
+                headers: Vec::new(),
+                timestamp: UnixMillis::new(time).unwrap(),
+            },
+        };
+        let replayed = |wanted: Wanted, start: u64| {
+            let mut plan = plan(ReplayRequest::Events {
+                from: None,
+                until: None,
+                from_offsets: Some(BTreeMap::from([(0, start)])),
+                until_offsets: BTreeMap::new(),
+            });
+            plan.wanted = wanted;
+            let bounds = BTreeMap::from([(0, 10..20)]);
+            let mut cursor = plan.cursor(&bounds, &BTreeMap::new()).unwrap();
+            // 14 is no event, and 15 is not there.
+            let records = [(10, 5), (12, 5), (13, 1), (14, 1), (16, 5)];
+            let taken = cursor.take(records.map(|(offset, time)| record(offset, time)).into());
+            let taken = taken.into_iter().map(|fetched| fetched.replayed_from);
+            taken.collect::<Vec<_>>()
+        };
+        let (first, later) = (Some(0), Some(12));
+        assert_eq!(replayed(Wanted::All, 10), [first; 5]);
+        assert_eq!(replayed(Wanted::All, 12), [later; 4]);
+        let wanted = Wanted::Events {
+            from: UnixMillis::new(2),
+            until: None,
+        };
+        assert_eq!(
+            replayed(wanted, 12),
+            [later, None, None, Some(14)],
+            "13 is left out"
+        );
+        let letters = Wanted::LettersOf(Arc::from("own"));
+        assert_eq!(replayed(letters, 10), [None; 5]);
+    }
+
+    #[test]
     fn records_that_are_read_but_not_settled_are_still_ahead() {
         let plan = plan(ReplayRequest::events_from(None));
         let cursor = plan.cursor(&BTreeMap::from([(0, 0..5), (1, 0..3)]), &BTreeMap::new());
@@ -214,6 +260,7 @@ mod tests {
         let record = |offset| crate::pipeline::Fetched {
             partition: 0,
             offset,
+            replayed_from: None,
             record: user_metadata_events::Record {
                 key: None,
                 value: Some("".into()),

@@ -18,12 +18,12 @@ use crate::{IpPrivacy, OpenError};
 
 #[derive(Debug)]
 pub(crate) struct Amplitude {
-    /// What stands before the events; it holds the key.
+    /// The beginning of a request body; it holds the key.
     start: Secret,
     ip: IpPrivacy,
 }
 
-/// An answer of 400 or 429: nothing was taken, and these are why.
+/// A response of 400 or 429: nothing was accepted, for these reasons.
 #[derive(Deserialize)]
 struct Failed {
     #[serde(default)]
@@ -40,14 +40,14 @@ struct Failed {
     exceeded_daily_quota_users: BTreeMap<String, serde_json::Value>,
 }
 
-/// What the vendor asks for where users or devices send too fast.
+/// The pause that the vendor asks for if users or devices send too fast.
 const THROTTLED: Duration = Duration::from_secs(30);
 const LONGEST_TEXT: usize = 1_024;
 
 impl Amplitude {
     pub(crate) fn open(target: &HttpTarget) -> Result<HttpSink<Self>, OpenError> {
         let key = Secret::read(&target.secret)?;
-        // By default, shorter ids than 5 are dropped.
+        // By default, ids of fewer than 5 characters are dropped.
         let options = r#""options":{"min_id_length":1}"#;
         let start = format!(
             r#"{{"api_key":{},{options},"events":["#,
@@ -76,7 +76,7 @@ impl Platform for Amplitude {
             "time": event.timestamp,
             "user_id": event.user_id,
             "device_id": event.connection_info.client_id,
-            // Without it no place is derived.
+            // Without it no location is derived.
             "ip": locatable(event, self.ip),
             "platform": metadata.device,
             "os_name": parts.os,
@@ -150,8 +150,7 @@ impl Failed {
             .collect()
     }
 
-    /// Those of users who had all their events of a day: they would hold up the others until
-    /// tomorrow.
+    /// Events of users over their daily quota: they would delay the others until tomorrow.
     fn over_quota(&self, events: &[Entry<'_>]) -> Vec<(usize, String)> {
         let users = &self.exceeded_daily_quota_users;
         let places = events.iter().enumerate();

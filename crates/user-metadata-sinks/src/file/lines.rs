@@ -6,15 +6,15 @@ use tracing::warn;
 
 use super::Rotation;
 use crate::FileError;
-use crate::files::{Identity, create_file, create_parent};
+use crate::files::{Identity, create_file, create_parent, try_create};
 
-/// A file of whole lines, and those that were full before it.
+/// A file of whole lines, and the rotated ones before it.
 #[derive(Debug)]
 pub(super) struct LineFile {
     path: PathBuf,
     rotation: Option<Rotation>,
     open: Option<Open>,
-    /// Held as long as this lives; a kill releases it, too.
+    /// Held as long as this exists; a kill releases it, too.
     _lock: File,
 }
 
@@ -22,38 +22,22 @@ pub(super) struct LineFile {
 struct Open {
     file: File,
     identity: Identity,
-    /// Where the last line ends that counts as stored.
+    /// The end of the last line that counts as stored.
     end: u64,
-    /// A failure may have left something behind `end`.
+    /// A failure may have left a partial line after `end`.
     is_torn: bool,
 }
 
-/// No line of this sink is longer, since no event is.
+/// Longer than any line of this sink, since no event is longer.
 const LONGEST_LINE: u64 = 1 << 20;
 
 impl LineFile {
     pub(super) fn open(path: &Path, rotation: Option<Rotation>) -> Result<Self, FileError> {
         create_parent(path)?;
-        let create = |path: &Path, source| FileError::Create {
-            path: path.to_owned(),
-            source,
-        };
         let lock_path = with_suffix(path, "lock");
         create_file(&lock_path)?;
-        let lock = OpenOptions::new().write(true).open(&lock_path);
-        let lock = lock.map_err(|error| create(&lock_path, error))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => FileError::InUse {
-                path: path.to_owned(),
-            },
-            TryLockError::Error(error) => create(&lock_path, error),
-        })?;
-        let open = Open::new(path).map_err(|error| match error.kind() {
-            ErrorKind::InvalidData => FileError::Foreign {
-                path: path.to_owned(),
-            },
-            _ => create(path, error),
-        })?;
+        let lock = locked(path, &lock_path)?;
+        let open = Open::new(path).map_err(|error| refused(path, error))?;
         Ok(Self {
             path: path.to_owned(),
             rotation,
@@ -88,8 +72,60 @@ impl LineFile {
     }
 }
 
+/// What opening the file would create or change, as words that follow "a start would"; creates and
+/// changes nothing.
+pub(crate) fn changes(path: &Path) -> Result<Vec<String>, FileError> {
+    let lock = with_suffix(path, "lock");
+    if lock.exists() {
+        drop(locked(path, &lock)?);
+    }
+    if !path.exists() {
+        try_create(path)?;
+        return Ok(vec!["create the file".to_owned()]);
+    }
+    let looked = OpenOptions::new().read(true).append(true).open(path);
+    let looked = looked.and_then(|mut file| {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        Ok(end_of_lines(&mut file, metadata.len())? < metadata.len())
+    });
+    Ok(match looked.map_err(|error| refused(path, error))? {
+        true => vec!["cut off the last line, which a crash has left incomplete".to_owned()],
+        false => Vec::new(),
+    })
+}
+
+/// The lock file, locked.
+fn locked(path: &Path, lock: &Path) -> Result<File, FileError> {
+    let refused = |source| FileError::Create {
+        path: lock.to_owned(),
+        source,
+    };
+    let lock = OpenOptions::new().write(true).open(lock).map_err(refused)?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => FileError::InUse {
+            path: path.to_owned(),
+        },
+        TryLockError::Error(error) => refused(error),
+    })?;
+    Ok(lock)
+}
+
+fn refused(path: &Path, error: io::Error) -> FileError {
+    let path = path.to_owned();
+    match error.kind() {
+        ErrorKind::InvalidData => FileError::Foreign { path },
+        _ => FileError::Create {
+            path,
+            source: error,
+        },
+    }
+}
+
 impl Open {
-    /// Opens the file or makes it, and cuts off a line that a crash has torn.
+    /// Opens or creates the file, and cuts off a line that a crash has left incomplete.
     fn new(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
@@ -104,7 +140,7 @@ impl Open {
         if end < metadata.len() {
             let bytes = metadata.len() - end;
             let path = path.display();
-            warn!(%path, bytes, "the last line was torn by a crash and is cut off; its event comes again");
+            warn!(%path, bytes, "a crash has left the last line incomplete; it is cut off, and its event is delivered again");
             file.set_len(end)?;
         }
         file.sync_all()?;
@@ -130,7 +166,7 @@ impl Open {
     }
 }
 
-/// Where the last whole line ends. A file of something else is no file to cut: it is
+/// The end of the last whole line. A file with other contents must not be cut: it is
 /// [`ErrorKind::InvalidData`].
 fn end_of_lines(file: &mut File, len: u64) -> io::Result<u64> {
     if len == 0 {
@@ -151,9 +187,9 @@ fn end_of_lines(file: &mut File, len: u64) -> io::Result<u64> {
     }
 }
 
-/// Makes the file `PATH.1`, and before that each numbered one the next, up to the first number
-/// that is free. So a crash between two of the steps leaves a gap, which the next time fills, and
-/// nothing is overwritten but the oldest, where there are as many as are kept.
+/// Renames the file to `PATH.1`, after moving each numbered file up by one, up to the first free
+/// number. So a crash between two steps leaves a gap that the next rotation fills, and only the
+/// oldest file is ever overwritten, if as many are there as are kept.
 fn rotate(path: &Path, rotation: Rotation) -> io::Result<()> {
     let numbered = |number: u32| with_suffix(path, &number.to_string());
     let keep = rotation.keep.get();
@@ -173,7 +209,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Names are in the directory: without this, a power cut takes a new file with it.
+/// A file's name is in the directory: without this, a power cut may lose a new file.
 fn sync_parent(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(parent) = path.parent() {

@@ -3,4 +3,5 @@
 mod lines;
 mod sink;
 
+pub(crate) use lines::changes;
 pub use sink::{FileSink, Rotation};

@@ -12,12 +12,12 @@ use crate::worker::Worker;
 
 /// Appends events to a file as newline-delimited JSON, and begins a new file when it is full.
 ///
-/// A batch is synced to disk before it counts as stored. The file has whole lines only: what a
-/// crash or a full disk has torn is cut off. A batch comes again if the process ended before its
-/// position was committed, so a reader may see events twice: deduplicate by `id`.
+/// A batch is synced to disk before it counts as stored. The file has whole lines only: a line
+/// that a crash or a full disk has left incomplete is cut off. A batch is delivered again if the
+/// process ended before its position was committed, so a reader may see events twice: deduplicate by `id`.
 ///
 /// Dropping it waits until the file is closed and another process may write it; where that must not
-/// block, drop it on a thread that may, such as tokio's `spawn_blocking`.
+/// block, drop it on a thread that may, e.g. with tokio's `spawn_blocking`.
 #[derive(Debug)]
 pub struct FileSink {
     worker: Worker<Vec<u8>, io::Result<()>>,
@@ -33,12 +33,12 @@ pub struct Rotation {
 }
 
 impl FileSink {
-    /// Opens the file; makes it (0600) and its directory (0700) where they are missing. Without
+    /// Opens the file; creates it (0600) and its directory (0700) if they are missing. Without
     /// `rotation` it grows for ever.
     ///
     /// # Errors
     ///
-    /// [`OpenError`]: a file that is none of this sink, is in use, or can't be written.
+    /// [`OpenError`]: not a file of this sink, in use, or not writable.
     pub fn open(path: impl AsRef<Path>, rotation: Option<Rotation>) -> Result<Self, OpenError> {
         let mut file = LineFile::open(path.as_ref(), rotation)?;
         let append = move |lines: Vec<u8>| file.append(&lines);

@@ -13,7 +13,7 @@ use crate::{IpPrivacy, OpenError, SecretError};
 
 #[derive(Debug)]
 pub(crate) struct Ga4 {
-    /// Where the vendor says what is wrong with a request, and stores nothing.
+    /// The vendor's validation endpoint: it says what is wrong with a request and stores nothing.
     validation: Endpoint,
     ip: IpPrivacy,
 }
@@ -31,7 +31,7 @@ struct ValidationMessage {
     description: String,
 }
 
-/// What is older is not shown.
+/// Older events are not shown.
 const OLDEST_MS: u64 = 72 * 3_600_000;
 const LONGEST_PARAM: usize = 100;
 const LONGEST_USER_PROPERTY: usize = 36;
@@ -67,7 +67,7 @@ impl Platform for Ga4 {
     };
     const IN_FLIGHT: usize = 8;
 
-    /// Neither name nor User-Agent: the vendor forbids the one, and the other does not fit.
+    /// Without the name, which the vendor forbids, and the User-Agent, which does not fit.
     fn encode(&self, event: &UserMetadataEvent, now: UnixMillis) -> Result<Vec<u8>, String> {
         if now.as_u64().saturating_sub(event.timestamp.as_u64()) > OLDEST_MS {
             return Err("older than 72 hours, which GA4 does not take".to_owned());
@@ -82,11 +82,11 @@ impl Platform for Ga4 {
             text.map(|text| json!({ "value": cut(text, LONGEST_USER_PROPERTY) }))
         };
         let request = json!({
-            // Of the user and not of the connection, which would be a new visitor each time.
+            // The user's and not the connection's, which would be a new visitor each time.
             "client_id": event.user_id,
             "user_id": event.user_id,
             "timestamp_micros": event.timestamp.as_u64() * 1_000,
-            // Without it no place is derived.
+            // Without it no location is derived.
             "ip_override": locatable(event, self.ip),
             "user_properties": {
                 "browser": property(&metadata.browser),

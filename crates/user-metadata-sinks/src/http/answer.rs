@@ -6,15 +6,15 @@ use http::{HeaderMap, StatusCode};
 
 use super::json::cut;
 
-/// The longest that a vendor may keep a sink waiting: after it, it is asked again.
+/// The longest pause that a vendor may ask for.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
-    /// Empty where there was too much of it.
+    /// Empty if it was too long.
     pub(crate) body: Bytes,
 }
 
@@ -40,7 +40,7 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// What it says, for the dead letter of the event that it is about: short, in one line.
+    /// What it says, for the reason of a dead letter: short, on one line.
     pub(crate) fn in_words(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
         let text = text.trim();
@@ -51,7 +51,7 @@ impl Answer {
     }
 }
 
-/// Somebody else's words: short, and without what would move a cursor.
+/// Text from outside: shortened, and without control characters.
 pub(crate) fn in_one_line(text: &str) -> String {
     let text = cut(text, 300);
     text.chars()

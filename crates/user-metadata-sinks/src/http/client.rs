@@ -12,6 +12,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower_service::Service as _;
 use user_metadata_consumer::{BoxError, SinkError};
 
 use super::dialer::Dialer;
@@ -19,15 +20,16 @@ use super::trust::Trust;
 use super::{Answer, Endpoint};
 use crate::OpenError;
 
-/// Posts JSON. Connections are kept and used again; a redirect is an answer like any other.
+/// Posts JSON. Connections are reused; a redirect is a response like any other.
 #[derive(Debug)]
 pub(super) struct Client {
     inner: legacy::Client<HttpsConnector<Dialer>, Full<Bytes>>,
+    connector: HttpsConnector<Dialer>,
     endpoint: Endpoint,
     timeout: Duration,
 }
 
-/// Nobody answered. It names the host alone, and says nothing of what was sent.
+/// There was no response. Names the host alone, and nothing of the request.
 #[derive(Debug, thiserror::Error)]
 enum PostError {
     #[error("{endpoint} does not answer")]
@@ -43,7 +45,7 @@ enum PostError {
     },
 }
 
-/// The longest answer that is read: the faults of 2,000 events fit.
+/// The longest response that is read: the errors of 2,000 events fit.
 const LONGEST_ANSWER: usize = 1 << 20;
 
 impl Client {
@@ -66,9 +68,10 @@ impl Client {
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
-            .build(connector);
+            .build(connector.clone());
         Ok(Self {
             inner,
+            connector,
             endpoint,
             timeout,
         })
@@ -78,15 +81,33 @@ impl Client {
         &self.endpoint
     }
 
-    /// Posts `body` to `endpoint`, and reads the answer.
+    /// Connects to the endpoint, and closes the connection.
+    pub(super) async fn reach(&self) -> Result<(), SinkError> {
+        let connecting = async {
+            let mut connector = self.connector.clone();
+            std::future::poll_fn(|context| connector.poll_ready(context)).await?;
+            connector.call(self.endpoint.uri().clone()).await.map(drop)
+        };
+        self.answered(&self.endpoint, connecting).await
+    }
+
+    /// Posts `body` to `endpoint`, and reads the response.
     pub(super) async fn post(
         &self,
         endpoint: &Endpoint,
         headers: HeaderMap,
         body: Vec<u8>,
     ) -> Result<Answer, SinkError> {
-        let answered = tokio::time::timeout(self.timeout, self.send(endpoint, headers, body));
-        let error = match answered.await {
+        let sending = self.send(endpoint, headers, body);
+        self.answered(endpoint, sending).await
+    }
+
+    async fn answered<T>(
+        &self,
+        endpoint: &Endpoint,
+        answer: impl Future<Output = Result<T, BoxError>>,
+    ) -> Result<T, SinkError> {
+        let error = match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(source)) => PostError::NoAnswer {
                 endpoint: endpoint.clone(),
@@ -125,7 +146,7 @@ impl Client {
     }
 }
 
-/// Compresses a body, and says so.
+/// Compresses a body, and sets the header that says so.
 pub(super) fn gzip(body: &[u8], headers: &mut HeaderMap) -> Result<Vec<u8>, SinkError> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     let compressed = encoder.write_all(body).and_then(|()| encoder.finish());

@@ -14,7 +14,7 @@ use user_metadata_consumer::BoxError;
 use super::Endpoint;
 use crate::OpenError;
 
-/// Connects to an endpoint: straight, or through a proxy with CONNECT (RFC 9110 §9.3.6).
+/// Connects to an endpoint: directly, or through a proxy with CONNECT (RFC 9110 §9.3.6).
 #[derive(Debug, Clone)]
 pub(super) struct Dialer {
     tcp: HttpConnector,
@@ -36,8 +36,7 @@ struct ProxyError {
 }
 
 impl Dialer {
-    /// The way to `endpoint`. `proxies` is asked only where the way is encrypted, for the proxy
-    /// reads along otherwise.
+    /// `proxies` is consulted only for encrypted connections: a proxy could read the others.
     pub(super) fn new(endpoint: &Endpoint, proxies: &Matcher) -> Result<Self, OpenError> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -103,8 +102,8 @@ mod tests {
 
     const VENDOR: &str = "https://vendor.example/path?key=swordfish";
 
-    /// Answers `status` to whoever asks it for a way, and is the other end itself, which repeats what
-    /// it hears. Returns what it was asked.
+    /// Answers CONNECT with `status`, and acts as the other end itself, which echoes what it gets.
+    /// Returns the request's lines.
     async fn proxy(listener: TcpListener, status: u16) -> Vec<String> {
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = BufReader::new(stream);

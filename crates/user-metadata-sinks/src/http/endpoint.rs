@@ -4,7 +4,7 @@ use http::Uri;
 
 use crate::OpenError;
 
-/// Where requests go. It shows the host alone: a path or a query may be as good as a password.
+/// Where requests go. Only its host is displayed: a path or a query may be a secret.
 #[derive(Clone)]
 pub(crate) struct Endpoint(Uri);
 

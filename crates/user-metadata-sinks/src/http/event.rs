@@ -4,7 +4,7 @@ use user_metadata_events::{EventId, Metadata, UserMetadataEvent};
 
 use crate::IpPrivacy;
 
-/// The one event that there is, in the words that vendors ask for: object, then action.
+/// The only event, named as vendors recommend: object, then action.
 pub(crate) const JOINED: &str = "User Joined";
 
 /// An event's id as a UUID.
@@ -25,27 +25,27 @@ impl fmt::Display for Uuid {
     }
 }
 
-/// The address, or the network that is left of it; a keyed hash is no address to a vendor.
+/// The address, or the network if it was truncated; a keyed hash is not an address to a vendor.
 pub(crate) fn address(event: &UserMetadataEvent) -> Option<String> {
     Some(event.metadata.ip.as_ref()?.address()?.to_string())
 }
 
-/// The address, if a place may be derived from it: of a network it would be a wrong place.
+/// The address, if a location may be derived from it: a network's would be wrong.
 pub(crate) fn locatable(event: &UserMetadataEvent, ip: IpPrivacy) -> Option<String> {
     address(event).filter(|_| ip == IpPrivacy::Full)
 }
 
-/// The network, where that is all there is.
+/// The network, if the address was truncated.
 pub(crate) fn network(event: &UserMetadataEvent, ip: IpPrivacy) -> Option<String> {
     address(event).filter(|_| ip != IpPrivacy::Full)
 }
 
-/// Browser, system and device in parts, where they are known apart.
+/// Browser, system and device in parts, if these are known.
 pub(crate) struct Parts<'a> {
     /// The full name, else name and version in one.
     pub(crate) browser: Option<&'a str>,
     pub(crate) browser_version: Option<&'a str>,
-    /// As of the browser.
+    /// The same for the system.
     pub(crate) os: Option<&'a str>,
     pub(crate) os_version: Option<&'a str>,
     pub(crate) vendor: Option<&'a str>,

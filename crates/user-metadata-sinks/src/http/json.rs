@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-/// Takes out what is null or an empty object: vendors show those as values.
+/// Removes nulls and empty objects: vendors show those as values.
 pub(crate) fn compact(value: Value) -> Value {
     match value {
         Value::Object(object) => {

@@ -1,5 +1,5 @@
-//! What all sinks share that post JSON over HTTP. A vendor is a [`Platform`]: how an event looks,
-//! how much fits into a request, and what an answer means.
+//! Shared by all sinks that post JSON over HTTP. A vendor is a [`Platform`]: what an event looks
+//! like, how much fits into a request, and what a response means.
 #![cfg_attr(
     not(all(
         feature = "segment",

@@ -5,21 +5,21 @@ use user_metadata_events::{UnixMillis, UserMetadataEvent};
 
 use super::{Answer, Endpoint};
 
-/// A vendor: how an event looks there, how much fits into a request, what an answer means.
+/// A vendor: what an event looks like there, how much fits into a request, what a response means.
 pub(crate) trait Platform: Send + Sync + 'static {
     const LIMITS: Limits;
-    /// How many requests may be under way at once. More than one loses the order.
+    /// How many requests may be in flight at once. More than one loses the order.
     const IN_FLIGHT: usize = 1;
-    /// Whether the vendor takes gzip.
+    /// Whether the vendor accepts gzip.
     const GZIP: bool = false;
 
-    /// The event as JSON, or why the vendor would never take it.
+    /// The event as JSON, or why the vendor would never accept it.
     fn encode(&self, event: &UserMetadataEvent, now: UnixMillis) -> Result<Vec<u8>, String>;
 
-    /// What stands before the events of a body and after them; between them are commas.
+    /// The parts of a body before and after the events, which are separated by commas.
     fn envelope(&self) -> (&[u8], &[u8]);
 
-    /// Adds what proves that the body may come.
+    /// Adds the headers that authorize the body.
     fn authorize(&self, _body: &[u8], _now: UnixMillis, _headers: &mut HeaderMap) {}
 
     /// What becomes of the events of a request.
@@ -27,18 +27,18 @@ pub(crate) trait Platform: Send + Sync + 'static {
         Verdict::of(answer)
     }
 
-    /// A request that shows whether the vendor understands this sink, if it has one.
+    /// A request that tests whether the vendor understands this sink's events, if it has one.
     fn trial(&self) -> Option<(&Endpoint, Vec<u8>)> {
         None
     }
 
-    /// What the answer to the trial says is wrong.
+    /// The error in the response to the trial.
     fn read_trial(&self, _answer: &Answer) -> Option<String> {
         None
     }
 }
 
-/// How much a vendor takes.
+/// How much a vendor accepts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// Events in a request.
@@ -58,27 +58,27 @@ pub(crate) struct Entry<'a> {
     pub(super) json: Vec<u8>,
 }
 
-/// What becomes of the events of a request. Numbers are places in the request.
+/// What becomes of the events of a request. Numbers are indexes in the request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Stored,
-    /// The vendor never takes these; it has the others.
+    /// The vendor never accepts these; it has stored the others.
     Except(Vec<(usize, String)>),
-    /// The vendor never takes these; the others must come again without them.
+    /// The vendor never accepts these; the others must be sent again without them.
     Without(Vec<(usize, String)>),
-    /// Something in it is too large or wrong, and the vendor does not say what: halves come
-    /// again, until what is wrong is alone.
+    /// Something in it is too large or invalid, and the vendor does not say what: halves are sent
+    /// until the bad event is alone.
     Split,
     Unavailable {
         retry_after: Option<Duration>,
         problem: String,
     },
-    /// No request will be taken.
+    /// No request will be accepted.
     Refused,
 }
 
 impl Verdict {
-    /// Leaves out what is said of events that there are not.
+    /// Ignores what is said about events that were not in the request.
     pub(super) fn within(mut self, events: usize) -> Self {
         if let Self::Except(rejected) | Self::Without(rejected) = &mut self {
             rejected.retain(|(place, _)| *place < events);
@@ -86,10 +86,10 @@ impl Verdict {
         self
     }
 
-    /// What a status means where the vendor says nothing more.
+    /// What a status means if the vendor says nothing more.
     ///
-    /// Only what is said of the content rejects an event. All else may be mended at the other
-    /// side, a wrong path and a redirect too, and no event is given up for it.
+    /// Only a status about the content rejects an event. Everything else may be fixed on the other
+    /// side, also a wrong path and a redirect, and must not cost an event.
     pub(crate) fn of(answer: &Answer) -> Self {
         match answer.status {
             status if status.is_success() => Self::Stored,

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use futures_util::StreamExt as _;
@@ -16,21 +17,23 @@ use crate::url::HttpTarget;
 #[derive(Debug)]
 pub(crate) struct HttpSink<P> {
     poster: Poster<P>,
-    /// What became of events of a batch that is not through: when it comes again, these are not
-    /// posted again.
+    /// What became of events of a batch that failed in part: when it is delivered again, these are
+    /// not posted again.
     settled: HashMap<EventId, Fate>,
 }
 
-/// Why the vendor never takes an event; `None`: it has it.
+/// Why the vendor never accepts an event; `None`: it has stored it.
 type Fate = Option<String>;
 
 #[derive(Debug)]
 struct Poster<P> {
     client: Client,
+    /// The file that has the key.
+    secret: PathBuf,
     platform: P,
 }
 
-/// What became of the events of a request, by their place in the batch.
+/// What became of the events of a request, by their index in the batch.
 #[derive(Default)]
 struct Outcome {
     fates: Vec<(usize, Fate)>,
@@ -39,16 +42,18 @@ struct Outcome {
 
 #[derive(Debug, thiserror::Error)]
 enum AnswerError {
-    #[error("{endpoint} takes nothing now: {problem}")]
+    #[error("{endpoint} is unavailable: {problem}")]
     Unavailable { endpoint: Endpoint, problem: String },
     #[error(
-        "{endpoint} refuses the key ({status}): check the secret's file, its project and region"
+        "{endpoint} refuses the key ({status}): check the secret in {}, its project and region",
+        secret.display()
     )]
     Refused {
         endpoint: Endpoint,
         status: http::StatusCode,
+        secret: PathBuf,
     },
-    #[error("{endpoint} does not take what this sink would send: {problem}")]
+    #[error("{endpoint} does not accept this sink's events: {problem}")]
     Trial { endpoint: Endpoint, problem: String },
 }
 
@@ -57,19 +62,23 @@ impl<P: Platform> HttpSink<P> {
         let endpoint = Endpoint::new(&format!("{}{path}", target.address.reveal()))?;
         let client = Client::new(endpoint, target.ca.as_deref(), target.timeout)?;
         Ok(Self {
-            poster: Poster { client, platform },
+            poster: Poster {
+                client,
+                secret: target.secret.clone(),
+                platform,
+            },
             settled: HashMap::new(),
         })
     }
 
-    /// Posts what is not settled; afterwards all of it is, or there is an error.
+    /// Posts the events that are not settled; afterwards all are, or there is an error.
     async fn post_all(&mut self, batch: &[Delivery]) -> Option<SinkError> {
         let Self { poster, settled } = self;
         let mut requests = poster.requests(batch, settled).into_iter();
         let mut running = FuturesUnordered::new();
         let mut error = None;
         loop {
-            // After an error what is under way is waited for: it may arrive all the same.
+            // After an error, wait for the requests in flight: they may still succeed.
             while error.is_none() && running.len() < P::IN_FLIGHT {
                 match requests.next() {
                     Some(entries) => running.push(poster.deliver(entries)),
@@ -89,7 +98,7 @@ impl<P: Platform> HttpSink<P> {
 impl<P: Platform> Sink for HttpSink<P> {
     async fn prepare(&mut self) -> Result<(), SinkError> {
         let Some((endpoint, body)) = self.poster.platform.trial() else {
-            return Ok(());
+            return self.poster.client.reach().await;
         };
         let (client, platform) = (&self.poster.client, &self.poster.platform);
         let answer = client.post(endpoint, HeaderMap::new(), body).await?;
@@ -119,7 +128,7 @@ impl<P: Platform> Sink for HttpSink<P> {
 }
 
 impl<P: Platform> Poster<P> {
-    /// The requests that bring what is not settled; what the vendor can never take is settled.
+    /// The requests for the events that are not settled; those that can't be sent are settled.
     fn requests<'a>(
         &self,
         batch: &'a [Delivery],
@@ -162,7 +171,7 @@ impl<P: Platform> Poster<P> {
         requests
     }
 
-    /// Brings the events to the vendor, in as many requests as it takes.
+    /// Posts the events, in as many requests as necessary.
     async fn deliver(&self, entries: Vec<Entry<'_>>) -> Outcome {
         let mut outcome = Outcome::default();
         let mut waiting = vec![entries];
@@ -228,7 +237,11 @@ impl<P: Platform> Poster<P> {
         let endpoint = self.client.endpoint().clone();
         let status = answer.status;
         match verdict {
-            Verdict::Refused => SinkError::fatal(AnswerError::Refused { endpoint, status }),
+            Verdict::Refused => SinkError::fatal(AnswerError::Refused {
+                endpoint,
+                status,
+                secret: self.secret.clone(),
+            }),
             Verdict::Unavailable {
                 retry_after,
                 problem,

@@ -7,14 +7,14 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::TrustError;
 use crate::trust::roots;
 
-/// Whom a client trusts.
+/// Which certificates a client trusts.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Trust<'a> {
-    /// Whom the operating system trusts.
+    /// Those that the operating system trusts.
     System,
-    /// The certificates of a file in PEM, and nobody else.
+    /// Those of a PEM file, and no others.
     File(&'a Path),
-    /// Nobody: its connections are not encrypted.
+    /// None: its connections are not encrypted.
     Nobody,
 }
 

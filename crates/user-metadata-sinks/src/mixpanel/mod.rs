@@ -20,7 +20,7 @@ pub(crate) struct Mixpanel {
     ip: IpPrivacy,
 }
 
-/// An answer of 400: what is not named in it was taken.
+/// A response of 400: the events that it does not name were accepted.
 #[derive(Deserialize)]
 struct Failed {
     failed_records: Vec<FailedRecord>,
@@ -35,7 +35,7 @@ struct FailedRecord {
     message: String,
 }
 
-/// Longer text is cut by the vendor, and half a User-Agent says the wrong thing.
+/// The vendor truncates longer text, and half a User-Agent is misleading.
 const LONGEST_TEXT: usize = 255;
 
 impl Mixpanel {
@@ -65,7 +65,7 @@ impl Platform for Mixpanel {
                 "time": event.timestamp,
                 "distinct_id": event.user_id,
                 "$insert_id": event.id,
-                // `0`: no place, not even that of this process.
+                // `0`: no location, not even that of this process.
                 "ip": locatable(event, self.ip).as_deref().unwrap_or("0"),
                 "network": network(event, self.ip),
                 "username": event.username,

@@ -13,17 +13,17 @@ use crate::{ParseSinkError, SecretError};
 /// Where MongoDB is, and how long it keeps events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MongoConfig {
-    /// It may have a password in it.
+    /// It may contain a password.
     uri: Secret,
     pub(super) database: String,
     password_file: Option<PathBuf>,
     pub(super) keep: Option<Duration>,
 }
 
-/// What could mean something in a URL.
+/// Characters with a meaning in a URL.
 const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
-/// How long it may take to connect, and to find a server that takes writes.
+/// How long it may take to connect, and to find a server that accepts writes.
 const CONNECT: Duration = Duration::from_secs(5);
 
 impl MongoConfig {
@@ -92,7 +92,7 @@ impl MongoConfig {
         options.app_name = Some("user-metadata".to_owned());
         options.connect_timeout = Some(CONNECT);
         options.server_selection_timeout = Some(CONNECT);
-        // Stored means on the disk of most of the servers.
+        // Stored means on the disk of a majority of the servers.
         let concern = WriteConcern::builder();
         let concern = concern.w(Acknowledgment::Majority).journal(true).build();
         options.write_concern = Some(concern);

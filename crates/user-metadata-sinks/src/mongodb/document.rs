@@ -4,11 +4,11 @@ use user_metadata_events::UnixMillis;
 
 /// MongoDB's limit.
 const LARGEST: usize = 16 * 1024 * 1024;
-/// What a document has besides the event's fields.
+/// The field that a document has besides the event's.
 pub(super) const RECORD: &str = "_record";
 
-/// The document of an event: its fields as in JSON, but `_id` for `id`, times as dates, and where
-/// its record lies.
+/// The document of an event: its fields as in JSON, but `_id` for `id`, times as dates, and the
+/// position of its record.
 pub(super) fn document(delivery: &Delivery) -> Result<RawDocumentBuf, String> {
     let Delivery {
         event, position, ..
@@ -40,12 +40,12 @@ pub(super) fn document(delivery: &Delivery) -> Result<RawDocumentBuf, String> {
     Ok(raw)
 }
 
-/// Without what the library says: it may quote the event, which is personal data.
+/// Without the library's message: it may quote the event, which is personal data.
 fn no_document(_: &impl std::error::Error) -> String {
     "it has a number or a key that MongoDB can't store".to_owned()
 }
 
-/// Where a record lies.
+/// The position of a record.
 pub(super) fn record(position: &Position) -> Document {
     doc! {
         "topic": &*position.topic,

@@ -1,7 +1,7 @@
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use user_metadata_consumer::SinkError;
 
-/// Why MongoDB did not take something. The message names the remedy where there is one.
+/// Why a write to MongoDB failed. The message names the remedy where there is one.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StoreError {
     #[error("MongoDB is away or busy")]
@@ -12,22 +12,22 @@ pub(super) enum StoreError {
     Refused(String),
     #[error("another process writes the same users")]
     Contended,
-    #[error("MongoDB refuses the login; mend user, password and `authSource`")]
+    #[error("MongoDB refuses the login; correct user, password and `authSource`")]
     Login(#[source] Error),
-    #[error("MongoDB refuses; mend what it says")]
+    #[error("MongoDB refuses; fix what it reports")]
     Ever(#[source] Error),
 }
 
-/// Codes that no waiting mends: no permission, no such command or option, a view in the place of a
+/// Codes for which retrying does not help: no permission, no such command or option, a view in the place of a
 /// collection.
 const FOR_GOOD: [i32; 10] = [13, 59, 67, 72, 73, 85, 86, 115, 166, 8000];
 const LOGIN_FAILED: i32 = 18;
-/// Codes that say something of one document: bad value, too deep, too large, a field's name, a rule
+/// Codes that concern one document: bad value, too deep, too large, a field's name, a rule
 /// of the collection.
 const OF_A_DOCUMENT: [i32; 9] = [2, 14, 15, 16, 52, 57, 121, 10334, 17280];
 pub(super) const DUPLICATE: i32 = 11000;
 
-/// Whether MongoDB will never take a document, going by the code that it gives for it.
+/// Whether the code says that MongoDB will never accept a document.
 pub(super) fn is_of_a_document(code: i32) -> bool {
     OF_A_DOCUMENT.contains(&code)
 }

@@ -9,8 +9,9 @@ use super::error::StoreError;
 use super::store::{Store, position};
 use crate::OpenError;
 use crate::secret::Secret;
+use crate::times::reject_future;
 
-/// How many events a command has.
+/// The most events in one command.
 const CHUNK: usize = 1_000;
 
 /// Writes a document for each event into `events`, and keeps one for each user in `users`, with
@@ -56,7 +57,7 @@ impl Sink for MongoSink {
         let store = self.store().await?;
         let mut rejections = Vec::new();
         let mut documents = Vec::new();
-        for (index, delivery) in batch.iter().enumerate() {
+        for (index, delivery) in reject_future(batch, &mut rejections) {
             match document(delivery) {
                 Ok(document) => documents.push((index, document)),
                 Err(reason) => rejections.push(Rejection::new(index, reason)),
@@ -69,7 +70,8 @@ impl Sink for MongoSink {
     }
 }
 
-/// Events before counts: what is counted is there, and what is there and not yet counted comes again.
+/// Events before counts: every counted event is stored, and a stored one that is not yet counted is
+/// delivered again.
 async fn write(
     store: &Store,
     batch: &[Delivery],
@@ -103,7 +105,7 @@ async fn write(
     Ok(rejections.collect())
 }
 
-/// The client knows a password.
+/// The client holds a password.
 impl fmt::Debug for MongoSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MongoSink")

@@ -143,7 +143,7 @@ impl Store {
             let now = now();
             let is_passed = |d: &&&Delivery| {
                 let user = users.get(&*d.event.user_id);
-                user.is_some_and(|user| user.has_passed(d, now))
+                user.is_some_and(|user| user.has_passed(d))
             };
             let passed: Vec<_> = deliveries.iter().filter(is_passed).collect();
             if passed.is_empty() {
@@ -187,14 +187,13 @@ impl Store {
                 Some(users) => users,
                 None => self.users(&deliveries).await?,
             };
-            let now = now();
             for (delivery, is_first) in rows {
                 let Delivery {
                     event, position, ..
                 } = delivery;
                 if let Some(user) = users.get_mut(&*event.user_id) {
                     let place = (position.into(), position.offset);
-                    user.add(event, place, *is_first, now);
+                    user.add(event, place, *is_first);
                 }
             }
             if self.update(&users).await? {

@@ -9,7 +9,7 @@ use user_metadata_events::{ClientIp, UserMetadataEvent};
 use super::document::to_i64;
 use crate::fence::{Fence, Place};
 
-/// A user as MongoDB has it, as far as that matters for what comes next.
+/// A stored user, as far as needed to update it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stored {
@@ -32,21 +32,20 @@ struct Counted {
     partition: u32,
     next: i64,
     newest: DateTime,
-    #[serde(default)]
-    ahead: Option<[DateTime; 2]>,
 }
 
 /// A user, and what a batch adds to it.
 #[derive(Debug)]
 pub(super) struct User<'a> {
     id: &'a str,
-    /// None where MongoDB does not know the user.
+    /// `None` if MongoDB does not know the user.
     revision: Option<i64>,
     first_seen: Option<u64>,
     last_seen: Option<u64>,
     events: i64,
     counted: Vec<(Place, Fence)>,
-    /// Ids of events that lie below what is counted, and were not: they are about to be inserted.
+    /// Ids of events that lie below what is counted but were not counted: they are about to be
+    /// inserted.
     missed: BTreeSet<String>,
     latest: Option<&'a UserMetadataEvent>,
     is_changed: bool,
@@ -63,7 +62,6 @@ impl<'a> User<'a> {
             let fence = Fence {
                 next: u64::try_from(counted.next).unwrap_or_default(),
                 newest: millis(counted.newest),
-                ahead: counted.ahead.map(|ahead| ahead.map(millis).into()),
             };
             (place, fence)
         };
@@ -97,11 +95,10 @@ impl<'a> User<'a> {
         Delivery {
             event, position, ..
         }: &Delivery,
-        now: u64,
     ) -> bool {
         let place = position.into();
         let mut fences = self.counted.iter().filter(|(known, _)| *known == place);
-        fences.any(|(_, fence)| fence.has_passed(position.offset, event.timestamp.as_u64(), now))
+        fences.any(|(_, fence)| fence.has_passed(position.offset, event.timestamp.as_u64()))
     }
 
     /// Notes that an event of this id is to be counted, though it lies below what is counted.
@@ -116,7 +113,6 @@ impl<'a> User<'a> {
         event: &'a UserMetadataEvent,
         (place, offset): (Place, u64),
         is_first: bool,
-        now: u64,
     ) {
         let index = self.counted.iter().position(|(known, _)| *known == place);
         let index = index.unwrap_or_else(|| {
@@ -125,7 +121,7 @@ impl<'a> User<'a> {
         });
         let time = event.timestamp.as_u64();
         let fence = self.counted.get_mut(index);
-        let is_admitted = fence.is_some_and(|(_, fence)| fence.admit(offset, time, now));
+        let is_admitted = fence.is_some_and(|(_, fence)| fence.admit(offset, time));
         let was_missed = !self.missed.is_empty() && self.missed.remove(&event.id.to_string());
         self.is_changed |= is_admitted || was_missed;
         if !(was_missed || is_admitted && is_first) {
@@ -139,7 +135,7 @@ impl<'a> User<'a> {
         }
     }
 
-    /// What brings MongoDB up to date, if it isn't: only where nobody was faster.
+    /// The update for MongoDB, if there is any: it applies only if nobody else was faster.
     pub(super) fn update(&self) -> Option<Document> {
         if !self.is_changed {
             return None;
@@ -183,22 +179,19 @@ impl<'a> User<'a> {
     fn counted(&self) -> Vec<Bson> {
         let counted = self.counted.iter().map(|(place, fence)| {
             let date = |time| DateTime::from_millis(to_i64(time));
-            let mut counted = doc! {
+            let counted = doc! {
                 "topic": &*place.topic,
                 "partition": i64::from(place.partition),
                 "next": to_i64(fence.next),
                 "newest": date(fence.newest),
             };
-            if let Some((least, greatest)) = fence.ahead {
-                counted.insert("ahead", vec![date(least), date(greatest)]);
-            }
             Bson::from(counted)
         });
         counted.collect()
     }
 }
 
-/// What is known of a user from the last event.
+/// The fields of a user that come from the last event.
 fn latest(event: &UserMetadataEvent) -> [(&'static str, Option<String>); 6] {
     let metadata = &event.metadata;
     let address = event.connection_info.ip_address.as_ref();

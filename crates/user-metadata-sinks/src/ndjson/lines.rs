@@ -3,7 +3,7 @@ use std::io::{self, ErrorKind, Write};
 
 use user_metadata_consumer::{Delivery, Rejection};
 
-/// A batch as lines, and what has no line.
+/// A batch as lines, and the events that can't be one.
 pub(crate) fn encode(batch: &[Delivery]) -> (Vec<u8>, Vec<Rejection>) {
     let size = batch.iter().map(|delivery| delivery.record.size() + 1);
     let mut lines = Vec::with_capacity(size.sum());
@@ -11,7 +11,7 @@ pub(crate) fn encode(batch: &[Delivery]) -> (Vec<u8>, Vec<Rejection>) {
     for (index, delivery) in batch.iter().enumerate() {
         let start = lines.len();
         match &delivery.record.value {
-            Some(value) => lines.extend(value.iter().map(in_one_line)),
+            Some(value) => lines.extend(value.trim_ascii().iter().map(in_one_line)),
             None => {
                 if let Err(error) = serde_json::to_writer(&mut lines, &delivery.event) {
                     lines.truncate(start);
@@ -33,7 +33,7 @@ fn in_one_line(byte: &u8) -> u8 {
     }
 }
 
-/// Writes lines, and knows whether a failure left one torn.
+/// Writes lines, and remembers whether a failure left one incomplete.
 #[cfg(feature = "stdout")]
 #[derive(Debug)]
 pub(super) struct LineWriter<W> {
@@ -53,8 +53,8 @@ impl<W: Write> LineWriter<W> {
     /// Writes all of `lines` and flushes.
     pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.is_torn {
-            // The batch comes again: without this, its first event would become part of the line
-            // that the last failure tore.
+            // The batch is delivered again: without this, its first event would become part of the
+            // line that the last failure left incomplete.
             self.write_all(b"\n")?;
         }
         self.write_all(lines)?;

@@ -7,13 +7,12 @@ use crate::worker::Worker;
 
 /// Writes events as newline-delimited JSON: the value of each record as it came, in one line.
 ///
-/// Every batch is flushed before it counts as stored. A batch that failed halfway comes again, so a
-/// reader may see events twice: deduplicate by `id`. Where the failure tore a line, that line is
-/// ended before anything else.
+/// Every batch is flushed before it counts as stored. A batch that failed halfway is delivered again,
+/// so a reader may see events twice: deduplicate by `id`. If the failure left a line incomplete, that
+/// line is ended first.
 ///
-/// The writer may block, as a pipe does whose reader is slow: it has a thread of its own. That
-/// holds up this sink, and no other; there is no deadline, for a reader may pause as long as it
-/// likes.
+/// The writer may block, like a pipe with a slow reader: it has a thread of its own. That delays
+/// this sink and no other; there is no deadline, since a reader may pause as long as it likes.
 #[derive(Debug)]
 pub struct NdjsonSink {
     worker: Worker<Vec<u8>, io::Result<()>>,
@@ -24,7 +23,7 @@ impl NdjsonSink {
     ///
     /// # Errors
     ///
-    /// What the operating system says where it gives no thread.
+    /// The operating system's error if it provides no thread.
     pub fn new(writer: impl Write + Send + 'static) -> io::Result<Self> {
         let mut writer = LineWriter::new(writer);
         let worker = Worker::start("ndjson-sink", move |lines: Vec<u8>| writer.write(&lines))?;
@@ -35,10 +34,10 @@ impl NdjsonSink {
     ///
     /// # Errors
     ///
-    /// What the operating system says where it gives no thread or no second handle.
+    /// The operating system's error if it provides no thread or no second handle.
     pub fn stdout() -> io::Result<Self> {
-        // Not `io::stdout()` itself: it keeps the rest of a write that failed, and would bring it
-        // out before the batch that is written again.
+        // Not `io::stdout()` itself: it buffers the rest of a failed write, and would write it
+        // before the batch that is delivered again.
         #[cfg(unix)]
         let stdout = {
             use std::os::fd::AsFd;

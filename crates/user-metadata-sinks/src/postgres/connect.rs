@@ -12,7 +12,7 @@ use crate::OpenError;
 use crate::secret::Secret;
 use crate::url::{PostgresUrl, SslMode};
 
-/// How long a connection may take to be there.
+/// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a statement may wait for what another transaction has locked.
 const LOCK: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ pub(super) struct Connector {
     limit: Duration,
 }
 
-/// A connection, and the task that serves it: gone together.
+/// A connection, and the task that drives it: dropped together.
 pub(super) struct Connected {
     pub(super) client: Client,
     _driver: AbortOnDropHandle<()>,
@@ -66,12 +66,12 @@ impl Connector {
         self.limit
     }
 
-    /// Connects, with every wait of the server bounded, too: what nobody waits for any more must
-    /// not hold locks.
+    /// Connects, and bounds every wait on the server, too: a statement that nobody waits for any
+    /// more must not hold locks.
     pub(super) async fn connect(&self) -> Result<Connected, SinkError> {
         let connecting = async {
             let (client, connection) = self.config.connect(self.tls.clone()).await?;
-            // Its errors come to whoever uses the client.
+            // Its errors are returned by the client.
             let driver = tokio::spawn(async move { drop(connection.await) });
             let connected = Connected {
                 client,

@@ -16,7 +16,7 @@ use super::totals::{SESSIONS, USERS, add_sessions, add_users};
 use super::values::{Json, Micros, Uuid};
 use crate::tables::Tables;
 
-/// A connection with its statements.
+/// A connection with its prepared statements.
 pub(super) struct Connection {
     connected: Connected,
     tables: Tables,
@@ -27,12 +27,12 @@ pub(super) struct Connection {
     users: Statement,
     sessions: Statement,
     is_in_transaction: bool,
-    /// For what is copied.
+    /// For the data of a COPY.
     buffer: BytesMut,
 }
 
 impl Connection {
-    /// Connects, and makes the tables where they are missing.
+    /// Connects, and creates the tables if they are missing.
     pub(super) async fn open(
         connector: &Connector,
         wanted: &Wanted,
@@ -46,7 +46,8 @@ impl Connection {
 
     async fn with(connected: Connected, window: Window, tables: Tables) -> Result<Self, Error> {
         let client = &connected.client;
-        let ensure = "select at, ensure_partition(at) from unnest($1::timestamptz[]) at";
+        let ensure = "select at, ensure_partition(at), counted_until
+            from unnest($1::timestamptz[]) at, settings";
         let copy = format!("copy events ({COLUMNS}) from stdin (format binary)");
         let insert = format!(
             "insert into events ({COLUMNS})
@@ -69,7 +70,7 @@ impl Connection {
         })
     }
 
-    /// Whether it is of no use any more: closed, or cut off in the middle of a transaction.
+    /// Whether it is unusable: closed, or interrupted in the middle of a transaction.
     pub(super) fn is_spent(&self) -> bool {
         self.client().is_closed() || self.is_in_transaction
     }
@@ -78,16 +79,26 @@ impl Connection {
         &self.connected.client
     }
 
-    /// Has a partition made for each moment; returns those that are refused.
-    pub(super) async fn ensure(&self, moments: &[Micros]) -> Result<Vec<Micros>, Error> {
+    /// Ensures a partition for each moment; returns those that can't have one, and why.
+    pub(super) async fn ensure(
+        &mut self,
+        moments: &[Micros],
+    ) -> Result<Vec<(Micros, String)>, Error> {
         let rows = self.client().query(&self.ensure, &[&moments]).await?;
-        let refused = rows.iter().filter(|row| !row.get::<_, bool>(1));
-        Ok(refused.map(|row| row.get(0)).collect())
+        // A dropped partition may have been created again since this was read last.
+        if let Some(row) = rows.first() {
+            self.window.counted_until = row.get(2);
+        }
+        let refused = rows
+            .iter()
+            .filter_map(|row| Some((row.get(0), row.get::<_, Option<_>>(1)?)));
+        Ok(refused.collect())
     }
 
-    /// Stores rows of which none is there yet, or fails.
+    /// Stores rows of which none is stored yet, or fails.
     pub(super) async fn copy(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
         let client = &self.connected.client;
+        let counted_until = self.window.counted_until;
         let copying = copy(client, &self.copy, rows, &mut self.buffer);
         if !self.tables.users && !self.tables.sessions {
             // A transaction by itself.
@@ -97,7 +108,10 @@ impl Connection {
         self.is_in_transaction = true;
         let stored = async {
             try_join!(client.batch_execute("BEGIN"), copying)?;
-            let rows: Vec<_> = rows.iter().collect();
+            let rows: Vec<_> = rows
+                .iter()
+                .filter(|row| row.timestamp >= counted_until)
+                .collect();
             let statements = (&self.users, &self.sessions);
             add_totals(client, self.tables, statements, &rows).await
         };
@@ -108,7 +122,7 @@ impl Connection {
         stored.and(ended)
     }
 
-    /// Stores those of the rows that are not there yet.
+    /// Stores those of the rows that are not stored yet.
     pub(super) async fn insert(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
         let transaction = self.connected.client.transaction().await?;
         let stored = insert(&transaction, &self.insert, rows).await?;
@@ -117,6 +131,7 @@ impl Connection {
         let rows: Vec<_> = rows
             .iter()
             .filter(|row| stored.remove(&row.key()))
+            .filter(|row| row.timestamp >= self.window.counted_until)
             .collect();
         let statements = (&self.users, &self.sessions);
         add_totals(&transaction, self.tables, statements, &rows).await?;
@@ -142,7 +157,7 @@ async fn add_totals<'a>(
             false => Ok(()),
         }
     };
-    // If the first fails, the second says no more than that.
+    // If the first fails, the second fails for the same reason.
     let (users, sessions) = join!(users, sessions);
     users.and(sessions)
 }
@@ -160,7 +175,7 @@ async fn copy(
     sink.finish().await.map(drop)
 }
 
-/// Returns the keys of the rows that were not there.
+/// Returns the keys of the rows that were new.
 async fn insert(
     transaction: &Transaction<'_>,
     statement: &Statement,

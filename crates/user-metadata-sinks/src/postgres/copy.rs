@@ -1,5 +1,5 @@
-//! PostgreSQL's binary format of COPY: half the work of tokio-postgres' own writer, which asks each
-//! value for its type.
+//! PostgreSQL's binary COPY format: half the work of tokio-postgres' own writer, which checks the
+//! type of each value.
 
 use std::net::IpAddr;
 
@@ -9,12 +9,12 @@ use super::row::{COLUMN_COUNT, Row};
 use super::values::Json;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// What a row takes as a rule.
+/// The usual size of a row.
 const ROW: usize = 512;
-/// The server works on the first of them while the next one is made.
+/// The server works on one part while the next one is encoded.
 const ROWS_OF_A_PART: usize = 200;
 
-/// All rows, in parts of one stream. The `buffer` gets its memory back when they are gone.
+/// All rows, in parts of one stream. The `buffer` gets its memory back when they are dropped.
 pub(super) fn encode(rows: &[Row<'_>], buffer: &mut BytesMut) -> impl Iterator<Item = Bytes> {
     buffer.reserve(SIGNATURE.len() + 2 + rows.len() * ROW);
     let parts = rows.len().div_ceil(ROWS_OF_A_PART);
@@ -79,7 +79,7 @@ fn put_length(out: &mut BytesMut, length: usize) {
 }
 
 fn put_ip(out: &mut BytesMut, ip: Option<IpAddr>) {
-    /// PostgreSQL's numbers of the families, whatever the system's are.
+    /// PostgreSQL's numbers for the address families, which may differ from the system's.
     const IPV4: u8 = 2;
     const IPV6: u8 = 3;
     match ip {

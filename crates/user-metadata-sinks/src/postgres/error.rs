@@ -5,26 +5,28 @@ use tokio::time::timeout;
 use tokio_postgres::Error;
 use user_metadata_consumer::{BoxError, SinkError};
 
-/// What an error of the database means for the batch.
+/// What a database error means for the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Trying again may help: away, busy, full, or it chose this transaction to end a deadlock.
+    /// Retrying may help: unavailable, busy, full, or it aborted this transaction in a deadlock.
     Passing,
-    /// Of the batch, a row is there already.
+    /// A row of the batch is stored already.
     Duplicate,
     /// A row belongs to no partition.
     NoPartition,
-    /// It will never take one of the rows.
+    /// It will never accept one of the rows.
     Row,
-    /// Nothing can be written until somebody mends something.
+    /// Nothing can be written until an operator fixes something.
     Final,
 }
 
 impl Meaning {
     pub(super) fn of(error: &Error) -> Self {
-        error
-            .code()
-            .map_or(Self::Passing, |code| Self::of_code(code.code()))
+        match error.code() {
+            Some(code) => Self::of_code(code.code()),
+            None if is_of_the_client(error) => Self::Final,
+            None => Self::Passing,
+        }
     }
 
     fn of_code(code: &str) -> Self {
@@ -32,8 +34,8 @@ impl Meaning {
             "23505" => Self::Duplicate,
             "23514" => Self::NoPartition,
             "54000" => Self::Row,
-            // A prepared statement after a change of the tables, and a server that may only be read
-            // from since another has taken over: another connection helps.
+            // A prepared statement after a change of the tables, and a server that has become
+            // read-only after a failover: another connection helps.
             "0A000" | "25006" => Self::Passing,
             _ => match code.get(..2) {
                 // `P0` is what a trigger raises.
@@ -45,7 +47,14 @@ impl Meaning {
     }
 }
 
-/// What the database said, without what of a row it quotes.
+/// Whether the client can't do what the server demands, such as sending a password: retrying does
+/// not help. tokio-postgres exposes the kind of its errors by their text alone.
+fn is_of_the_client(error: &Error) -> bool {
+    let words = error.to_string();
+    words == "invalid configuration" || words == "authentication error"
+}
+
+/// The database's message, without parts that may quote a row.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Said(String);
@@ -57,7 +66,15 @@ impl Said {
                 error.source()
             });
             let causes: Vec<_> = causes.map(ToString::to_string).collect();
-            return Self(in_one_line(&causes.join(": ")));
+            let causes = in_one_line(&causes.join(": "));
+            if causes.ends_with("password missing") {
+                return Self(
+                    "the server asks for a password; name the file that has it: \
+                     `?password-file=FILE`"
+                        .to_owned(),
+                );
+            }
+            return Self(causes);
         };
         let code = said.code().code();
         let message = in_one_line(said.message());
@@ -66,7 +83,9 @@ impl Said {
                 "; grant the user what it needs, or name a schema of its own: `?schema=NAME`"
             }
             "42P07" => "; name a schema that has no tables of another program: `?schema=NAME`",
-            "28P01" | "28000" => "; mend the URL's user or password, or the server's pg_hba.conf",
+            "28P01" | "28000" => {
+                "; correct the URL's user or password, or the server's pg_hba.conf"
+            }
             "3D000" => "; create it, or name another in the URL",
             _ => "",
         };
@@ -106,7 +125,7 @@ pub(super) fn sink_error(error: &Error) -> SinkError {
     let said = Said::of(error);
     match Meaning::of(error) {
         Meaning::Final => SinkError::fatal(said),
-        // The caller has tried what could be done about a row.
+        // The caller has handled what concerns a single row.
         Meaning::Passing | Meaning::Duplicate | Meaning::NoPartition | Meaning::Row => {
             SinkError::unavailable(said)
         }

@@ -1,5 +1,6 @@
 //! Rows in a PostgreSQL database.
 
+mod check;
 mod connect;
 mod connection;
 mod copy;
@@ -13,4 +14,5 @@ mod totals;
 mod values;
 mod writer;
 
+pub(crate) use check::changes;
 pub(crate) use sink::PostgresSink;

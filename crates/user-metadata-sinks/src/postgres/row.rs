@@ -13,14 +13,14 @@ pub(super) const COLUMNS: &str = "id, user_id, username, session_id, timestamp, 
     client_id, ip, user_agent, browser, os, device, language, details";
 pub(super) const COLUMN_COUNT: i16 = 14;
 
-/// The most bytes of a text that an index has: PostgreSQL takes about 2,700, of which a row may
-/// have two.
+/// The maximum size of an indexed text, in bytes: PostgreSQL allows about 2,700 for an index row,
+/// which may have two of them.
 const MAX_KEY: usize = 512;
 
-/// A row of `events`, of values that PostgreSQL takes.
+/// A row of `events`, with values that PostgreSQL accepts.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
-    /// Of its event in the batch.
+    /// The index of its event in the batch.
     pub(super) index: usize,
     pub(super) id: Uuid,
     pub(super) user_id: Cow<'a, str>,
@@ -39,7 +39,7 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Fails with the reason why the event can be no row.
+    /// Fails with the reason why the event can't be a row.
     pub(super) fn new(index: usize, event: &'a UserMetadataEvent) -> Result<Self, String> {
         let metadata = &event.metadata;
         let ip = details::ip(event);
@@ -75,7 +75,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// What the primary key has.
+    /// The columns of the primary key.
     pub(super) const fn key(&self) -> (Micros, Uuid) {
         (self.timestamp, self.id)
     }
@@ -103,28 +103,28 @@ fn json(json: String) -> serde_json::Result<String> {
         return Ok(json);
     }
     let mut value: Value = serde_json::from_str(&json)?;
-    // It may as well be a backslash and what stands after it.
-    if mend(&mut value) {
+    // It may as well be an escaped backslash followed by `u0000`.
+    if replace_nul(&mut value) {
         count_nul();
         return serde_json::to_string(&value);
     }
     Ok(json)
 }
 
-fn mend(value: &mut Value) -> bool {
+fn replace_nul(value: &mut Value) -> bool {
     match value {
         Value::String(text) if text.contains('\0') => {
             *text = text.replace('\0', "\u{fffd}");
             true
         }
-        // All of them: no `any`, which would stop at the first.
+        // All of them: `any` would stop at the first.
         Value::Array(values) => values
             .iter_mut()
-            .fold(false, |mended, value| mend(value) | mended),
+            .fold(false, |replaced, value| replace_nul(value) | replaced),
         Value::Object(map) => {
-            let mut mended = map
+            let mut replaced = map
                 .values_mut()
-                .fold(false, |mended, value| mend(value) | mended);
+                .fold(false, |replaced, value| replace_nul(value) | replaced);
             let keys: Vec<_> = map
                 .keys()
                 .filter(|key| key.contains('\0'))
@@ -133,10 +133,10 @@ fn mend(value: &mut Value) -> bool {
             for key in keys {
                 if let Some(value) = map.remove(&key) {
                     map.insert(key.replace('\0', "\u{fffd}"), value);
-                    mended = true;
+                    replaced = true;
                 }
             }
-            mended
+            replaced
         }
         _ => false,
     }

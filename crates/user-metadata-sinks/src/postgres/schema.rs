@@ -5,21 +5,23 @@ use user_metadata_consumer::SinkError;
 
 use super::connect::quoted;
 use super::error::bounded;
+use super::values::Micros;
 use crate::tables::Tables;
-use crate::url::PostgresUrl;
+use crate::url::{Keep, PostgresUrl};
 
-/// What this version writes to.
+/// The schema version of this software.
 const VERSION: i32 = 1;
 const CREATE: &str = include_str!("schema.sql");
 
-/// How long tables may be made: an index on one that has grown takes its time.
+/// How long creating tables may take: an index on a large table takes its time.
 const MAKE: Duration = Duration::from_secs(60 * 60);
 
-/// Held while tables are made or changed. Without it, of processes that start at the same moment
-/// most fail, whatever `if not exists` there is.
-const LOCK: &str = "select pg_advisory_xact_lock(1970106221, 1)";
+/// Held while the tables of a schema are created or changed. Without it, most of several processes
+/// that start at the same moment fail, in spite of `if not exists`.
+const LOCK: &str =
+    "select pg_advisory_xact_lock(1970106221, hashtext(coalesce($1::text, current_schema(), '')))";
 
-/// Tables that were not wanted before, or not there, get what `events` has.
+/// Tables that were disabled or missing before are filled from `events`.
 const FILL_USERS: &str = "insert into users (user_id, username, first_seen, last_seen, events,
         browser, os, device, language, ip)
     select distinct on (user_id) user_id, username, min(timestamp) over w, max(timestamp) over w,
@@ -33,11 +35,11 @@ const FILL_SESSIONS: &str =
     from events window w as (partition by user_id, session_id)
     order by user_id, session_id, timestamp desc, id desc";
 
-/// What the URL wants to be otherwise than the database has it.
+/// The settings that the URL asks for.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     schema: Option<String>,
-    keep: Option<u32>,
+    keep: Option<Keep>,
     partition: Option<&'static str>,
     index_ip: bool,
     tables: Tables,
@@ -55,67 +57,96 @@ impl Wanted {
     }
 }
 
-/// From when to when an event may be, in microseconds before and after now.
+/// The database's settings about the time of events.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
+    /// How long before and after now an event may be, in microseconds.
     pub(super) past: i64,
     pub(super) future: i64,
+    /// Events before this were counted, and then dropped by retention.
+    pub(super) counted_until: Micros,
 }
 
-/// Makes what is missing, and nothing twice, however many start at once.
+/// Creates what is missing, and nothing twice, however many processes start at once.
 pub(super) async fn prepare(
     client: &mut Client,
     wanted: &Wanted,
     limit: Duration,
 ) -> Result<Window, SinkError> {
-    if !bounded("a look at the tables", limit, is_ready(client, wanted)).await? {
-        bounded("making the tables", MAKE, make(client, wanted)).await?;
+    if changes(client, wanted, limit).await?.is_empty() {
+        return window(client, limit).await;
     }
-    let settings = "select schema_version,
-        (extract(epoch from least(accept_past, keep)) * 1000000)::bigint,
-        (extract(epoch from accept_future) * 1000000)::bigint
+    let newer = bounded("creating the tables", MAKE, make(client, wanted)).await?;
+    // Another version may have created them in the meantime.
+    refuse_newer(newer)?;
+    window(client, limit).await
+}
+
+/// What is to be created or changed before events can be written, as words that follow "a start
+/// would"; creates and changes nothing. A user who may only write needs no more than this.
+pub(super) async fn changes(
+    client: &Client,
+    wanted: &Wanted,
+    limit: Duration,
+) -> Result<Vec<String>, SinkError> {
+    let looking = "a look at the tables";
+    let version = bounded(looking, limit, version(client)).await?;
+    refuse_newer(version)?;
+    match version {
+        Some(_) => bounded(looking, limit, differences(client, wanted)).await,
+        None => Ok(vec!["create its tables".to_owned()]),
+    }
+}
+
+async fn window(client: &Client, limit: Duration) -> Result<Window, SinkError> {
+    let settings = "select (extract(epoch from least(accept_past, keep)) * 1000000)::bigint,
+        (extract(epoch from accept_future) * 1000000)::bigint, counted_until
         from settings";
-    let row = bounded(
-        "a look at the settings",
-        limit,
-        client.query_one(settings, &[]),
-    )
-    .await?;
-    let found: i32 = row.get(0);
-    if found > VERSION {
-        return Err(SinkError::fatal(format!(
-            "the database has schema version {found}, and this version of the software knows up to \
-             {VERSION}; use a newer version, or another `?schema=NAME`"
-        )));
-    }
+    let asking = client.query_one(settings, &[]);
+    let row = bounded("a look at the settings", limit, asking).await?;
     Ok(Window {
-        past: row.get(1),
-        future: row.get(2),
+        past: row.get(0),
+        future: row.get(1),
+        counted_until: row.get(2),
     })
 }
 
-/// Whether there is nothing to be made or set. A user who may only write needs no more than this.
-async fn is_ready(client: &Client, wanted: &Wanted) -> Result<bool, Error> {
-    if !has_schema(client).await? {
-        return Ok(false);
+fn refuse_newer(version: Option<i32>) -> Result<(), SinkError> {
+    match version {
+        Some(found) if found > VERSION => Err(SinkError::fatal(format!(
+            "the database has schema version {found}, and this version of the software knows up to \
+             {VERSION}; use a newer version, or another `?schema=NAME`"
+        ))),
+        _ => Ok(()),
     }
-    let query = "select ($1::int is null or keep is not distinct from make_interval(days => $1))
-            and ($2::text is null or partition_by = $2)
-            and (not $3::bool or to_regclass('events_ip') is not null)
-        from settings";
-    if lacks(client, wanted.tables.users, "users").await?
-        || lacks(client, wanted.tables.sessions, "sessions").await?
-    {
-        return Ok(false);
-    }
-    let days = wanted.days();
-    let row = client
-        .query_one(query, &[&days, &wanted.partition, &wanted.index_ip])
-        .await?;
-    Ok(row.get(0))
 }
 
-/// Whether a table that is wanted has nothing, though there are events.
+/// How the existing tables and settings differ from what is wanted.
+async fn differences(client: &Client, wanted: &Wanted) -> Result<Vec<String>, Error> {
+    let query = "select 'set `keep` to ' || coalesce(make_interval(days => $2::int)::text, 'off')
+                || ' (it is ' || coalesce(keep::text, 'off') || ')'
+            from settings where $1::bool and keep is distinct from make_interval(days => $2::int)
+        union all select format('set `partition` to %s (it is %s)', $3::text, partition_by)
+            from settings where partition_by <> $3::text
+        union all select 'create the index on (ip, timestamp)'
+            where $4::bool and to_regclass('events_ip') is null";
+    let (is_given, days) = wanted.keep();
+    let found = client
+        .query(
+            query,
+            &[&is_given, &days, &wanted.partition, &wanted.index_ip],
+        )
+        .await?;
+    let mut differences: Vec<String> = found.iter().map(|row| row.get(0)).collect();
+    for (is_wanted, table, _) in wanted.totals() {
+        if lacks(client, is_wanted, table).await? {
+            differences.push(format!("fill `{table}` from `events`"));
+        }
+    }
+    Ok(differences)
+}
+
+/// Whether an enabled table is empty although there are events.
 async fn lacks(client: &Client, is_wanted: bool, table: &str) -> Result<bool, Error> {
     if !is_wanted {
         return Ok(false);
@@ -124,17 +155,22 @@ async fn lacks(client: &Client, is_wanted: bool, table: &str) -> Result<bool, Er
     Ok(client.query_one(&query, &[]).await?.get(0))
 }
 
-/// Whether the tables are there. `settings` may be a table of somebody else.
-async fn has_schema(client: &Client) -> Result<bool, Error> {
+/// The version of the tables, if they exist. `settings` may be another program's table.
+pub(super) async fn version(client: &Client) -> Result<Option<i32>, Error> {
     let query = "select exists (select from information_schema.columns
         where table_schema = current_schema() and table_name = 'settings'
             and column_name = 'schema_version')";
-    Ok(client.query_one(query, &[]).await?.get(0))
+    if !client.query_one(query, &[]).await?.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let query = "select schema_version from settings";
+    Ok(Some(client.query_one(query, &[]).await?.get(0)))
 }
 
-async fn make(client: &mut Client, wanted: &Wanted) -> Result<(), Error> {
+/// Returns the version that existed before: if that is newer, nothing is changed.
+async fn make(client: &mut Client, wanted: &Wanted) -> Result<Option<i32>, Error> {
     let transaction = client.transaction().await?;
-    transaction.batch_execute(LOCK).await?;
+    transaction.execute(LOCK, &[&wanted.schema]).await?;
     transaction
         .batch_execute("set local statement_timeout = 0")
         .await?;
@@ -149,24 +185,25 @@ async fn make(client: &mut Client, wanted: &Wanted) -> Result<(), Error> {
             transaction.batch_execute(&create).await?;
         }
     }
-    if !has_schema(transaction.client()).await? {
-        transaction.batch_execute(CREATE).await?;
+    let found = version(transaction.client()).await?;
+    match found {
+        Some(found) if found > VERSION => return Ok(Some(found)),
+        Some(_) => {}
+        None => transaction.batch_execute(CREATE).await?,
     }
-    let set = "update settings set keep = coalesce(make_interval(days => $1::int), keep),
-        partition_by = coalesce($2::text, partition_by)";
+    let (is_given, days) = wanted.keep();
+    let set = "update settings set partition_by = coalesce($3::text, partition_by),
+        keep = case when $1::bool then make_interval(days => $2::int) else keep end";
     transaction
-        .execute(set, &[&wanted.days(), &wanted.partition])
+        .execute(set, &[&is_given, &days, &wanted.partition])
         .await?;
     if wanted.index_ip {
         let index = "create index if not exists events_ip on events (ip, timestamp)";
         transaction.batch_execute(index).await?;
     }
-    for (is_wanted, table, fill) in [
-        (wanted.tables.users, "users", FILL_USERS),
-        (wanted.tables.sessions, "sessions", FILL_SESSIONS),
-    ] {
+    for (is_wanted, table, fill) in wanted.totals() {
         if lacks(transaction.client(), is_wanted, table).await? {
-            // Nobody adds to what is being counted.
+            // Nobody may add events while they are counted.
             transaction
                 .batch_execute("lock table events in share mode")
                 .await?;
@@ -175,11 +212,26 @@ async fn make(client: &mut Client, wanted: &Wanted) -> Result<(), Error> {
             }
         }
     }
-    transaction.commit().await
+    transaction.commit().await?;
+    Ok(found)
 }
 
 impl Wanted {
-    fn days(&self) -> Option<i32> {
-        self.keep.and_then(|days| days.try_into().ok())
+    /// Whether the URL says how long events are kept, and how many days; `None` is for ever.
+    fn keep(&self) -> (bool, Option<i32>) {
+        match self.keep {
+            None => (false, None),
+            Some(Keep::Forever) => (true, None),
+            Some(Keep::Days(days)) => (true, Some(days)),
+        }
+    }
+
+    /// Each table of totals: whether it is enabled, its name, and the statement that fills it.
+    const fn totals(&self) -> [(bool, &'static str, &'static str); 2] {
+        let Tables { users, sessions } = self.tables;
+        [
+            (users, "users", FILL_USERS),
+            (sessions, "sessions", FILL_SESSIONS),
+        ]
     }
 }

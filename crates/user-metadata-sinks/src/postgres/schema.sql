@@ -1,11 +1,14 @@
--- One row: what is made here, and what may be changed by hand.
+-- One row: the version, and settings that may be changed by hand.
 create table settings (
     only_row boolean primary key default true check (only_row),
     schema_version integer not null,
     partition_by text not null default 'month' check (partition_by in ('month', 'day')),
-    -- Partitions that are older are dropped; null keeps them.
+    -- Older partitions are dropped; null keeps all.
     keep interval,
-    -- Events of another time are refused.
+    -- The end of the newest partition that retention has dropped. Events before it were counted in
+    -- `users` and `sessions`; if they are delivered again, they are not counted a second time.
+    counted_until timestamptz not null default '-infinity',
+    -- Events outside this window are rejected.
     accept_past interval not null default '400 days',
     accept_future interval not null default '1 day'
 );
@@ -31,7 +34,7 @@ create table events (
 ) partition by range (timestamp);
 create index events_user on events (user_id, timestamp);
 
--- What is known of each user from the newest of the events.
+-- Per user: the fields of the newest event, and totals.
 create table users (
     user_id text primary key,
     username text not null,
@@ -77,22 +80,24 @@ create function has_partition(at timestamptz) returns boolean
             and c.relname in (to_char(at, '"events_"YYYYMM'), to_char(at, '"events_"YYYYMMDD')))
 $$;
 
--- A partition for this moment, whenever it is. Attached, not made as one: that would wait for
--- whoever reads, and have everybody else wait behind it.
-create function make_partition(at timestamptz) returns void
+-- Creates the partition for any moment; returns null, or why there can't be one. Attached instead of
+-- created in place: that would wait for every reader, and everybody else would wait behind it.
+create function make_partition(at timestamptz) returns text
     language plpgsql set search_path from current set timezone = 'UTC' as $$
 declare
     unit text;
     name text;
     first timestamptz;
+    range text;
 begin
-    perform pg_advisory_xact_lock(1970106221, 2);
-    -- Somebody else may have made it meanwhile.
+    -- For this schema's table alone.
+    perform pg_advisory_xact_lock(1970106222, 'events'::regclass::oid::int);
+    -- Another process may have created it in the meantime.
     if has_partition(at) then
-        return;
+        return null;
     end if;
     select case
-        -- A month that has begun in days goes on in days.
+        -- A month that has daily partitions gets more of them.
         when exists (
             select from pg_inherits i join pg_class c on c.oid = i.inhrelid
             where i.inhparent = 'events'::regclass
@@ -101,45 +106,53 @@ begin
     end into unit from settings;
     name := to_char(at, case unit when 'month' then '"events_"YYYYMM' else '"events_"YYYYMMDD' end);
     first := date_trunc(unit, at);
+    range := format('from (%L) to (%L)', first, first + ('1 ' || unit)::interval);
     execute format(
         'create table %I (like events including defaults including constraints including storage)', name);
-    execute format(
-        'alter table events attach partition %I for values from (%L) to (%L)',
-        name, first, first + ('1 ' || unit)::interval);
+    execute format('alter table events attach partition %I for values %s', name, range);
+    return null;
+exception
+    when duplicate_table then
+        return format('the partition %1$s for its time is detached; attach it again (alter table events '
+            'attach partition %1$s for values %2$s) or rename it, then replay this dead letter', name, range);
+    -- A partition of another name covers at least a part of this time; inserting shows whether it takes a row.
+    when invalid_object_definition then
+        return null;
 end
 $$;
 
--- False where an event of this moment is refused.
-create function ensure_partition(at timestamptz) returns boolean
+-- Null, or why an event of this moment is rejected.
+create function ensure_partition(at timestamptz) returns text
     language plpgsql set search_path from current as $$
 begin
     if not (select at between now() - least(accept_past, keep) and now() + accept_future from settings) then
-        return false;
+        return 'timestamp_out_of_range';
     end if;
-    if not has_partition(at) then
-        perform make_partition(at);
+    if has_partition(at) then
+        return null;
     end if;
-    return true;
+    return make_partition(at);
 end
 $$;
 
--- What retention may drop. A partition is marked before it is detached, so that one that somebody
--- else has detached is not taken for one of these.
-create function expired_partitions() returns table (partition text, state text)
+-- The partitions that retention may drop. Each is marked before it is detached, so that one that an
+-- operator has detached is not mistaken for one of these.
+create function expired_partitions() returns table (partition text, state text, until timestamptz)
     language sql stable set search_path from current set timezone = 'UTC' as $$
     select c.relname, case
             when i.inhrelid is null then 'detached'
             when i.inhdetachpending then 'pending'
             else 'attached'
-        end
-    from pg_class c left join pg_inherits i on i.inhrelid = c.oid, settings
+        end, range.until
+    from pg_class c left join pg_inherits i on i.inhrelid = c.oid, settings, lateral (
+        select (case length(c.relname)
+            when 13 then to_date(substr(c.relname, 8), 'YYYYMM') + interval '1 month'
+            else to_date(substr(c.relname, 8), 'YYYYMMDD') + interval '1 day'
+        end)::timestamptz as until) range
     where c.relnamespace = (select relnamespace from pg_class where oid = 'events'::regclass)
         and c.relkind = 'r' and c.relname ~ '^events_[0-9]{6}([0-9]{2})?$'
         and (i.inhparent = 'events'::regclass
             or i.inhrelid is null and obj_description(c.oid, 'pg_class') = 'expired')
-        and now() - keep >= case length(c.relname)
-            when 13 then to_date(substr(c.relname, 8), 'YYYYMM') + interval '1 month'
-            else to_date(substr(c.relname, 8), 'YYYYMMDD') + interval '1 day'
-        end
+        and range.until <= now() - keep
     order by 1
 $$;

@@ -14,15 +14,15 @@ use super::writer::Writer;
 use crate::OpenError;
 use crate::url::PostgresUrl;
 
-/// Writes events as rows into a PostgreSQL database, each once, however often it comes.
+/// Writes events as rows into a PostgreSQL database, each once, however often it is delivered.
 ///
 /// A batch is split by user over the connections, and stored by one transaction on each.
 pub(crate) struct PostgresSink {
     connector: Arc<Connector>,
     writers: Vec<Writer>,
-    /// Shares out the users.
+    /// Assigns users to connections.
     hasher: RandomState,
-    /// Looks after the partitions.
+    /// Maintains the partitions.
     keeper: Option<AbortOnDropHandle<()>>,
 }
 
@@ -67,7 +67,7 @@ impl Sink for PostgresSink {
         let mut shares: Vec<_> = self.writers.iter().map(|_| share()).collect();
         for (index, delivery) in batch.iter().enumerate() {
             // By user, so that no two transactions wait for the same row of `users`. Not by
-            // partition: a topic may have one.
+            // partition: a topic may have only one.
             let user = self.hasher.hash_one(&delivery.event.user_id);
             match Row::new(index, &delivery.event) {
                 Ok(row) => shares[(user % count as u64) as usize].push(row),
@@ -78,14 +78,14 @@ impl Sink for PostgresSink {
         let writing = writing
             .filter(|(_, rows)| !rows.is_empty())
             .map(|(writer, rows)| writer.write(rows));
-        // Each to its end: what is cut off in the middle would be done again for nothing.
+        // Each to its end: an interrupted one would only have to be repeated.
         let refused = worst(join_all(writing).await)?;
         rejections.extend(refused.into_iter().flatten());
         Ok(rejections)
     }
 }
 
-/// All values, or the error that says most.
+/// All values, or the most severe error.
 fn worst<T>(results: Vec<Result<T, SinkError>>) -> Result<Vec<T>, SinkError> {
     let mut values = Vec::with_capacity(results.len());
     let mut worst = None;

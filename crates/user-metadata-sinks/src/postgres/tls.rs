@@ -11,7 +11,7 @@ use crate::TrustError;
 use crate::trust::roots;
 use crate::url::SslMode;
 
-/// Who speaks TLS with the server, if it is spoken.
+/// The TLS connector, which is used if TLS is.
 pub(super) fn connector(
     mode: SslMode,
     root: Option<&Path>,
@@ -25,8 +25,8 @@ pub(super) fn connector(
             .with_root_certificates(roots(root)?)
             .with_no_client_auth()
     } else {
-        // As libpq does unless it is told more: whoever listens learns nothing, whoever stands in
-        // between is not noticed.
+        // As libpq does by default: protects against eavesdropping, not against a man in the
+        // middle.
         builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AnyServer(provider)))
@@ -35,7 +35,7 @@ pub(super) fn connector(
     Ok(MakeRustlsConnect::new(config))
 }
 
-/// Takes any certificate, but for the signature that shows that the server has its key.
+/// Accepts any certificate, but verifies the signature that proves that the server has its key.
 #[derive(Debug)]
 struct AnyServer(Arc<CryptoProvider>);
 

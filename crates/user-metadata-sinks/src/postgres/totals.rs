@@ -6,7 +6,7 @@ use super::row::Row;
 use super::values::Micros;
 use crate::totals::{Total, totals};
 
-/// Adds to `users` what rows say that were not there before.
+/// Adds new rows to `users`.
 pub(super) const USERS: &str = "
     insert into users as u (user_id, username, first_seen, last_seen, events, browser, os, device,
         language, ip)
@@ -43,7 +43,7 @@ fn column<'a, T>(totals: &[Total<'a, Row<'a>>], value: impl Fn(&'a Row<'a>) -> T
     totals.iter().map(|total| value(total.newest)).collect()
 }
 
-/// When each was seen first.
+/// When each was first seen.
 fn firsts(totals: &[Total<'_, Row<'_>>]) -> Vec<Micros> {
     totals.iter().map(|total| total.oldest.timestamp).collect()
 }

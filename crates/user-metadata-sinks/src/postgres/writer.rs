@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,16 +14,15 @@ use super::row::Row;
 use super::schema::Wanted;
 use super::values::Micros;
 use crate::tables::Tables;
+use crate::times::OUT_OF_RANGE;
 
-/// The `dlq_reason` of an event whose time is beyond what the database takes.
-const OUT_OF_RANGE: &str = "timestamp_out_of_range";
-/// How many batches are written in the slower way that takes what is there already, after one was
-/// found: what comes again rarely comes alone, and a COPY that fails leaves dead rows.
+/// How many batches are inserted in the slower way that tolerates duplicates after one was found:
+/// redelivered events rarely come alone, and a failed COPY leaves dead rows.
 const CAREFUL_BATCHES: u32 = 50;
-/// What a client waits longer than the server may take.
+/// How much longer the client waits than the server may take.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Writes rows over one connection, made anew where it is gone.
+/// Writes rows over one connection, and reconnects if it is lost.
 pub(super) struct Writer {
     connector: Arc<Connector>,
     wanted: Wanted,
@@ -31,7 +30,7 @@ pub(super) struct Writer {
     connection: Option<Connection>,
     /// The days that have a partition.
     days: BTreeSet<i64>,
-    /// How many batches are still to be written carefully.
+    /// How many more batches are inserted in the slower way.
     careful: u32,
 }
 
@@ -47,7 +46,7 @@ impl Writer {
         }
     }
 
-    /// Connects, unless it is.
+    /// Connects, unless it is connected.
     pub(super) async fn connect(&mut self) -> Result<&mut Connection, SinkError> {
         if self.connection.as_ref().is_some_and(Connection::is_spent) {
             self.connection = None;
@@ -62,12 +61,12 @@ impl Writer {
         Ok(self.connection.insert(connection))
     }
 
-    /// Stores the rows; returns those that can't be.
+    /// Stores the rows; returns those that can't be stored.
     pub(super) async fn write(
         &mut self,
         mut rows: Vec<Row<'_>>,
     ) -> Result<Vec<Rejection>, SinkError> {
-        // Writers of the same rows meet in the same order.
+        // Writers of the same rows lock them in the same order.
         rows.sort_unstable_by_key(Row::key);
         let mut rejections = Vec::new();
         let mut parts = vec![self.admit(rows, &mut rejections).await?];
@@ -86,7 +85,7 @@ impl Writer {
                     self.careful = CAREFUL_BATCHES;
                     parts.push(part);
                 }
-                // Somebody has dropped the partition since it was made.
+                // The partition was dropped or detached after it was checked.
                 Meaning::NoPartition if !has_looked_again => {
                     has_looked_again = true;
                     self.days.clear();
@@ -116,7 +115,7 @@ impl Writer {
         Ok(rejections)
     }
 
-    /// Makes the partitions that the rows need, and takes out those rows that get none.
+    /// Ensures the partitions that the rows need, and rejects the rows that can't have one.
     async fn admit<'a>(
         &mut self,
         mut rows: Vec<Row<'a>>,
@@ -125,40 +124,45 @@ impl Writer {
         let window = self.connect().await?.window;
         let now = Micros::from(UnixMillis::from(SystemTime::now())).0;
         let is_in_time = now.saturating_sub(window.past)..=now.saturating_add(window.future);
-        let mut reject = |rows: &mut Vec<Row<'a>>, is_admitted: &dyn Fn(&Row<'a>) -> bool| {
+        let mut reject = |rows: &mut Vec<Row<'a>>, reason: &dyn Fn(&Row<'a>) -> Option<String>| {
             rows.retain(|row| {
-                let is_admitted = is_admitted(row);
-                if !is_admitted {
-                    rejections.push(Rejection::new(row.index, OUT_OF_RANGE));
-                }
+                let reason = reason(row);
+                let is_admitted = reason.is_none();
+                rejections.extend(reason.map(|reason| Rejection::new(row.index, reason)));
                 is_admitted
             });
         };
-        reject(&mut rows, &|row| is_in_time.contains(&row.timestamp.0));
+        reject(&mut rows, &|row| {
+            let is_in_time = is_in_time.contains(&row.timestamp.0);
+            (!is_in_time).then(|| OUT_OF_RANGE.to_owned())
+        });
         let mut moments: Vec<Micros> = rows.iter().map(|row| row.timestamp).collect();
         moments.dedup_by_key(|moment| moment.day());
         moments.retain(|moment| !self.days.contains(&moment.day()));
         if moments.is_empty() {
             return Ok(rows);
         }
-        let limit = self.connector.limit() + GRACE;
-        let refused = match timeout(limit, self.connect().await?.ensure(&moments)).await {
-            Ok(Ok(refused)) => refused,
-            Ok(Err(error)) => {
-                self.connection = None;
-                return Err(sink_error(&error));
-            }
-            Err(_) => {
-                self.connection = None;
-                return Err(timed_out("making a partition", limit));
-            }
-        };
-        let refused: BTreeSet<i64> = refused.into_iter().map(Micros::day).collect();
+        let refused = self.ensure(&moments).await?;
         let ensured = moments.into_iter().map(Micros::day);
         self.days
-            .extend(ensured.filter(|day| !refused.contains(day)));
-        reject(&mut rows, &|row| !refused.contains(&row.timestamp.day()));
+            .extend(ensured.filter(|day| !refused.contains_key(day)));
+        reject(&mut rows, &|row| refused.get(&row.timestamp.day()).cloned());
         Ok(rows)
+    }
+
+    /// Ensures a partition for each moment; returns the days that can't have one, and why.
+    async fn ensure(&mut self, moments: &[Micros]) -> Result<BTreeMap<i64, String>, SinkError> {
+        let limit = self.connector.limit() + GRACE;
+        let error = match timeout(limit, self.connect().await?.ensure(moments)).await {
+            Ok(Ok(refused)) => {
+                let by_day = |(moment, reason): (Micros, String)| (moment.day(), reason);
+                return Ok(refused.into_iter().map(by_day).collect());
+            }
+            Ok(Err(error)) => sink_error(&error),
+            Err(_) => timed_out("creating a partition", limit),
+        };
+        self.connection = None;
+        Err(error)
     }
 
     /// Stores all rows, or none.

@@ -1,4 +1,4 @@
-//! PostHog, in its cloud or one's own.
+//! PostHog, in its cloud or self-hosted.
 
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ use crate::{IpPrivacy, OpenError};
 
 #[derive(Debug)]
 pub(crate) struct Posthog {
-    /// What stands before the events; it holds the key.
+    /// The beginning of a request body; it holds the key.
     start: Secret,
     ip: IpPrivacy,
 }
 
-/// An answer of 200. What is over the quota is not stored.
+/// A response of 200. Events over the quota are not stored.
 #[derive(Deserialize)]
 struct Taken {
     #[serde(default)]
     quota_limited: Vec<String>,
 }
 
-/// How long until somebody may have raised the quota.
+/// How long to wait for the quota to be raised.
 const OVER_QUOTA: Duration = Duration::from_secs(300);
 
 impl Posthog {

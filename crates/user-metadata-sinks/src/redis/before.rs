@@ -9,9 +9,9 @@ use super::row::Row;
 use crate::fence::{Fence, Place};
 
 /// The fields of a fence.
-pub(super) const FENCE: [&str; 4] = ["next", "newest", "ahead", "farthest"];
+pub(super) const FENCE: [&str; 2] = ["next", "newest"];
 
-/// What Redis knew before, of what a chunk is about.
+/// What Redis held about the rows of a chunk before.
 pub(super) struct Before<'a> {
     pub(super) fences: HashMap<&'a Place, Fence>,
     /// When each user joined last.
@@ -84,10 +84,9 @@ fn ask(pipeline: &mut Pipeline, fence: &str) {
 }
 
 fn fence(answer: Value) -> Result<Fence, RedisError> {
-    let [next, newest, least, greatest] = <[Option<u64>; 4]>::from_redis_value(answer)?;
+    let [next, newest] = <[Option<u64>; 2]>::from_redis_value(answer)?;
     Ok(Fence {
         next: next.unwrap_or_default(),
         newest: newest.unwrap_or_default(),
-        ahead: least.zip(greatest),
     })
 }

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 use crate::url::Options;
 use crate::{OpenError, ParseSinkError, TrustError};
 
-/// Where Redis is, and how its keys are to be.
+/// Where Redis is, and how its keys are named and kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RedisConfig {
     host: String,

@@ -1,7 +1,7 @@
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 use user_metadata_consumer::SinkError;
 
-/// Why Redis did not take something. The message names the remedy where there is one.
+/// Why a write to Redis failed. The message names the remedy where there is one.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
     #[error("Redis does not answer")]
@@ -14,19 +14,21 @@ pub(super) enum WriteError {
     Full(#[source] RedisError),
     #[error("another process writes the same partition")]
     Contended,
-    #[error("Redis refuses the login; mend user name and password")]
+    #[error("Redis refuses the login; correct user name and password")]
     Login(#[source] RedisError),
-    #[error("the user of Redis may not do this; allow it what the README names")]
+    #[error("the Redis user lacks a permission; grant it the commands that the README names")]
     Permission(#[source] RedisError),
-    #[error("Redis has another kind of value under a key of ours; use another `prefix`")]
+    #[error("Redis has another type of value under a key of this sink; use another `prefix`")]
     Foreign(#[source] RedisError),
-    #[error("Redis Cluster spreads what is written together; use a Redis that is none")]
+    #[error(
+        "Redis Cluster can't run transactions over these keys; use a Redis without cluster mode"
+    )]
     Cluster(#[source] RedisError),
-    #[error("Redis refuses; it must be Redis 6.2 or later, or one that knows its commands")]
+    #[error("Redis refuses; it must be Redis 6.2 or later, or compatible with it")]
     Refused(#[source] RedisError),
 }
 
-/// What Redis says while it starts, fails over, or can't write to its disk.
+/// Error codes while Redis starts, fails over, or can't write to its disk.
 const PASSING: [&str; 7] = [
     "LOADING",
     "MASTERDOWN",
@@ -37,8 +39,8 @@ const PASSING: [&str; 7] = [
     "CLUSTERDOWN",
 ];
 
-/// What passes, too: the first has the code `ERR`, and of a refused `SELECT` the client leaves the
-/// code out.
+/// Temporary, too: the first has the code `ERR`, and the client omits the code of a refused
+/// `SELECT`.
 const PASSING_TEXTS: [&str; 3] = ["max number of clients", "Redis is busy", "Redis is loading"];
 
 impl From<RedisError> for WriteError {

@@ -3,10 +3,10 @@ use user_metadata_events::UnixMillis;
 use super::row::Row;
 use crate::fence::Place;
 
-/// The longest name in a key or a counter, in bytes: a name comes from outside.
+/// The longest name in a key or a counter, in bytes: names come from outside.
 const NAME_MAX: usize = 64;
 
-/// The names of keys; the README has them, too, for whoever asks Redis without this crate.
+/// The names of keys; the README lists them for readers that use Redis without this crate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Keys {
     prefix: String,
@@ -45,7 +45,7 @@ impl Keys {
         format!("{}at:{}:{}", self.prefix, place.topic, place.partition)
     }
 
-    /// A key that is never there.
+    /// A key that never exists.
     pub(super) fn nothing(&self) -> String {
         format!("{}nothing", self.prefix)
     }
@@ -58,7 +58,7 @@ pub(super) fn facets(row: &Row) -> impl Iterator<Item = String> {
     known.map(|(kind, text)| format!("{kind}:{}", name(text)))
 }
 
-/// `Chrome` of `Chrome 120.0`: counters of versions would be many and each of them small.
+/// `Chrome` of `Chrome 120.0`: per version there would be many small counters.
 fn name(text: &str) -> &str {
     let name = match text.rsplit_once(' ') {
         Some((name, version)) if version.starts_with(|first: char| first.is_ascii_digit()) => name,

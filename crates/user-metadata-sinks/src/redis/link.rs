@@ -6,10 +6,10 @@ use redis::{AsyncConnectionConfig, Client};
 
 use super::error::WriteError;
 
-/// How long Redis may take to answer: more than a chunk takes it by far.
+/// How long Redis may take to answer: far more than a chunk needs.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A connection of a sink's own, which `WATCH` needs. Made anew after whatever went wrong.
+/// A connection of a sink's own, which `WATCH` needs. Reopened after every error.
 pub(super) struct Link {
     client: Client,
     connection: Option<MultiplexedConnection>,
@@ -39,14 +39,14 @@ impl Link {
         Ok(self.connection.insert(connection))
     }
 
-    /// Lets go of it: an answer may still come that nobody waits for, and after a failover it may
-    /// lead to the wrong server.
+    /// Drops it: a late response may still arrive on it, and after a failover it may lead to the
+    /// wrong server.
     pub(super) fn cut(&mut self) {
         self.connection = None;
     }
 }
 
-/// The client knows a password.
+/// The client holds a password.
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! The latest metadata of each user, and who is online from what, in Redis.
+//! The latest metadata of each user, and who is online with which device, in Redis.
 
 mod before;
 mod config;

@@ -12,7 +12,7 @@ use super::keys::Keys;
 use super::row::Row;
 use crate::{OpenError, ParseSinkError, SinkUrl};
 
-/// A page waits for an answer, so better none than a late one.
+/// A page is waiting: no answer is better than a late one.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The devices that events name.
@@ -23,15 +23,15 @@ const DEVICES: [&str; 9] = [
 /// Asks Redis what a [`RedisSink`](crate::RedisSink) has stored there: cheap enough for every page
 /// view.
 ///
-/// A clone is the same connection, on which many may ask at a time. A question takes half a second
-/// at the most; a connection that breaks is made anew.
+/// Clones share one connection, which many tasks may use at a time. A query takes half a second at
+/// most; a broken connection is reopened.
 #[derive(Clone)]
 pub struct Presence {
     connection: ConnectionManager,
     keys: Keys,
 }
 
-/// What a user joined from last.
+/// The latest join of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Latest {
@@ -53,17 +53,17 @@ pub struct Latest {
     pub ip: Option<String>,
 }
 
-/// How many users joined lately, and from what.
+/// How many users joined recently, and with which devices.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Online {
     /// Each user once.
     pub users: u64,
-    /// By device, those that there are; a user who joined from two counts in each.
+    /// By device; a user who joined with two counts in each.
     pub devices: BTreeMap<String, u64>,
 }
 
-/// What users are told apart by.
+/// What users are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Facet {
@@ -75,15 +75,15 @@ pub enum Facet {
     Os,
 }
 
-/// Why Redis was not asked, or did not answer.
+/// Why a query failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PresenceError {
-    /// The URL is not right.
+    /// The URL is invalid.
     #[error(transparent)]
     Url(#[from] ParseSinkError),
-    /// The URL is that of another sink.
-    #[error("it is read from `redis:` or `rediss:`, as the sink writes it")]
+    /// The URL is not of a Redis sink.
+    #[error("the URL must be the sink's, `redis:` or `rediss:`")]
     OtherSink,
     /// A file that the URL names can't be read.
     #[error(transparent)]
@@ -119,8 +119,8 @@ impl Presence {
         })
     }
 
-    /// What `user_id` joined from last; `None` of somebody who has not joined for longer than the
-    /// sink's `ttl`.
+    /// The latest join of `user_id`; `None` for a user who has not joined for longer than the sink's
+    /// `ttl`.
     ///
     /// # Errors
     ///
@@ -170,7 +170,7 @@ impl Presence {
         })
     }
 
-    /// From what users joined within the last `window`, at most the sink's own. Two round trips.
+    /// Users by what they joined with within the last `window`, at most the sink's own. Two round trips.
     ///
     /// # Errors
     ///
@@ -228,7 +228,7 @@ fn since(window: Duration) -> u64 {
     now.saturating_sub(u64::try_from(window.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// The connection knows a password.
+/// The connection holds a password.
 impl fmt::Debug for Presence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Presence").finish_non_exhaustive()

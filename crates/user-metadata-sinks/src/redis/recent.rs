@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 use super::row::Row;
 use crate::fence::Place;
 
-/// What Redis acknowledged lately, in order. A Redis that syncs its file every second may lose it
-/// in a crash, and the topic won't bring it again.
+/// What Redis acknowledged recently, in order. A Redis that syncs its file every second may lose it
+/// in a crash, and it won't be delivered again.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     rows: VecDeque<(Instant, Row)>,
 }
 
 impl Recent {
-    /// Redis syncs every second, and holds up writes where a sync takes longer than two.
+    /// Redis syncs every second, and delays writes if a sync takes longer than two.
     const KEPT: Duration = Duration::from_secs(5);
     /// About 300 bytes each.
     const MAX: usize = 150_000;
@@ -30,7 +30,7 @@ impl Recent {
         self.rows.iter().map(|(_, row)| row)
     }
 
-    /// The first offset of a partition that is still known.
+    /// The first offset of a partition that is still kept.
     pub(super) fn first_offset(&self, place: &Place) -> Option<u64> {
         let mut rows = self.rows().filter(|row| row.place == *place);
         rows.next().map(|row| row.offset)

@@ -3,19 +3,21 @@ use user_metadata_events::ClientIp;
 
 use crate::fence::Place;
 
-/// The fields of the user's hash, and behind them the user's id.
+/// The fields of the user's hash, followed by the user's id.
 const TEXTS: usize = Row::FIELDS.len() + 1;
 const BROWSER: usize = 3;
 const OS: usize = 4;
 const DEVICE: usize = 5;
 const USER: usize = Row::FIELDS.len();
 
-/// What Redis gets of an event. One allocation holds all its text: the last seconds of these are
+/// The parts of an event that Redis gets. One allocation holds all its text: the last seconds of these are
 /// kept in memory.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) place: Place,
     pub(super) offset: u64,
+    /// In a replay, the offset from which on every event was delivered.
+    pub(super) replayed_from: Option<u64>,
     /// When the user joined, in ms since the epoch.
     pub(super) time: u64,
     text: Box<str>,
@@ -23,15 +25,18 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// The fields of a user's hash besides `timestamp`. Empty is unknown, so that nothing of an
-    /// older event stays.
+    /// The fields of a user's hash besides `timestamp`. Empty is unknown, so that no value of
+    /// an older event stays.
     pub(super) const FIELDS: [&str; 8] = [
         "event", "username", "session", "browser", "os", "device", "language", "ip",
     ];
 
     pub(super) fn new(delivery: &Delivery) -> Self {
         let Delivery {
-            event, position, ..
+            event,
+            position,
+            replayed_from,
+            ..
         } = delivery;
         let metadata = &event.metadata;
         let address = event.connection_info.ip_address.as_ref();
@@ -57,6 +62,7 @@ impl Row {
         Self {
             place: position.into(),
             offset: position.offset,
+            replayed_from: *replayed_from,
             time: event.timestamp.as_u64(),
             text: texts.concat().into(),
             ends,

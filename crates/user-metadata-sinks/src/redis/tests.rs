@@ -1,4 +1,4 @@
-//! What a row keeps of an event.
+//! Which parts of an event a row keeps.
 
 use std::sync::Arc;
 

@@ -12,20 +12,21 @@ use super::link::Link;
 use super::row::Row;
 use crate::fence::{Fence, Place};
 
-/// What came of a chunk.
+/// The result of a chunk.
 pub(super) enum Outcome {
-    /// It is stored, and these are the fences now; `anew` are partitions of another topic than
-    /// before.
+    /// It is stored, and these are the fences now; the topic of the partitions `recreated` was
+    /// recreated, and events of those in `left` are left to the group to count.
     Stored {
         before: HashMap<Place, Fence>,
         fences: HashMap<Place, Fence>,
-        anew: Vec<Place>,
+        recreated: Vec<Place>,
+        left: Vec<Place>,
     },
-    /// Redis no longer knows what it had acknowledged.
+    /// Redis has lost what it had acknowledged.
     HasLost,
 }
 
-/// How often another process may come between.
+/// How often another process may interfere.
 const ATTEMPTS: usize = 5;
 
 /// Stores rows in one transaction, unless Redis has lost what it had acknowledged.
@@ -42,7 +43,7 @@ pub(super) async fn store(
             known.is_some_and(|known| fence.has_lost(*known))
         };
         if before.fences.iter().any(lost) {
-            // Cuts the watch, too.
+            // Ends the watch, too.
             link.cut();
             return Ok(Outcome::HasLost);
         }
@@ -60,7 +61,7 @@ pub(super) async fn store(
 struct Chunk<'a> {
     config: &'a RedisConfig,
     now: u64,
-    /// By user, the newest event; none where Redis has a newer one.
+    /// By user, the newest event, unless Redis has a newer one.
     latest: HashMap<&'a str, &'a Row>,
     /// By facet, when each user was last seen.
     online: BTreeMap<String, HashMap<&'a str, u64>>,
@@ -68,7 +69,8 @@ struct Chunk<'a> {
     counts: BTreeMap<String, BTreeMap<String, u64>>,
     before: HashMap<&'a Place, Fence>,
     fences: HashMap<&'a Place, Fence>,
-    anew: Vec<Place>,
+    recreated: Vec<Place>,
+    left: Vec<Place>,
 }
 
 impl<'a> Chunk<'a> {
@@ -82,7 +84,8 @@ impl<'a> Chunk<'a> {
             counts: BTreeMap::new(),
             fences: before.fences.clone(),
             before: before.fences,
-            anew: Vec::new(),
+            recreated: Vec::new(),
+            left: Vec::new(),
         };
         for row in rows {
             let stored = before.users.get(row.user()).copied().flatten();
@@ -114,11 +117,18 @@ impl<'a> Chunk<'a> {
     fn count(&mut self, row: &'a Row) {
         let fence = self.fences.entry(&row.place).or_default();
         let next = fence.next;
-        if !fence.admit(row.offset, row.time, self.now) {
+        let is_admitted = match row.replayed_from {
+            Some(from) => fence.admit_replayed(from, row.offset, row.time),
+            None => fence.admit(row.offset, row.time),
+        };
+        if !is_admitted {
+            if row.offset >= next && !self.left.contains(&row.place) {
+                self.left.push(row.place.clone());
+            }
             return;
         }
         if row.offset < next {
-            self.anew.push(row.place.clone());
+            self.recreated.push(row.place.clone());
         }
         let day = UnixMillis::new(row.time).unwrap_or(UnixMillis::MAX);
         let day = self.config.keys.day(day);
@@ -136,12 +146,8 @@ impl<'a> Chunk<'a> {
         self.write_counts(&mut pipeline);
         for (place, fence) in &self.fences {
             let hash = pipeline.cmd("HSET").arg(self.config.keys.fence(place));
-            let (least, greatest) = fence.ahead.unzip();
-            let values = [Some(fence.next), Some(fence.newest), least, greatest];
-            for (field, value) in FENCE.iter().zip(values) {
-                if let Some(value) = value {
-                    hash.arg(field).arg(value);
-                }
+            for (field, value) in FENCE.iter().zip([fence.next, fence.newest]) {
+                hash.arg(field).arg(value);
             }
             hash.ignore();
         }
@@ -186,7 +192,7 @@ impl<'a> Chunk<'a> {
         self.trim(pipeline, &key, &oldest);
     }
 
-    /// Removes what is older than the window, and the set with the last of it.
+    /// Removes entries that are older than the window; the set expires with the last one.
     fn trim(&self, pipeline: &mut Pipeline, key: &str, oldest: &str) {
         let remove = pipeline.cmd("ZREMRANGEBYSCORE").arg(key);
         remove.arg("-inf").arg(oldest).ignore();
@@ -215,7 +221,8 @@ impl<'a> Chunk<'a> {
         Outcome::Stored {
             before: owned(self.before),
             fences: owned(self.fences),
-            anew: self.anew,
+            recreated: self.recreated,
+            left: self.left,
         }
     }
 }

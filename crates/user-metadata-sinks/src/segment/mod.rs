@@ -1,4 +1,4 @@
-//! Segment, and what speaks its tracking API: RudderStack, Jitsu.
+//! Segment, and services with its tracking API: RudderStack, Jitsu.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};

@@ -9,10 +9,10 @@ use super::row::Row;
 use super::schema::{self, Kind};
 use super::totals;
 use crate::FileError;
-use crate::files::{Identity, create_file, create_parent};
+use crate::files::{Identity, create_file, create_parent, try_create};
 use crate::tables::Tables;
 
-/// How long another process may hold the file before a batch is put off.
+/// How long another process may lock the file before a batch is postponed.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The file, open for writing.
@@ -24,11 +24,18 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens the file, and makes it where it is missing.
+    /// Opens the file, and creates it if it is missing.
     pub(super) fn open(path: &Path, tables: Tables) -> Result<Self, FileError> {
         let path = as_file(path);
         create_parent(&path)?;
         create_file(&path)?;
+        let database = Self::connect(path, tables)?;
+        database.prepare()?;
+        Ok(database)
+    }
+
+    /// Opens an existing file.
+    fn connect(path: PathBuf, tables: Tables) -> Result<Self, FileError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags);
         let connection = connection.map_err(|error| refused(&path, error))?;
@@ -36,38 +43,46 @@ impl Database {
             path: path.clone(),
             source,
         })?;
-        let database = Self {
+        connection
+            .busy_timeout(BUSY_TIMEOUT)
+            .map_err(|error| refused(&path, error))?;
+        Ok(Self {
             connection,
             path,
             identity,
             tables,
-        };
-        database.prepare()?;
-        Ok(database)
+        })
     }
 
     fn prepare(&self) -> Result<(), FileError> {
         let refused = |error| refused(&self.path, error);
-        self.connection
-            .busy_timeout(BUSY_TIMEOUT)
-            .map_err(refused)?;
-        // Before anything is written: a file that is not ours must stay untouched.
+        // Before anything is written: another program's file must stay untouched.
         let kind = self.check()?;
-        if self.connection.is_readonly(MAIN_DB).map_err(refused)? {
-            let path = self.path.clone();
-            return Err(FileError::ReadOnly { path });
-        }
-        let is_ready = kind == Kind::Current
-            && totals::is_complete(&self.connection, self.tables).map_err(refused)?;
-        if !is_ready {
+        self.refuse_read_only()?;
+        if kind != Kind::Current || !self.is_complete()? {
             self.upgrade().map_err(refused)?;
-            // Whoever came first may have been another version.
+            // Another version may have been first.
             self.check()?;
         }
         configure(&self.connection).map_err(refused)
     }
 
-    /// Says whether the file is empty or ours.
+    fn refuse_read_only(&self) -> Result<(), FileError> {
+        let is_read_only = self.connection.is_readonly(MAIN_DB);
+        match is_read_only.map_err(|error| refused(&self.path, error))? {
+            true => Err(FileError::ReadOnly {
+                path: self.path.clone(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    fn is_complete(&self) -> Result<bool, FileError> {
+        let is_complete = totals::is_complete(&self.connection, self.tables);
+        is_complete.map_err(|error| refused(&self.path, error))
+    }
+
+    /// Whether the file is empty or of this sink.
     fn check(&self) -> Result<Kind, FileError> {
         let path = || self.path.clone();
         match Kind::of(&self.connection).map_err(|error| refused(&self.path, error))? {
@@ -94,7 +109,7 @@ impl Database {
         transaction.commit()
     }
 
-    /// Stores all rows, or none. Rows that are there already stay as they are.
+    /// Stores all rows, or none. Existing rows stay as they are.
     pub(super) fn insert(&self, rows: &[Row]) -> Result<(), WriteError> {
         let failed = |error| WriteError::new(&self.path, error);
         if Identity::of(&self.path).ok() != Some(self.identity) {
@@ -125,8 +140,28 @@ impl Database {
     }
 }
 
-/// To SQLite, `file:x` and `:memory:` are no names of files, and a path without a directory has no
-/// parent to be made.
+/// What opening the file would create or change, as words that follow "a start would"; creates and
+/// changes nothing.
+pub(crate) fn changes(path: &Path, tables: Tables) -> Result<Vec<String>, FileError> {
+    let path = as_file(path);
+    if !path.exists() {
+        try_create(&path)?;
+        return Ok(vec!["create the file and its tables".to_owned()]);
+    }
+    let database = Database::connect(path, tables)?;
+    let kind = database.check()?;
+    database.refuse_read_only()?;
+    let change = match kind {
+        Kind::Empty => "create its tables",
+        Kind::Older(_) => "upgrade its tables",
+        _ if !database.is_complete()? => "fill its empty tables from `events`",
+        _ => return Ok(Vec::new()),
+    };
+    Ok(vec![change.to_owned()])
+}
+
+/// To SQLite, `file:x` and `:memory:` are not names of files, and a path without a directory has no
+/// parent to create.
 fn as_file(path: &Path) -> PathBuf {
     if path.is_relative() {
         Path::new(".").join(path)
@@ -137,7 +172,7 @@ fn as_file(path: &Path) -> PathBuf {
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     use_wal(connection)?;
-    // The topic forgets a batch once it is stored, so it must survive a power cut.
+    // A stored batch is not delivered again, so it must survive a power cut.
     connection.pragma_update(None, "synchronous", "full")?;
     // 40 MB of write-ahead log: fewer, larger checkpoints.
     connection.pragma_update(None, "wal_autocheckpoint", 10_000)?;
@@ -157,8 +192,8 @@ fn refused(path: &Path, error: rusqlite::Error) -> FileError {
     }
 }
 
-/// Of two that switch a new file over at the same moment, SQLite sends one away at once, whatever
-/// the timeout.
+/// If two connections switch a new file to WAL at the same moment, SQLite refuses one at once,
+/// whatever the timeout.
 fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
     let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {

@@ -11,7 +11,7 @@ pub(super) enum WriteError {
         path: PathBuf,
         source: rusqlite::Error,
     },
-    #[error("{} can't be written; mend or move it, and start again", path.display())]
+    #[error("{} can't be written; repair or move it, and start again", path.display())]
     Ever {
         path: PathBuf,
         source: rusqlite::Error,
@@ -48,8 +48,8 @@ impl From<WriteError> for SinkError {
     }
 }
 
-/// Whether trying again may help: another process holds the file, the disk is full or away, or the
-/// system is short of something.
+/// Whether retrying may help: another process locks the file, the disk is full or unavailable, or
+/// the system is short of resources.
 fn is_passing(code: Option<ErrorCode>) -> bool {
     matches!(
         code,

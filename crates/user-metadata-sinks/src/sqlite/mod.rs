@@ -9,4 +9,5 @@ mod sink;
 mod tests;
 mod totals;
 
+pub(crate) use database::changes;
 pub use sink::SqliteSink;

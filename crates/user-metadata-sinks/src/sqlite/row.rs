@@ -3,7 +3,7 @@ use user_metadata_events::{ClientId, ClientIp, EventId, UnixMillis, UserMetadata
 
 use crate::details::{self, Details};
 
-/// A row of `events`, owned: it goes to another thread.
+/// A row of `events`, owned: it is sent to another thread.
 pub(super) struct Row {
     pub(super) id: EventId,
     pub(super) user_id: String,
@@ -22,7 +22,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// A row that is there already stays as it is.
+    /// An existing row stays as it is.
     pub(super) const INSERT: &str = "INSERT INTO events
         (id, user_id, username, session_id, timestamp, connection_time, client_id, ip, user_agent,
          browser, os, device, language, details)
@@ -50,12 +50,12 @@ impl Row {
         })
     }
 
-    /// By time, and the same for everybody who has the same rows.
+    /// Orders rows by time, the same way for every writer.
     pub(super) fn key(&self) -> (UnixMillis, EventId) {
         (self.timestamp, self.id)
     }
 
-    /// Runs [`INSERT`](Self::INSERT); says whether the row was not there before.
+    /// Runs [`INSERT`](Self::INSERT); returns whether the row is new.
     pub(super) fn insert(&self, statement: &mut CachedStatement<'_>) -> rusqlite::Result<bool> {
         let inserted = statement.execute(params![
             self.id.to_string(),

@@ -1,23 +1,23 @@
 use rusqlite::Connection;
 
-/// SQLite's `application_id`: `ums1`. No other database is taken for ours.
+/// SQLite's `application_id`: `ums1`. No other database is mistaken for ours.
 pub(super) const APPLICATION_ID: i32 = 0x756d_7331;
 /// SQLite's `user_version`.
 pub(super) const VERSION: i32 = 2;
 
-/// What each version has made in turn.
+/// The statements of each version, in order.
 const STEPS: [&str; 2] = [include_str!("version_1.sql"), include_str!("version_2.sql")];
 
 /// What a file is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// There is nothing in it yet.
+    /// It is empty.
     Empty,
-    /// An older version's.
+    /// Of an older version.
     Older(i32),
-    /// This version's.
+    /// Of this version.
     Current,
-    /// A newer version's.
+    /// Of a newer version.
     Newer(i32),
     /// Something else.
     Foreign,
@@ -41,7 +41,7 @@ impl Kind {
     }
 }
 
-/// Makes what versions after `version` have made; within a transaction. 0: all.
+/// Applies the versions after `version`, within a transaction. 0: all.
 pub(super) fn upgrade(connection: &Connection, version: i32) -> rusqlite::Result<()> {
     for step in STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
         connection.execute_batch(step)?;

@@ -7,24 +7,25 @@ use super::error::WriteError;
 use super::row::Row;
 use crate::OpenError;
 use crate::tables::Tables;
+use crate::times::reject_future;
 use crate::worker::Worker;
 
-/// Writes events as rows into a SQLite file, each once, however often it comes.
+/// Writes events as rows into a SQLite file, each once, however often it is delivered.
 ///
-/// A batch is a transaction, and synced to disk before it counts as stored: what was stored
-/// survives a kill and a power cut. The file has a connection and a thread of its own.
+/// A batch is a transaction, and synced to disk before it counts as stored: stored events
+/// survive a kill and a power cut. The file has a connection and a thread of its own.
 ///
-/// Dropping it waits until the file is closed, which also brings the write-ahead log into it: some
-/// milliseconds, and seconds where another process holds the file. Where that must not block, drop it
-/// on a thread that may, such as tokio's `spawn_blocking`.
+/// Dropping it waits until the file is closed, which includes a checkpoint: some
+/// milliseconds, and seconds if another process locks the file. Where that must not block, drop it
+/// on a thread that may, e.g. with tokio's `spawn_blocking`.
 #[derive(Debug)]
 pub struct SqliteSink {
     worker: Worker<Vec<Row>, Result<(), WriteError>>,
 }
 
 impl SqliteSink {
-    /// Opens the file; makes it (0600) and its directory (0700) where they are missing. Blocks for
-    /// some milliseconds, and for seconds where another process holds the file.
+    /// Opens the file; creates it (0600) and its directory (0700) if they are missing. Blocks for
+    /// some milliseconds, and for seconds if another process locks the file.
     ///
     /// # Errors
     ///
@@ -54,7 +55,7 @@ impl Sink for SqliteSink {
     async fn write(&mut self, batch: &[Delivery]) -> Result<Vec<Rejection>, SinkError> {
         let mut rows = Vec::with_capacity(batch.len());
         let mut rejections = Vec::new();
-        for (index, delivery) in batch.iter().enumerate() {
+        for (index, delivery) in reject_future(batch, &mut rejections) {
             match Row::new(&delivery.event) {
                 Ok(row) => rows.push(row),
                 Err(error) => rejections.push(Rejection::new(index, format!("not JSON: {error}"))),

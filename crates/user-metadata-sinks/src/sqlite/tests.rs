@@ -1,4 +1,4 @@
-//! What goes wrong with the file, and what it means for the batch.
+//! File errors, and what they mean for the batch.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ fn in_words(error: &(dyn Error + 'static)) -> String {
 async fn a_full_disk_is_unavailable_and_nothing_of_the_batch_is_stored() {
     let scratch = Scratch::new();
     let database = Database::open(&scratch.path, Tables::default()).unwrap();
-    // SQLite answers as it does for a full disk once the file would have more pages.
+    // SQLite reports a full disk once the file would have more pages.
     let pragma = "PRAGMA max_page_count = 60";
     let set = database
         .connection
@@ -154,7 +154,7 @@ async fn a_read_only_connection_is_fatal() {
     pragma.unwrap();
     let mut sink = SqliteSink::start(database).unwrap();
     let error = sink.write(&batch(0, 1)).await.unwrap_err();
-    assert!(fatal(&error).contains("mend"), "{error:?}");
+    assert!(fatal(&error).contains("repair"), "{error:?}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ const ADD_SESSION: &str = "INSERT INTO sessions
         last_seen = max(last_seen, excluded.last_seen),
         events = events + excluded.events";
 
-// With one `max`, the other columns are of the row that has it.
+// With one `max`, the other columns come from the row that has the maximum.
 const FILL_USERS: &str = "INSERT INTO users
     (user_id, username, first_seen, last_seen, events, browser, os, device, language, ip)
     SELECT user_id, username, first_seen, last_seen, events, browser, os, device, language, ip FROM (
@@ -45,8 +45,8 @@ const FILL_SESSIONS: &str = "INSERT INTO sessions
     JOIN (SELECT user_id, session_id, min(timestamp) AS started_at FROM events
         GROUP BY user_id, session_id) USING (user_id, session_id)";
 
-/// Fills those tables from `events` that are wanted and have nothing yet: those of a file that had
-/// none, or had them turned off.
+/// Fills the enabled tables that are empty from `events`: those of a file that did not have them, or
+/// had them disabled.
 pub(super) fn fill(connection: &Connection, tables: Tables) -> rusqlite::Result<()> {
     for (is_wanted, table, fill) in [
         (tables.users, "users", FILL_USERS),
@@ -59,7 +59,7 @@ pub(super) fn fill(connection: &Connection, tables: Tables) -> rusqlite::Result<
     Ok(())
 }
 
-/// Whether there is anything to be filled.
+/// Whether there is nothing to fill.
 pub(super) fn is_complete(connection: &Connection, tables: Tables) -> rusqlite::Result<bool> {
     Ok(is_empty(connection, "events")?
         || !(tables.users && is_empty(connection, "users")?
@@ -71,7 +71,7 @@ fn is_empty(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     connection.query_row(&query, (), |row| row.get(0))
 }
 
-/// Adds what rows say that were not there before.
+/// Adds new rows to the totals.
 pub(super) fn add(connection: &Connection, tables: Tables, rows: &[&Row]) -> rusqlite::Result<()> {
     if tables.users {
         let mut statement = connection.prepare_cached(ADD_USER)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use super::options::Options;
 use crate::ParseSinkError;
 
-/// A file of lines, and when another one begins.
+/// A file of lines, and when it is rotated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileTarget {
     pub(crate) path: PathBuf,

@@ -9,17 +9,17 @@ use super::scheme::{Kind, Scheme};
 use crate::secret::Secret;
 use crate::{IpPrivacy, ParseSinkError};
 
-/// Where a sink posts to, and what proves that it may.
+/// Where a sink posts to, and its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpTarget {
-    /// `https://HOST`, of a webhook with its path and query, which are as good as a password.
+    /// `https://HOST`, for a webhook with its path and query, which may be secret.
     pub(crate) address: Secret,
-    /// What stands before the options: GA4's measurement id. Empty for the others.
+    /// The part before the options: GA4's measurement id. Empty for the others.
     pub(crate) id: String,
     pub(crate) secret: PathBuf,
-    /// Whom to trust instead of whom the system trusts.
+    /// The certificates to trust instead of the system's.
     pub(crate) ca: Option<PathBuf>,
-    /// For one request, from the connection to the end of the answer.
+    /// For one request, from connecting to the end of the response.
     pub(crate) timeout: Duration,
     pub(crate) ip: IpPrivacy,
 }
@@ -94,7 +94,7 @@ fn secret(scheme: &'static Scheme, options: &mut Options) -> Result<PathBuf, Par
     })
 }
 
-/// The vendor's in a region, or one of one's own.
+/// The vendor's in a region, or a custom one.
 fn host(
     scheme: &'static Scheme,
     plain: bool,

@@ -21,7 +21,7 @@ pub(crate) use http_target::HttpTarget;
 #[cfg(any(feature = "redis", feature = "mongodb"))]
 pub(crate) use options::Options;
 #[cfg(feature = "postgres")]
-pub(crate) use postgres::{PostgresUrl, SslMode};
+pub(crate) use postgres::{Keep, PostgresUrl, SslMode};
 #[cfg(feature = "mongodb")]
 pub(crate) use scheme::OF_THE_MONGODB_DRIVER;
 pub use sink_url::SinkUrl;

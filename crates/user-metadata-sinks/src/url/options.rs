@@ -8,15 +8,15 @@ use super::scheme::Scheme;
 use crate::ParseSinkError;
 use crate::tables::Tables;
 
-/// The options of a sink's URL. Each is taken once, by whoever knows what it means.
+/// The options of a sink's URL. Each is taken once, by the code that knows it.
 #[derive(Debug)]
 pub(crate) struct Options {
     scheme: &'static Scheme,
-    /// `None`: it can't be decoded, so it is no value that an option takes.
+    /// `None`: it can't be decoded, so it is not valid for any option.
     given: BTreeMap<&'static str, Option<String>>,
 }
 
-/// What every sink takes.
+/// The options of every sink.
 const COMMON: [&str; 2] = ["name", "ip"];
 
 impl Options {
@@ -40,7 +40,7 @@ impl Options {
         Ok(Self { scheme, given })
     }
 
-    /// Takes an option of which `read` makes a value; `problem` says what would be right.
+    /// Takes an option and parses it with `read`; `problem` says what is valid.
     pub(crate) fn take<T>(
         &mut self,
         key: &'static str,
@@ -100,7 +100,7 @@ fn on_or_off(text: &str) -> Option<bool> {
     }
 }
 
-/// Quotes only what looks like an option: a `?` in the wrong place makes one of anything.
+/// Quotes only what looks like an option: a misplaced `?` makes any text look like one.
 fn unknown(scheme: &'static Scheme, key: &str) -> ParseSinkError {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'-' || byte == b'_';
     let is_plain = (1..=24).contains(&key.len()) && key.bytes().all(is_plain);

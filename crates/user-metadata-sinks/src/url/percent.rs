@@ -1,6 +1,6 @@
 use percent_encoding::percent_decode_str;
 
-/// Takes `%20` and the like out of `text`; `None` if one is malformed, a NUL, or no UTF-8.
+/// Decodes `%20` and the like; `None` if one is malformed, a NUL, or not UTF-8.
 pub(super) fn decode(text: &str) -> Option<String> {
     let is_escape = |part: &str| {
         let digits = part.as_bytes().get(..2);

@@ -9,7 +9,7 @@ use crate::ParseSinkError;
 use crate::secret::Secret;
 use crate::tables::Tables;
 
-/// A PostgreSQL database, and how it is to be written to.
+/// A PostgreSQL database, and how to write to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PostgresUrl {
     pub(crate) user: String,
@@ -21,17 +21,24 @@ pub(crate) struct PostgresUrl {
     pub(crate) database: String,
     pub(crate) ssl_mode: SslMode,
     pub(crate) ssl_root_cert: Option<PathBuf>,
-    /// Where there is none, the first of the user's `search_path`.
+    /// `None`: the first of the user's `search_path`.
     pub(crate) schema: Option<String>,
     pub(crate) connections: NonZeroUsize,
     pub(crate) tables: Tables,
     pub(crate) index_ip: bool,
-    /// In days. None: as the database has it.
-    pub(crate) keep: Option<u32>,
-    /// None: as the database has it.
+    /// `None`: as the database has it.
+    pub(crate) keep: Option<Keep>,
+    /// `None`: as the database has it.
     pub(crate) partition: Option<&'static str>,
     /// How long one transaction may take.
     pub(crate) timeout: Duration,
+}
+
+/// How long events are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Days(i32),
+    Forever,
 }
 
 /// As libpq has it.
@@ -41,7 +48,7 @@ pub(crate) enum SslMode {
     /// Encrypted where the server can.
     #[default]
     Prefer,
-    /// Encrypted; the server is verified only where there is a root certificate for it.
+    /// Encrypted; the server is verified only if a root certificate is given.
     Require,
     /// Encrypted, the server's certificate and name verified.
     VerifyFull,
@@ -67,7 +74,7 @@ impl PostgresUrl {
         "timeout",
     ];
 
-    /// Reads what stands behind the scheme's colon.
+    /// Reads the part after the scheme's colon.
     pub(super) fn read(rest: &str, options: &mut Options) -> Result<Self, ParseSinkError> {
         let server = Server::read(rest).map_err(|problem| ParseSinkError::Path {
             scheme: "postgres",
@@ -112,7 +119,7 @@ impl PostgresUrl {
                     (index == "ip").then_some(true)
                 })?
                 .unwrap_or(false),
-            keep: options.take("keep", "must be days, e.g. `400d`", days)?,
+            keep: options.take("keep", "must be days, e.g. `400d`, or `off`", keep)?,
             partition: options.take("partition", "must be `month` or `day`", partition)?,
             timeout: options
                 .duration(
@@ -134,7 +141,7 @@ struct Server {
 }
 
 impl Server {
-    /// Reads `//USER[:PASSWORD]@HOST[:PORT]/DATABASE`. What it says of a mistake quotes nothing.
+    /// Reads `//USER[:PASSWORD]@HOST[:PORT]/DATABASE`. Its errors quote nothing.
     fn read(rest: &str) -> Result<Self, &'static str> {
         const USAGE: &str = "must be `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; in its parts \
             write `%40` for `@`, `%2F` for `/`, `%3F` for `?` and `%25` for `%`";
@@ -186,8 +193,11 @@ fn partition(text: &str) -> Option<&'static str> {
     ["month", "day"].into_iter().find(|unit| *unit == text)
 }
 
-fn days(text: &str) -> Option<u32> {
+fn keep(text: &str) -> Option<Keep> {
+    if text == "off" {
+        return Some(Keep::Forever);
+    }
     let seconds = humantime::parse_duration(text).ok()?.as_secs();
-    let days = u32::try_from(seconds / DAY).ok()?;
-    ((1..=36_500).contains(&days) && seconds % DAY == 0).then_some(days)
+    let days = i32::try_from(seconds / DAY).ok()?;
+    ((1..=36_500).contains(&days) && seconds % DAY == 0).then_some(Keep::Days(days))
 }

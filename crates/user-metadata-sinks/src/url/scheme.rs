@@ -1,7 +1,7 @@
 use super::postgres::PostgresUrl;
 use crate::{IpPrivacy, ParseSinkError};
 
-/// A sink that exists, whether or not it is part of this build.
+/// A kind of sink, whether or not it is part of this build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Stdout,
@@ -18,17 +18,17 @@ pub(super) enum Kind {
     Ga4,
 }
 
-/// What stands before the first colon of a URL, and what may stand behind it.
+/// The part of a URL before the first colon, and what may follow it.
 #[derive(Debug)]
 pub(super) struct Scheme {
     pub(super) kind: Kind,
     pub(super) name: &'static str,
     usage: &'static str,
-    /// The options that it takes besides those that all sinks take.
+    /// Its options besides those of all sinks.
     pub(super) options: &'static [&'static str],
-    /// How much of an address it gets unless it is told.
+    /// How much of an address it gets by default.
     pub(super) ip: IpPrivacy,
-    /// The regions of a vendor and what it listens on there; the first one unless it is told.
+    /// The regions of a vendor and its address there; the first one is the default.
     pub(super) regions: &'static [(&'static str, &'static str)],
 }
 
@@ -129,7 +129,7 @@ static SCHEMES: [Scheme; 13] = [
     ),
 ];
 
-/// What is one's own.
+/// A sink of one's own infrastructure.
 const fn store(
     kind: Kind,
     name: &'static str,
@@ -146,7 +146,7 @@ const fn store(
     }
 }
 
-/// What may be somebody else's.
+/// A sink that may be a third party's.
 const fn vendor(
     kind: Kind,
     name: &'static str,
@@ -182,7 +182,7 @@ impl Scheme {
         Ok((scheme, rest))
     }
 
-    /// What a sink is named that is given no name: with and without TLS it is the same sink.
+    /// The name of a sink that is given none: with and without TLS it is the same sink.
     pub(super) fn default_name(&self) -> &'static str {
         match self.kind {
             Kind::Redis => "redis",
@@ -196,7 +196,7 @@ fn no_scheme(found: String) -> ParseSinkError {
     ParseSinkError::Scheme { found, known }
 }
 
-/// Quotes only what looks like a scheme: with the scheme forgotten, it may be a password.
+/// Quotes only what looks like a scheme: if the scheme was forgotten, it may be a password.
 fn unknown(name: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'-';
     if (1..=16).contains(&name.len()) && name.bytes().all(is_plain) {

@@ -1,12 +1,15 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use user_metadata_consumer::SinkError;
+
 use super::file_target::FileTarget;
 use super::http_target::HttpTarget;
 use super::options::Options;
 use super::percent;
 use super::postgres::PostgresUrl;
 use super::scheme::{Kind, Scheme};
+use crate::check::check;
 use crate::tables::Tables;
 use crate::{BuiltinSink, IpPrivacy, OpenError, ParseSinkError};
 
@@ -56,7 +59,7 @@ pub(crate) enum Target {
 }
 
 impl SinkUrl {
-    /// The sink's name: part of its consumer group, so with another one it reads everything anew.
+    /// The sink's name: part of its consumer group, so with another one it reads everything again.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -71,14 +74,26 @@ impl SinkUrl {
         }
     }
 
-    /// Opens the sink, and makes what has to be there. Blocks for some milliseconds; seconds, where
-    /// another process holds the database.
+    /// Opens the sink, and creates its files. Blocks for some milliseconds; seconds, if another
+    /// process locks the database.
     ///
     /// # Errors
     ///
     /// [`OpenError`] names the remedy. No port has to be bound to find out.
     pub fn open(&self) -> Result<BuiltinSink, OpenError> {
         BuiltinSink::open(&self.target, self.ip)
+    }
+
+    /// Connects to the target as a start would, but creates and changes nothing. Returns notes on a
+    /// sink that can start, such as what a start would create or change.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError`]: why it could not start, or not yet.
+    pub async fn check(&self) -> Result<Vec<String>, SinkError> {
+        check(&self.target, self.ip).await
     }
 }
 

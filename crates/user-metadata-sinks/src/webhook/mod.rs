@@ -1,4 +1,4 @@
-//! Signed batches to a service of one's own, and how that service knows them.
+//! Signed batches to a service of one's own, and how that service verifies them.
 //!
 //! Signatures are those of [Standard Webhooks](https://www.standardwebhooks.com/), for which there
 //! are verifiers in most languages; [`verify`] is the one for Rust, and needs neither the client

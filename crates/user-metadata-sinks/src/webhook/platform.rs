@@ -14,7 +14,7 @@ use crate::{OpenError, SecretError};
 #[derive(Debug)]
 pub(crate) struct Webhook {
     key: Key,
-    /// What stands before the events.
+    /// The beginning of a request body.
     start: String,
 }
 
@@ -47,7 +47,7 @@ impl Platform for Webhook {
     }
 
     fn authorize(&self, body: &[u8], now: UnixMillis, headers: &mut HeaderMap) {
-        // Of the body, so that the same events have the same id when they come again.
+        // Derived from the body, so that the same batch has the same id when it is sent again.
         let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(body)[..16]);
         let id = format!("msg_{id}");
         let timestamp = (now.as_u64() / 1000).to_string();

@@ -7,7 +7,7 @@ pub(super) const ID: &str = "webhook-id";
 pub(super) const TIMESTAMP: &str = "webhook-timestamp";
 pub(super) const SIGNATURE: &str = "webhook-signature";
 
-/// The key that both sides know.
+/// The shared key.
 #[derive(Clone)]
 pub(super) struct Key(Hmac<Sha256>);
 

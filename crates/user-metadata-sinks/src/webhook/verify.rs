@@ -4,30 +4,29 @@ use http::HeaderMap;
 
 use super::sign::{ID, Key, SIGNATURE, TIMESTAMP};
 
-/// Why a request is not one of ours, or not a fresh one. Answer it with 401, and tell no more.
+/// Why a request is not authentic, or not recent. Answer it with 401, without details.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The receiver's own secret is none.
+    /// The receiver's own secret is malformed.
     #[error("the secret must be `whsec_` and the base64 of 24 to 64 bytes")]
     Secret,
-    /// A header is missing, or is no text.
+    /// A header is missing, or is not text.
     #[error("the header `{0}` is missing or malformed")]
     Header(&'static str),
-    /// It was signed too long ago, or is ahead of the receiver's clock: somebody plays it again,
-    /// or a clock is wrong.
+    /// It was signed too long ago, or is ahead of the receiver's clock: it may be
+    /// replayed, or a clock is wrong.
     #[error("the signature is not of this time")]
     Time,
-    /// Somebody else has signed it, or the body is not the one that was signed.
+    /// It was signed with another secret, or the body was changed.
     #[error("the signature is not that of this body and secret")]
     Signature,
 }
 
-/// Checks that a request comes from whoever has the secret and was signed within `tolerance` of
-/// `now`; five minutes are usual. Give it the body as it came: parsed and written anew, it is
-/// another one.
+/// Checks that a request was signed with the secret, within `tolerance` of `now`; five minutes are
+/// usual. Give it the body as received: parsed and serialized again, it differs.
 ///
-/// What is delivered again has the same `webhook-id`, or at least the same event ids: keep those.
+/// A repeated delivery has the same `webhook-id`, or at least the same event ids: remember those.
 ///
 /// # Errors
 ///
@@ -90,7 +89,7 @@ mod tests {
 
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     const BODY: &[u8] = br#"{"test": 2432232314}"#;
-    /// Of the specification's own libraries.
+    /// From the specification's own libraries.
     const SIGNED: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
 
     fn headers(signature: &str) -> HeaderMap {

@@ -68,6 +68,7 @@ async fn a_record_that_is_dead_lettered_again_has_only_the_headers_of_its_last_f
     let fetched = Fetched {
         partition: 1,
         offset: 9,
+        replayed_from: None,
         record,
     };
     rig.topic.send(Input::Records(vec![fetched]));

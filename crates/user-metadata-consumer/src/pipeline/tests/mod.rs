@@ -131,6 +131,7 @@ impl Rig {
             Fetched {
                 partition,
                 offset,
+                replayed_from: None,
                 record,
             }
         });
@@ -142,6 +143,7 @@ impl Rig {
         self.topic.send(Input::Records(vec![Fetched {
             partition: 0,
             offset,
+            replayed_from: None,
             record: record(value),
         }]));
     }
