@@ -1,6 +1,8 @@
 //! A queue in one file: batches are appended at the end, read in order, and removed one by one, in
 //! any order.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,13 +10,14 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::checkpoint::Checkpointer;
 use crate::damaged_rows::DamagedRows;
-use crate::database::{Format, create_parent, with_suffix};
+use crate::database::{Format, create_parent, moves_log_at_end, with_suffix};
 use crate::encoding::EncodedBatch;
 use crate::error::{AppendError, OpenError, QueueReadError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogSync;
 use crate::queue_reader::{QueueContents, QueuedBatch, contents, header, next_batch};
 use crate::salvage::{Damage, end_replacement, examine, replace};
+use crate::wal::Log;
 
 /// `umq1`: a queue.
 pub(crate) const FORMAT: Format = Format {
@@ -51,6 +54,9 @@ pub struct Recovery {
     pub contents: QueueContents,
     /// What was damaged, and where that file is now.
     pub damage: Option<Damage>,
+    /// The write-ahead log ends within a page: it was cut, or the process killed while it wrote one.
+    /// What it held of the last moments may be missing.
+    pub is_log_torn: bool,
 }
 
 impl DiskQueue {
@@ -67,23 +73,28 @@ impl DiskQueue {
         create_parent(path)?;
         let lock = WriterLock::acquire(path, Duration::ZERO)?;
         end_replacement(path)?;
-        match open_intact(path, sync) {
-            Ok((connection, contents)) => {
-                let found = Recovery {
-                    contents,
-                    damage: None,
-                };
-                Ok((Self::new(path, connection, lock)?, found))
-            }
-            Err(Refused::Open(error)) => Err(error),
+        let (damage, is_log_torn) = damage_of_files(path).map_err(|source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        let opened = match damage {
+            Some(what) => Err(Refused::Damaged(what)),
+            None => open_intact(path, sync),
+        };
+        let (lock, damage, (connection, contents)) = match opened {
+            Ok(opened) => (lock, None, opened),
+            Err(Refused::Open(error)) => return Err(error),
             Err(Refused::Damaged(what)) => {
                 let (damage, lock) = replace(path, what, lock, sync)?;
-                let (connection, contents) = open_undamaged(path, sync)?;
-                let damage = Some(damage);
-                let queue = Self::new(path, connection, lock)?;
-                Ok((queue, Recovery { contents, damage }))
+                (lock, Some(damage), open_undamaged(path, sync)?)
             }
-        }
+        };
+        let found = Recovery {
+            contents,
+            damage,
+            is_log_torn,
+        };
+        Ok((Self::new(path, connection, lock)?, found))
     }
 
     /// Creates an empty queue at `path`, where there is no file, for the holder of `lock`.
@@ -183,7 +194,7 @@ impl DiskQueue {
     /// finds the file itself damaged; `None` if there is none. It may take a second or two.
     #[must_use]
     pub fn next_readable(&self, after: u64) -> Option<QueuedBatch> {
-        DamagedRows::after(&self.connection, after.cast_signed()).find_map(|(_, found)| found.ok())
+        DamagedRows::after(&self.connection, after.cast_signed()).next()
     }
 }
 
@@ -194,22 +205,39 @@ enum Refused {
     Damaged(String),
 }
 
+/// Looks at what SQLite passes over without a word: returns what is damaged of the first bytes or of
+/// the log, and whether the log ends within a page.
+fn damage_of_files(path: &Path) -> io::Result<(Option<String>, bool)> {
+    /// What every file that this crate makes begins with: the magic text, the page size, and that
+    /// it is written through a log.
+    const START: [u8; 24] = *b"SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20\x20";
+    let log = Log::read(&wal_path(path))?;
+    let mut start = Vec::new();
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        file => drop(file?.take(START.len() as u64).read_to_end(&mut start)?),
+    }
+    let is_new = start.is_empty() && log.is_none();
+    if !is_new && start != START {
+        return Ok((Some("its first bytes are no queue's".to_owned()), false));
+    }
+    let is_torn = log.as_ref().is_some_and(|log| log.is_torn);
+    Ok((log.and_then(|log| log.damage()), is_torn))
+}
+
 /// Opens a file in which every batch can be read.
 fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents), Refused> {
-    if let Some(what) = crate::wal::damage(&wal_path(path)) {
-        return Err(Refused::Damaged(what));
-    }
     let opened = FORMAT.open_writable(path, sync, |transaction| transaction.execute_batch(SCHEMA));
     let connection = opened.map_err(|error| match error {
         OpenError::Foreign { .. } => Refused::Damaged("it is no queue".to_owned()),
-        OpenError::Storage { source, .. } if source.is_corrupt() => {
+        OpenError::Storage { source, .. } if source.is_damage_at_opening() => {
             Refused::Damaged(source.to_string())
         }
         error => Refused::Open(error),
     })?;
     let storage = |error| {
         let source = StorageError(error);
-        if source.is_damage() {
+        if source.is_damage_at_opening() {
             Refused::Damaged(source.to_string())
         } else {
             Refused::Open(OpenError::Storage {
@@ -223,13 +251,14 @@ fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents)
     set("wal_autocheckpoint", 0)?;
     // In KiB: what is written is soon removed, and that reads its pages again.
     set("cache_size", -8_192)?;
-    match examine(&connection).map_err(storage)? {
-        Some(what) => Err(Refused::Damaged(what)),
-        None => {
-            let contents = contents(&connection).map_err(storage)?;
-            Ok((connection, contents))
-        }
+    let moves = |moves| moves_log_at_end(&connection, moves).map_err(storage);
+    moves(false)?;
+    if let Some(what) = examine(&connection).map_err(storage)? {
+        return Err(Refused::Damaged(what));
     }
+    let contents = contents(&connection).map_err(storage)?;
+    moves(true)?;
+    Ok((connection, contents))
 }
 
 /// Opens a file that was just created.

@@ -277,9 +277,6 @@ fn old_pages_in_a_log_hide_nothing_that_is_in_the_database() {
     // It is kept as it was.
     let kept = fs::read(format!("{}-wal", damage.kept_as.display())).unwrap();
     assert!(kept == written);
-    let files = fs::read_dir(dir.path()).unwrap().flatten();
-    let names = files.map(|file| file.file_name().into_string().unwrap());
-    assert_eq!(names.filter(|name| name.contains(".mended")).count(), 0);
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -337,9 +334,9 @@ proptest! {
         if !matches!(kind, Harm::Cut) || is_moved {
             prop_assert!(missing == 0 || found.damage.is_some(), "{kind:?} at {at}: {missing} missing");
         }
-        // Not the first page, which says where all others are.
-        if matches!(kind, Harm::Flip) && at > 2 * 4_096 {
-            prop_assert!(missing <= 40, "{missing} of {} missing, {kind:?} at {at}: {found:?}", left.len());
+        // No more than the batch that the bit stands in.
+        if matches!(kind, Harm::Flip) {
+            prop_assert!(missing <= 12, "{missing} of {} missing, {kind:?} at {at}: {found:?}", left.len());
         }
         queue.write(&batch([1_000]), &[]).unwrap();
     }

@@ -1,12 +1,12 @@
 mod read;
+mod recover;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{error, info};
-use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Recovery};
+use user_metadata_log::{AppendError, DiskQueue, EncodedBatch};
 
 use crate::disk_handle::{DiskHandle, wait};
 use crate::disk_outbox::{DiskOutbox, OpenedDisk};
@@ -65,7 +65,7 @@ impl DiskThread {
             missing: "they are gone from the file".to_owned(),
         };
         match opened {
-            OpenedDisk::Queue(queue, found) => thread.recover(queue, found),
+            OpenedDisk::Queue(queue, found) => thread.recover(*queue, found),
             OpenedDisk::Refused(error) => thread.failed(&Reason::from(&error as &dyn Error)),
         }
         let handle = DiskHandle::new(Arc::clone(outbox));
@@ -78,37 +78,6 @@ impl DiskThread {
             (spool.disk, spool.closing) = (Disk::Refusing, Closing::Done);
         }
         handle
-    }
-
-    /// Reports what an earlier process left, and makes it pending.
-    fn recover(&mut self, queue: DiskQueue, found: Recovery) {
-        let Recovery {
-            contents, damage, ..
-        } = found;
-        if let Some(damage) = damage {
-            error!(
-                what = damage.what,
-                kept_as = %damage.kept_as.display(),
-                events_read = damage.read,
-                events_lost = damage.lost,
-                "the outbox was damaged; it is set aside, and what can be read of it is delivered",
-            );
-        }
-        let mut state = self.outbox.lock();
-        state.counts.recovered += contents.records;
-        state.spool.found(contents.records, contents.bytes);
-        state.spool.disk = Disk::Up;
-        self.outbox.metrics.recovered(contents.records);
-        self.outbox.show(&state);
-        drop(state);
-        if contents.records > 0 {
-            let events = contents.records;
-            info!(
-                events,
-                "delivering {events} events that an earlier run had left in the outbox"
-            );
-        }
-        self.queue = Some(queue);
     }
 
     fn run(mut self) {
@@ -171,7 +140,7 @@ impl DiskThread {
     fn open(&mut self) {
         match self.options.open() {
             Ok(OpenedDisk::Queue(queue, found)) => {
-                self.recover(queue, found);
+                self.recover(*queue, found);
                 self.works();
             }
             Ok(OpenedDisk::Refused(error)) | Err(error) => {
@@ -263,7 +232,7 @@ mod tests {
             outbox: Arc::new(outbox),
             health: Arc::default(),
             options,
-            queue: Some(queue),
+            queue: Some(*queue),
             retry_at: Instant::now(),
             has_read: false,
             reads_again_at: None,
