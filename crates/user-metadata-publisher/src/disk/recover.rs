@@ -1,6 +1,6 @@
 //! Taking over what an earlier process has left.
 
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use user_metadata_log::{Damage, DiskQueue, Recovery};
 
 use super::DiskThread;
@@ -10,8 +10,17 @@ impl DiskThread {
     /// Reports what an earlier process left, and makes it pending.
     pub(super) fn recover(&mut self, queue: DiskQueue, found: Recovery) {
         let Recovery {
-            contents, damage, ..
+            contents,
+            damage,
+            is_log_torn,
+            ..
         } = found;
+        if is_log_torn {
+            warn!(
+                "the end of the outbox's write-ahead log is torn; events of the last moments may \
+                 be missing"
+            );
+        }
         if let Some(damage) = damage {
             report(&damage);
         }
