@@ -1,19 +1,21 @@
 //! A queue in one file: batches are appended at the end, read in order, and removed one by one, in
 //! any order.
 
+mod place;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::checkpoint::Checkpointer;
 use crate::damaged_rows::DamagedRows;
 use crate::database::{Format, create_parent, moves_log_at_end, with_suffix};
 use crate::encoding::EncodedBatch;
 use crate::error::{AppendError, OpenError, QueueReadError, StorageError};
-use crate::lock::WriterLock;
+use crate::lock::{WriterLock, identity};
 use crate::options::LogSync;
 use crate::queue_reader::{QueueContents, QueuedBatch, contents, header, next_batch};
 use crate::salvage::{Damage, end_replacement, examine, replace};
@@ -39,8 +41,13 @@ const SCHEMA: &str = "
 /// The one writer of a queue.
 #[derive(Debug)]
 pub struct DiskQueue {
-    connection: Connection,
+    path: PathBuf,
+    /// Tells the file from another at the same path.
+    identity: (u64, u64),
+    sync: LogSync,
     checkpointer: Checkpointer,
+    // Closed last, it moves the log into the file.
+    connection: Connection,
     next_id: u64,
     // Last, so that the lock is released after the file is closed.
     _lock: WriterLock,
@@ -94,13 +101,13 @@ impl DiskQueue {
             damage,
             is_log_torn,
         };
-        Ok((Self::new(path, connection, lock)?, found))
+        Ok((Self::new(path, sync, connection, lock)?, found))
     }
 
     /// Creates an empty queue at `path`, where there is no file, for the holder of `lock`.
     pub(crate) fn create(path: &Path, lock: WriterLock, sync: LogSync) -> Result<Self, OpenError> {
         let (connection, _) = open_undamaged(path, sync)?;
-        Self::new(path, connection, lock)
+        Self::new(path, sync, connection, lock)
     }
 
     /// Moves the write-ahead log into the file, and closes it.
@@ -118,7 +125,12 @@ impl DiskQueue {
         Ok(lock)
     }
 
-    fn new(path: &Path, connection: Connection, lock: WriterLock) -> Result<Self, OpenError> {
+    fn new(
+        path: &Path,
+        sync: LogSync,
+        connection: Connection,
+        lock: WriterLock,
+    ) -> Result<Self, OpenError> {
         let storage = |error| OpenError::Storage {
             path: path.to_owned(),
             source: StorageError(error),
@@ -127,9 +139,16 @@ impl DiskQueue {
             .query_row("SELECT max(id) FROM batches", (), |row| row.get(0))
             .map_err(storage)?;
         let checkpointer = Checkpointer::start(path).map_err(storage)?;
+        let file = path.metadata().map_err(|source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self {
-            connection,
+            path: path.to_owned(),
+            identity: identity(&file),
+            sync,
             checkpointer,
+            connection,
             next_id: last.unwrap_or(0).cast_unsigned() + 1,
             _lock: lock,
         })
@@ -156,17 +175,7 @@ impl DiskQueue {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         if !batch.is_empty() {
-            let count = batch.len() as u64;
-            let checksum = header(id, count, batch.max_timestamp_ms).checksum(&batch.encoded);
-            transaction
-                .prepare_cached("INSERT INTO batches VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute((
-                    id.cast_signed(),
-                    count.cast_signed(),
-                    batch.max_timestamp_ms,
-                    checksum,
-                    &batch.encoded,
-                ))?;
+            insert(&transaction, id, batch)?;
         }
         {
             let mut delete = transaction.prepare_cached("DELETE FROM batches WHERE id = ?1")?;
@@ -196,6 +205,20 @@ impl DiskQueue {
     pub fn next_readable(&self, after: u64) -> Option<QueuedBatch> {
         DamagedRows::after(&self.connection, after.cast_signed()).next()
     }
+}
+
+fn insert(transaction: &Transaction<'_>, id: u64, batch: &EncodedBatch) -> rusqlite::Result<()> {
+    let count = batch.len() as u64;
+    let checksum = header(id, count, batch.max_timestamp_ms).checksum(&batch.encoded);
+    let row = (
+        id.cast_signed(),
+        count.cast_signed(),
+        batch.max_timestamp_ms,
+        checksum,
+        &batch.encoded,
+    );
+    let insert = "INSERT INTO batches VALUES (?1, ?2, ?3, ?4, ?5)";
+    transaction.prepare_cached(insert)?.execute(row).map(drop)
 }
 
 /// Why a file is not used as it is.

@@ -96,6 +96,27 @@ pub(crate) fn replace(
     Ok((damage, lock))
 }
 
+/// Creates the file at `path` again, with what `fill` puts in.
+pub(crate) fn put_back(
+    path: &Path,
+    lock: WriterLock,
+    sync: LogSync,
+    fill: impl FnOnce(&mut DiskQueue) -> Result<(), StorageError>,
+) -> Result<WriterLock, OpenError> {
+    if path.exists() {
+        return Err(OpenError::Foreign {
+            path: path.to_owned(),
+        });
+    }
+    let new = replacement_path(path);
+    remove_if_there(&new, ALL).map_err(|source| in_file(path, source))?;
+    let mut queue = DiskQueue::create(&new, lock, sync)?;
+    let filled = fill(&mut queue).and_then(|()| queue.finish().map_err(StorageError));
+    let lock = filled.map_err(|source| in_storage(path, source))?;
+    end_replacement(path)?;
+    Ok(lock)
+}
+
 /// Goes on where a replacement was interrupted after the damaged file had got another name.
 pub(crate) fn end_replacement(path: &Path) -> Result<(), OpenError> {
     let io = |source| in_file(path, source);
@@ -106,6 +127,11 @@ pub(crate) fn end_replacement(path: &Path) -> Result<(), OpenError> {
     // Of the damaged file, all of which was read; it is not to be taken for that of the new one.
     remove_if_there(path, ["-wal", "-shm"]).map_err(io)?;
     rename(new, path).map_err(io)
+}
+
+/// Removes a file that was just made, with what is beside it.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    remove_if_there(path, ALL)
 }
 
 fn remove_if_there<const N: usize>(path: &Path, suffixes: [&str; N]) -> io::Result<()> {

@@ -1,3 +1,4 @@
+mod look;
 mod read;
 mod recover;
 
@@ -25,6 +26,8 @@ pub(crate) struct DiskThread {
     queue: Option<DiskQueue>,
     /// When a disk that refuses is tried again.
     retry_at: Instant,
+    /// When to check that the file is still there.
+    look_at: Instant,
     /// After a read comes a write, if there is one to do.
     has_read: bool,
     /// After a read that has failed.
@@ -37,6 +40,7 @@ pub(crate) struct DiskThread {
 
 enum Work {
     Open,
+    Look,
     Write(WriteJob),
     Read { after: u64 },
     End,
@@ -59,6 +63,7 @@ impl DiskThread {
             options,
             queue: None,
             retry_at: Instant::now(),
+            look_at: Instant::now() + Self::LOOK,
             has_read: false,
             reads_again_at: None,
             failed_reads: 0,
@@ -84,8 +89,11 @@ impl DiskThread {
         loop {
             match self.next_work() {
                 Work::Open => self.open(),
+                Work::Look => drop(self.look()),
                 Work::Write(job) => self.write(job),
                 Work::Read { after } => self.read(after),
+                // What was not written yet is written to a file that is there again.
+                Work::End if self.look() => {}
                 Work::End => break,
             }
         }
@@ -104,12 +112,18 @@ impl DiskThread {
             let now = Instant::now();
             let is_up = spool.disk == Disk::Up;
             let is_closing = spool.closing != Closing::No;
-            let due = if is_up {
-                spool.due(now)
-            } else {
-                Some(self.retry_at)
+            let look_at = self.queue.is_some().then_some(self.look_at);
+            if look_at.is_some_and(|at| at <= now) {
+                return Work::Look;
+            }
+            let due = match spool.disk {
+                Disk::None | Disk::Up => spool.due(now),
+                Disk::Refusing => Some(self.retry_at),
+                // It is written once the file is there again.
+                Disk::Gone => None,
             };
-            let is_due = due.is_some_and(|due| due <= now) || is_closing;
+            let is_due =
+                due.is_some_and(|due| due <= now) || (is_closing && spool.disk != Disk::Gone);
             // Also while the disk is full: reading is what makes room.
             let wants_read = !is_closing && may_read && spool.events_on_disk_only() > 0;
             let reads = wants_read && self.reads_again_at.is_none_or(|at| at <= now);
@@ -131,7 +145,7 @@ impl DiskThread {
                 return Work::End;
             }
             let reads_again_at = self.reads_again_at.filter(|_| wants_read);
-            let next = [due, reads_again_at].into_iter().flatten().min();
+            let next = [due, reads_again_at, look_at].into_iter().flatten().min();
             state = wait(&self.outbox, state, next.map(|next| next - now));
         }
     }
@@ -205,7 +219,9 @@ impl DiskThread {
     fn failed(&mut self, reason: &Reason) {
         self.retry_at = Instant::now() + Self::RETRY;
         let mut state = self.outbox.lock();
-        state.spool.disk = Disk::Refusing;
+        if state.spool.disk != Disk::Gone {
+            state.spool.disk = Disk::Refusing;
+        }
         state.take_overflow();
         drop(state);
         self.outbox.metrics.degraded(true);
@@ -234,6 +250,7 @@ mod tests {
             options,
             queue: Some(*queue),
             retry_at: Instant::now(),
+            look_at: Instant::now() + 10 * DiskThread::RETRY,
             has_read: false,
             reads_again_at: None,
             failed_reads: 0,
