@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::database::moves_log_at_end;
+
 /// A thread that does the two syncs of a checkpoint while the writer goes on. The log starts over
 /// at its beginning when nothing was written meanwhile. If that never happens, the writer finishes
 /// a checkpoint itself, which takes as long as the disk does: once in
@@ -43,6 +45,8 @@ impl Checkpointer {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Self::PATIENCE)?;
+        // The writer does it.
+        moves_log_at_end(&connection, false)?;
         let (requests, received) = sync_channel(1);
         let answer = Arc::new(AtomicUsize::new(WORKING));
         let answers = Arc::clone(&answer);

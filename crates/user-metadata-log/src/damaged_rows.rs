@@ -2,11 +2,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::queue_reader::{COLUMNS, QueuedBatch, read_row};
 
-/// What an id of a damaged table has: a batch, or how many records it held.
-pub(crate) type Found = (i64, Result<QueuedBatch, u64>);
-
-/// The rows of a damaged table, as far as they can be reached: from the start, from the end, and
-/// one by one in between.
+/// The batches of a table that is damaged while it is in use, as far as they can be reached: from
+/// the start, from the end, and one by one in between.
 pub(crate) struct DamagedRows<'a> {
     connection: &'a Connection,
     last: i64,
@@ -16,17 +13,10 @@ pub(crate) struct DamagedRows<'a> {
 }
 
 impl<'a> DamagedRows<'a> {
-    /// A count beyond this is itself damaged.
-    const MOST_RECORDS: u64 = 1 << 20;
     /// Ids that are tried one by one: about a second's worth.
     const MOST_PROBES: i64 = 200_000;
     /// The same where nothing tells how far it goes on.
     const FEW_PROBES: i64 = 5_000;
-
-    /// All of them.
-    pub(crate) fn new(connection: &'a Connection) -> Self {
-        Self::after(connection, i64::MIN)
-    }
 
     /// Those behind an id.
     pub(crate) fn after(connection: &'a Connection, last: i64) -> Self {
@@ -58,11 +48,12 @@ impl<'a> DamagedRows<'a> {
         self.probes_left > 0 && self.last <= upper
     }
 
-    fn at(&self, id: i64) -> rusqlite::Result<Option<Result<QueuedBatch, (u64, u64)>>> {
+    fn at(&self, id: i64) -> Option<QueuedBatch> {
         self.connection
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM batches WHERE id = ?1"))?
-            .query_row([id], read_row)
-            .optional()
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM batches WHERE id = ?1"))
+            .and_then(|mut statement| statement.query_row([id], read_row))
+            .ok()?
+            .ok()
     }
 
     /// The next id that the table still names after the last one.
@@ -94,32 +85,22 @@ impl<'a> DamagedRows<'a> {
 }
 
 impl Iterator for DamagedRows<'_> {
-    type Item = Found;
+    type Item = QueuedBatch;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let plausible = |count: u64| if count > Self::MOST_RECORDS { 0 } else { count };
         loop {
             match self.id_after() {
                 Ok(None) => return None,
-                Ok(Some(id)) if id > self.last => {
-                    self.last = id;
-                    match self.at(id) {
-                        Ok(Some(row)) => {
-                            return Some((id, row.map_err(|(_, count)| plausible(count))));
-                        }
-                        Ok(None) => {}
-                        Err(_) => return Some((id, Err(0))),
-                    }
-                }
+                Ok(Some(id)) if id > self.last => self.last = id,
                 // An order that makes no sense is damage, too.
                 Ok(Some(_)) | Err(_) => {
                     if !self.step_over() {
                         return None;
                     }
-                    if let Ok(Some(Ok(batch))) = self.at(self.last) {
-                        return Some((self.last, Ok(batch)));
-                    }
                 }
+            }
+            if let Some(batch) = self.at(self.last) {
+                return Some(batch);
             }
         }
     }

@@ -3,6 +3,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::{OpenError, StorageError};
@@ -43,6 +44,9 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 impl Format {
+    /// A version beyond this is damage.
+    const NEWEST: i32 = 1_000;
+
     /// Opens `path` for its one writer; `create` fills a new file. The caller holds the lock.
     pub(crate) fn open_writable(
         &self,
@@ -61,8 +65,14 @@ impl Format {
             })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = connect(path, flags)?;
+        // A file that is refused is left as it is.
+        let moves = |connection: &Connection, moves| {
+            moves_log_at_end(connection, moves).map_err(|error| storage(path, error))
+        };
+        moves(&connection, false)?;
         self.prepare(&mut connection, path, create)?;
         configure(&connection, sync).map_err(|error| storage(path, error))?;
+        moves(&connection, true)?;
         Ok(connection)
     }
 
@@ -126,7 +136,10 @@ impl Format {
         });
         match row.map_err(|error| storage(path, error))? {
             (0, 0, 0) => Ok(true),
-            (id, version, _) if id == self.application_id && version > self.version => {
+            (id, version, _)
+                if id == self.application_id
+                    && (self.version + 1..=Self::NEWEST).contains(&version) =>
+            {
                 Err(OpenError::NewerFormat {
                     path: path.to_owned(),
                     found: version.unsigned_abs(),
@@ -148,6 +161,12 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
         .busy_timeout(BUSY_TIMEOUT)
         .map_err(|error| storage(path, error))?;
     Ok(connection)
+}
+
+/// Says whether closing the file moves its write-ahead log into it, as it does if nothing is said.
+pub(crate) fn moves_log_at_end(connection: &Connection, moves: bool) -> rusqlite::Result<()> {
+    let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(setting, !moves).map(drop)
 }
 
 fn configure(connection: &Connection, sync: LogSync) -> rusqlite::Result<()> {

@@ -21,12 +21,13 @@ impl StorageError {
         )
     }
 
-    /// SQLite can make no sense of the file.
-    pub(crate) fn is_corrupt(&self) -> bool {
-        matches!(
-            self.0.sqlite_error_code(),
-            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-        )
+    /// Tells a file that SQLite can make no sense of from one that can't be used now, where all that
+    /// was asked is what any intact file answers: an error in the question itself is damage, too.
+    pub(crate) fn is_damage_at_opening(&self) -> bool {
+        let code = self.0.sqlite_error().map(|error| error.extended_code);
+        self.is_damage()
+            || self.0.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase)
+            || code == Some(rusqlite::ffi::SQLITE_ERROR)
     }
 }
 

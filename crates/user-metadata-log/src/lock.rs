@@ -1,4 +1,5 @@
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use crate::error::OpenError;
 /// It is a file of its own since closing any handle of a database drops SQLite's own locks on it.
 #[derive(Debug)]
 pub(crate) struct WriterLock {
-    _file: File,
+    file: File,
 }
 
 impl WriterLock {
@@ -31,7 +32,7 @@ impl WriterLock {
         let deadline = Instant::now() + patience;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
+                Ok(()) => return Ok(Self { file }),
                 Err(TryLockError::Error(source)) => return Err(io(source)),
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
                     return Err(OpenError::InUse {
@@ -41,6 +42,46 @@ impl WriterLock {
                 Err(TryLockError::WouldBlock) => std::thread::park_timeout(Self::RETRY),
             }
         }
+    }
+
+    /// The same right to write the file, or that to one made anew where the directory was deleted.
+    pub(crate) fn renew(&self, path: &Path) -> Result<Self, OpenError> {
+        let lock = with_suffix(path, ".lock");
+        let renewed = self.file.metadata().and_then(|held| {
+            let is_there = is_at(&lock, identity(&held))?;
+            is_there.then(|| self.file.try_clone()).transpose()
+        });
+        match renewed {
+            Ok(Some(file)) => Ok(Self { file }),
+            Ok(None) => Self::acquire(path, Duration::ZERO),
+            Err(source) => Err(OpenError::Io {
+                path: path.to_owned(),
+                source,
+            }),
+        }
+    }
+}
+
+/// Tells a file from any other, where the system has numbers for that.
+pub(crate) fn identity(file: &Metadata) -> (u64, u64) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        (file.dev(), file.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        let _: &Metadata = file;
+        (0, 0)
+    }
+}
+
+/// Whether this file is at `path`.
+pub(crate) fn is_at(path: &Path, file: (u64, u64)) -> io::Result<bool> {
+    match path.metadata() {
+        Ok(found) => Ok(identity(&found) == file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,20 +1,25 @@
 //! A queue in one file: batches are appended at the end, read in order, and removed one by one, in
 //! any order.
 
+mod place;
+
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::checkpoint::Checkpointer;
 use crate::damaged_rows::DamagedRows;
-use crate::database::{Format, create_parent, with_suffix};
+use crate::database::{Format, create_parent, moves_log_at_end, with_suffix};
 use crate::encoding::EncodedBatch;
 use crate::error::{AppendError, OpenError, QueueReadError, StorageError};
-use crate::lock::WriterLock;
+use crate::lock::{WriterLock, identity};
 use crate::options::LogSync;
 use crate::queue_reader::{QueueContents, QueuedBatch, contents, header, next_batch};
 use crate::salvage::{Damage, end_replacement, examine, replace};
+use crate::wal::Log;
 
 /// `umq1`: a queue.
 pub(crate) const FORMAT: Format = Format {
@@ -36,8 +41,13 @@ const SCHEMA: &str = "
 /// The one writer of a queue.
 #[derive(Debug)]
 pub struct DiskQueue {
-    connection: Connection,
+    path: PathBuf,
+    /// Tells the file from another at the same path.
+    identity: (u64, u64),
+    sync: LogSync,
     checkpointer: Checkpointer,
+    // Closed last, it moves the log into the file.
+    connection: Connection,
     next_id: u64,
     // Last, so that the lock is released after the file is closed.
     _lock: WriterLock,
@@ -51,6 +61,9 @@ pub struct Recovery {
     pub contents: QueueContents,
     /// What was damaged, and where that file is now.
     pub damage: Option<Damage>,
+    /// The write-ahead log ends within a page: it was cut, or the process killed while it wrote one.
+    /// What it held of the last moments may be missing.
+    pub is_log_torn: bool,
 }
 
 impl DiskQueue {
@@ -67,29 +80,34 @@ impl DiskQueue {
         create_parent(path)?;
         let lock = WriterLock::acquire(path, Duration::ZERO)?;
         end_replacement(path)?;
-        match open_intact(path, sync) {
-            Ok((connection, contents)) => {
-                let found = Recovery {
-                    contents,
-                    damage: None,
-                };
-                Ok((Self::new(path, connection, lock)?, found))
-            }
-            Err(Refused::Open(error)) => Err(error),
+        let (damage, is_log_torn) = damage_of_files(path).map_err(|source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        let opened = match damage {
+            Some(what) => Err(Refused::Damaged(what)),
+            None => open_intact(path, sync),
+        };
+        let (lock, damage, (connection, contents)) = match opened {
+            Ok(opened) => (lock, None, opened),
+            Err(Refused::Open(error)) => return Err(error),
             Err(Refused::Damaged(what)) => {
                 let (damage, lock) = replace(path, what, lock, sync)?;
-                let (connection, contents) = open_undamaged(path, sync)?;
-                let damage = Some(damage);
-                let queue = Self::new(path, connection, lock)?;
-                Ok((queue, Recovery { contents, damage }))
+                (lock, Some(damage), open_undamaged(path, sync)?)
             }
-        }
+        };
+        let found = Recovery {
+            contents,
+            damage,
+            is_log_torn,
+        };
+        Ok((Self::new(path, sync, connection, lock)?, found))
     }
 
     /// Creates an empty queue at `path`, where there is no file, for the holder of `lock`.
     pub(crate) fn create(path: &Path, lock: WriterLock, sync: LogSync) -> Result<Self, OpenError> {
         let (connection, _) = open_undamaged(path, sync)?;
-        Self::new(path, connection, lock)
+        Self::new(path, sync, connection, lock)
     }
 
     /// Moves the write-ahead log into the file, and closes it.
@@ -107,7 +125,12 @@ impl DiskQueue {
         Ok(lock)
     }
 
-    fn new(path: &Path, connection: Connection, lock: WriterLock) -> Result<Self, OpenError> {
+    fn new(
+        path: &Path,
+        sync: LogSync,
+        connection: Connection,
+        lock: WriterLock,
+    ) -> Result<Self, OpenError> {
         let storage = |error| OpenError::Storage {
             path: path.to_owned(),
             source: StorageError(error),
@@ -116,9 +139,16 @@ impl DiskQueue {
             .query_row("SELECT max(id) FROM batches", (), |row| row.get(0))
             .map_err(storage)?;
         let checkpointer = Checkpointer::start(path).map_err(storage)?;
+        let file = path.metadata().map_err(|source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self {
-            connection,
+            path: path.to_owned(),
+            identity: identity(&file),
+            sync,
             checkpointer,
+            connection,
             next_id: last.unwrap_or(0).cast_unsigned() + 1,
             _lock: lock,
         })
@@ -145,17 +175,7 @@ impl DiskQueue {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         if !batch.is_empty() {
-            let count = batch.len() as u64;
-            let checksum = header(id, count, batch.max_timestamp_ms).checksum(&batch.encoded);
-            transaction
-                .prepare_cached("INSERT INTO batches VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute((
-                    id.cast_signed(),
-                    count.cast_signed(),
-                    batch.max_timestamp_ms,
-                    checksum,
-                    &batch.encoded,
-                ))?;
+            insert(&transaction, id, batch)?;
         }
         {
             let mut delete = transaction.prepare_cached("DELETE FROM batches WHERE id = ?1")?;
@@ -183,8 +203,22 @@ impl DiskQueue {
     /// finds the file itself damaged; `None` if there is none. It may take a second or two.
     #[must_use]
     pub fn next_readable(&self, after: u64) -> Option<QueuedBatch> {
-        DamagedRows::after(&self.connection, after.cast_signed()).find_map(|(_, found)| found.ok())
+        DamagedRows::after(&self.connection, after.cast_signed()).next()
     }
+}
+
+fn insert(transaction: &Transaction<'_>, id: u64, batch: &EncodedBatch) -> rusqlite::Result<()> {
+    let count = batch.len() as u64;
+    let checksum = header(id, count, batch.max_timestamp_ms).checksum(&batch.encoded);
+    let row = (
+        id.cast_signed(),
+        count.cast_signed(),
+        batch.max_timestamp_ms,
+        checksum,
+        &batch.encoded,
+    );
+    let insert = "INSERT INTO batches VALUES (?1, ?2, ?3, ?4, ?5)";
+    transaction.prepare_cached(insert)?.execute(row).map(drop)
 }
 
 /// Why a file is not used as it is.
@@ -194,22 +228,39 @@ enum Refused {
     Damaged(String),
 }
 
+/// Looks at what SQLite passes over without a word: returns what is damaged of the first bytes or of
+/// the log, and whether the log ends within a page.
+fn damage_of_files(path: &Path) -> io::Result<(Option<String>, bool)> {
+    /// What every file that this crate makes begins with: the magic text, the page size, and that
+    /// it is written through a log.
+    const START: [u8; 24] = *b"SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20\x20";
+    let log = Log::read(&wal_path(path))?;
+    let mut start = Vec::new();
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        file => drop(file?.take(START.len() as u64).read_to_end(&mut start)?),
+    }
+    let is_new = start.is_empty() && log.is_none();
+    if !is_new && start != START {
+        return Ok((Some("its first bytes are no queue's".to_owned()), false));
+    }
+    let is_torn = log.as_ref().is_some_and(|log| log.is_torn);
+    Ok((log.and_then(|log| log.damage()), is_torn))
+}
+
 /// Opens a file in which every batch can be read.
 fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents), Refused> {
-    if let Some(what) = crate::wal::damage(&wal_path(path)) {
-        return Err(Refused::Damaged(what));
-    }
     let opened = FORMAT.open_writable(path, sync, |transaction| transaction.execute_batch(SCHEMA));
     let connection = opened.map_err(|error| match error {
         OpenError::Foreign { .. } => Refused::Damaged("it is no queue".to_owned()),
-        OpenError::Storage { source, .. } if source.is_corrupt() => {
+        OpenError::Storage { source, .. } if source.is_damage_at_opening() => {
             Refused::Damaged(source.to_string())
         }
         error => Refused::Open(error),
     })?;
     let storage = |error| {
         let source = StorageError(error);
-        if source.is_damage() {
+        if source.is_damage_at_opening() {
             Refused::Damaged(source.to_string())
         } else {
             Refused::Open(OpenError::Storage {
@@ -223,13 +274,14 @@ fn open_intact(path: &Path, sync: LogSync) -> Result<(Connection, QueueContents)
     set("wal_autocheckpoint", 0)?;
     // In KiB: what is written is soon removed, and that reads its pages again.
     set("cache_size", -8_192)?;
-    match examine(&connection).map_err(storage)? {
-        Some(what) => Err(Refused::Damaged(what)),
-        None => {
-            let contents = contents(&connection).map_err(storage)?;
-            Ok((connection, contents))
-        }
+    let moves = |moves| moves_log_at_end(&connection, moves).map_err(storage);
+    moves(false)?;
+    if let Some(what) = examine(&connection).map_err(storage)? {
+        return Err(Refused::Damaged(what));
     }
+    let contents = contents(&connection).map_err(storage)?;
+    moves(true)?;
+    Ok((connection, contents))
 }
 
 /// Opens a file that was just created.

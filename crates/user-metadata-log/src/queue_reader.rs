@@ -120,11 +120,14 @@ pub(crate) fn read_row(
         row.get::<_, i64>(1)?.cast_unsigned(),
     );
     let (max_timestamp_ms, checksum): (i64, u32) = (row.get(2)?, row.get(3)?);
-    let encoded = row.get_ref(4)?.as_blob()?;
-    let intact = header(id, count, max_timestamp_ms).checksum(encoded) == checksum;
-    let records = intact.then(|| EncodedBatch::from_encoded(encoded));
-    Ok(match records.flatten() {
-        Some(records) if records.len() as u64 == count => Ok(QueuedBatch { id, records }),
-        _ => Err((id, count)),
-    })
+    let records = row.get_ref(4)?.as_blob()?;
+    let is_intact = header(id, count, max_timestamp_ms).checksum(records) == checksum;
+    let batch = is_intact.then(|| batch(id, count, records)).flatten();
+    Ok(batch.ok_or((id, count)))
+}
+
+/// The batch of a row whose checksum is right.
+pub(crate) fn batch(id: u64, count: u64, records: &[u8]) -> Option<QueuedBatch> {
+    let records = EncodedBatch::from_encoded(records)?;
+    (records.len() as u64 == count).then_some(QueuedBatch { id, records })
 }

@@ -1,21 +1,21 @@
 //! What is done about a damaged queue: it is kept under another name, and what can be read of it
 //! goes into a new one.
 
-use std::fs::{copy, remove_file, rename};
+use std::fs::{remove_file, rename};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
-use crate::damaged_rows::{DamagedRows, Found};
 use crate::database::with_suffix;
 use crate::error::{AppendError, OpenError, StorageError};
-use crate::lock::WriterLock;
+use crate::lock::{WriterLock, owner_only};
 use crate::options::LogSync;
+use crate::pages::Pages;
 use crate::queue::{DiskQueue, wal_path};
 use crate::queue_reader::{COLUMNS, QueuedBatch, read_row};
-use crate::wal::{has_damaged_header, mend, mend_header};
+use crate::rows::{Lost, Rows};
 
 /// A queue that could not be read as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +27,11 @@ pub struct Damage {
     pub kept_as: PathBuf,
     /// The records that could be read; they are in the new queue.
     pub read: u64,
-    /// The records of damaged batches, as far as those still tell how many they held.
+    /// The records that are lost for certain.
     pub lost: u64,
+    /// Unless those are all: how many batches are missing in what can't be read. Each of them is lost
+    /// or had been removed before.
+    pub missing_batches: Option<u64>,
 }
 
 /// The suffixes of a database and of what SQLite puts beside it.
@@ -39,7 +42,8 @@ pub(crate) fn examine(connection: &Connection) -> rusqlite::Result<Option<String
     let mut statement = connection.prepare("PRAGMA quick_check(1)")?;
     let verdict: String = statement.query_row((), |row| row.get(0))?;
     if verdict != "ok" {
-        return Ok(Some(verdict));
+        // A heading comes first.
+        return Ok(verdict.lines().last().map(str::to_owned));
     }
     let mut statement =
         connection.prepare(&format!("SELECT {COLUMNS} FROM batches ORDER BY id"))?;
@@ -63,10 +67,11 @@ pub(crate) fn replace(
     let io = |source| in_file(path, source);
     let new = replacement_path(path);
     remove_if_there(&new, ALL).map_err(io)?;
+    // One of which only the log is left gets a name, too: where there is none, `new` is complete.
+    let mut file = owner_only();
+    file.append(true).create(true).open(path).map_err(io)?;
     let mut queue = DiskQueue::create(&new, lock, sync)?;
-    let salvaged = salvage(path, &mut queue);
-    remove_if_there(&mended_path(path), ALL).map_err(io)?;
-    let (read, lost) = salvaged?;
+    let (read, lost) = salvage(path, &mut queue)?;
     let lock = queue
         .finish()
         .map_err(|error| in_storage(path, StorageError(error)))?;
@@ -85,9 +90,31 @@ pub(crate) fn replace(
         what,
         kept_as,
         read,
-        lost,
+        lost: lost.records,
+        missing_batches: lost.missing,
     };
     Ok((damage, lock))
+}
+
+/// Creates the file at `path` again, with what `fill` puts in.
+pub(crate) fn put_back(
+    path: &Path,
+    lock: WriterLock,
+    sync: LogSync,
+    fill: impl FnOnce(&mut DiskQueue) -> Result<(), StorageError>,
+) -> Result<WriterLock, OpenError> {
+    if path.exists() {
+        return Err(OpenError::Foreign {
+            path: path.to_owned(),
+        });
+    }
+    let new = replacement_path(path);
+    remove_if_there(&new, ALL).map_err(|source| in_file(path, source))?;
+    let mut queue = DiskQueue::create(&new, lock, sync)?;
+    let filled = fill(&mut queue).and_then(|()| queue.finish().map_err(StorageError));
+    let lock = filled.map_err(|source| in_storage(path, source))?;
+    end_replacement(path)?;
+    Ok(lock)
 }
 
 /// Goes on where a replacement was interrupted after the damaged file had got another name.
@@ -102,6 +129,11 @@ pub(crate) fn end_replacement(path: &Path) -> Result<(), OpenError> {
     rename(new, path).map_err(io)
 }
 
+/// Removes a file that was just made, with what is beside it.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    remove_if_there(path, ALL)
+}
+
 fn remove_if_there<const N: usize>(path: &Path, suffixes: [&str; N]) -> io::Result<()> {
     let files = suffixes.map(|suffix| with_suffix(path, suffix));
     let mut there = files.iter().filter(|file| file.exists());
@@ -110,10 +142,6 @@ fn remove_if_there<const N: usize>(path: &Path, suffixes: [&str; N]) -> io::Resu
 
 fn replacement_path(path: &Path) -> PathBuf {
     with_suffix(path, ".new")
-}
-
-fn mended_path(path: &Path) -> PathBuf {
-    with_suffix(path, ".mended")
 }
 
 fn in_storage(path: &Path, source: StorageError) -> OpenError {
@@ -131,66 +159,20 @@ fn in_file(path: &Path, source: io::Error) -> OpenError {
 }
 
 /// Copies what can be read of the file `damaged` into `queue`, in order; returns how many records
-/// were read and how many are lost.
-///
-/// It is read as SQLite does and, where SQLite would leave out what can be read, also mended. Behind
-/// a power cut the mended one alone may lack what is safe in the other: pages that were not synced
-/// are old ones, or zeros. The other alone ends at the first damage. What was removed after that
-/// comes once more; nothing is lost.
-fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, u64), OpenError> {
-    let mended = mended_copy(damaged).map_err(|source| in_file(damaged, source))?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let [own, other] = [Some(damaged), mended.as_deref()]
-        .map(|path| Connection::open_with_flags(path?, flags).ok());
-    let mut own = own.iter().flat_map(DamagedRows::new).peekable();
-    let mut other = other.iter().flat_map(DamagedRows::new).peekable();
-    let (mut read, mut lost) = (0, 0);
-    while let Some(id) = [own.peek(), other.peek()]
-        .into_iter()
-        .flatten()
-        .map(|(id, _)| *id)
-        .min()
-    {
-        let of_id = |(next, _): &Found| *next == id;
-        let mut found = vec![own.next_if(of_id), other.next_if(of_id)];
-        // An id may have been given anew after a restart; then both are kept.
-        found.dedup();
-        let found = found.into_iter().flatten().map(|(_, records)| records);
-        let (intact, unreadable): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
-        for QueuedBatch { records, .. } in intact.iter().flatten() {
-            match queue.write(records, &[]) {
-                Ok(_) => read += records.len() as u64,
-                Err(AppendError::DiskFull(source) | AppendError::Storage(source)) => {
-                    return Err(in_storage(damaged, source));
-                }
-                Err(_) => lost += records.len() as u64,
+/// were read and what is lost.
+fn salvage(damaged: &Path, queue: &mut DiskQueue) -> Result<(u64, Lost), OpenError> {
+    let io = |source| in_file(damaged, source);
+    let rows = Pages::open(damaged).and_then(Rows::find).map_err(io)?;
+    let (mut read, mut lost) = (0, rows.lost());
+    for batch in rows.batches() {
+        let QueuedBatch { records, .. } = batch.map_err(io)?;
+        match queue.write(&records, &[]) {
+            Ok(_) => read += records.len() as u64,
+            Err(AppendError::DiskFull(source) | AppendError::Storage(source)) => {
+                return Err(in_storage(damaged, source));
             }
-        }
-        if intact.is_empty() {
-            lost += unreadable
-                .into_iter()
-                .filter_map(Result::err)
-                .max()
-                .unwrap_or(0);
+            Err(_) => lost.records += records.len() as u64,
         }
     }
     Ok((read, lost))
-}
-
-/// A copy of a file of which SQLite reads all there is, where it does not of the file itself.
-fn mended_copy(damaged: &Path) -> io::Result<Option<PathBuf>> {
-    let (wal, copied) = (wal_path(damaged), mended_path(damaged));
-    let is_headless = has_damaged_header(damaged);
-    if !is_headless && crate::wal::damage(&wal).is_none() {
-        return Ok(None);
-    }
-    copy(damaged, &copied)?;
-    if is_headless {
-        mend_header(&copied)?;
-    }
-    if wal.exists() {
-        copy(wal, wal_path(&copied))?;
-        mend(&wal_path(&copied))?;
-    }
-    Ok(Some(copied))
 }

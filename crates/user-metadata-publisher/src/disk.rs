@@ -1,12 +1,13 @@
+mod look;
 mod read;
+mod recover;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{error, info};
-use user_metadata_log::{AppendError, DiskQueue, EncodedBatch, Recovery};
+use user_metadata_log::{AppendError, DiskQueue, EncodedBatch};
 
 use crate::disk_handle::{DiskHandle, wait};
 use crate::disk_outbox::{DiskOutbox, OpenedDisk};
@@ -25,6 +26,8 @@ pub(crate) struct DiskThread {
     queue: Option<DiskQueue>,
     /// When a disk that refuses is tried again.
     retry_at: Instant,
+    /// When to check that the file is still there.
+    look_at: Instant,
     /// After a read comes a write, if there is one to do.
     has_read: bool,
     /// After a read that has failed.
@@ -37,6 +40,7 @@ pub(crate) struct DiskThread {
 
 enum Work {
     Open,
+    Look,
     Write(WriteJob),
     Read { after: u64 },
     End,
@@ -59,13 +63,14 @@ impl DiskThread {
             options,
             queue: None,
             retry_at: Instant::now(),
+            look_at: Instant::now() + Self::LOOK,
             has_read: false,
             reads_again_at: None,
             failed_reads: 0,
             missing: "they are gone from the file".to_owned(),
         };
         match opened {
-            OpenedDisk::Queue(queue, found) => thread.recover(queue, found),
+            OpenedDisk::Queue(queue, found) => thread.recover(*queue, found),
             OpenedDisk::Refused(error) => thread.failed(&Reason::from(&error as &dyn Error)),
         }
         let handle = DiskHandle::new(Arc::clone(outbox));
@@ -80,43 +85,15 @@ impl DiskThread {
         handle
     }
 
-    /// Reports what an earlier process left, and makes it pending.
-    fn recover(&mut self, queue: DiskQueue, found: Recovery) {
-        let Recovery {
-            contents, damage, ..
-        } = found;
-        if let Some(damage) = damage {
-            error!(
-                what = damage.what,
-                kept_as = %damage.kept_as.display(),
-                events_read = damage.read,
-                events_lost = damage.lost,
-                "the outbox was damaged; it is set aside, and what can be read of it is delivered",
-            );
-        }
-        let mut state = self.outbox.lock();
-        state.counts.recovered += contents.records;
-        state.spool.found(contents.records, contents.bytes);
-        state.spool.disk = Disk::Up;
-        self.outbox.metrics.recovered(contents.records);
-        self.outbox.show(&state);
-        drop(state);
-        if contents.records > 0 {
-            let events = contents.records;
-            info!(
-                events,
-                "delivering {events} events that an earlier run had left in the outbox"
-            );
-        }
-        self.queue = Some(queue);
-    }
-
     fn run(mut self) {
         loop {
             match self.next_work() {
                 Work::Open => self.open(),
+                Work::Look => drop(self.look()),
                 Work::Write(job) => self.write(job),
                 Work::Read { after } => self.read(after),
+                // What was not written yet is written to a file that is there again.
+                Work::End if self.look() => {}
                 Work::End => break,
             }
         }
@@ -135,12 +112,18 @@ impl DiskThread {
             let now = Instant::now();
             let is_up = spool.disk == Disk::Up;
             let is_closing = spool.closing != Closing::No;
-            let due = if is_up {
-                spool.due(now)
-            } else {
-                Some(self.retry_at)
+            let look_at = self.queue.is_some().then_some(self.look_at);
+            if look_at.is_some_and(|at| at <= now) {
+                return Work::Look;
+            }
+            let due = match spool.disk {
+                Disk::None | Disk::Up => spool.due(now),
+                Disk::Refusing => Some(self.retry_at),
+                // It is written once the file is there again.
+                Disk::Gone => None,
             };
-            let is_due = due.is_some_and(|due| due <= now) || is_closing;
+            let is_due =
+                due.is_some_and(|due| due <= now) || (is_closing && spool.disk != Disk::Gone);
             // Also while the disk is full: reading is what makes room.
             let wants_read = !is_closing && may_read && spool.events_on_disk_only() > 0;
             let reads = wants_read && self.reads_again_at.is_none_or(|at| at <= now);
@@ -162,7 +145,7 @@ impl DiskThread {
                 return Work::End;
             }
             let reads_again_at = self.reads_again_at.filter(|_| wants_read);
-            let next = [due, reads_again_at].into_iter().flatten().min();
+            let next = [due, reads_again_at, look_at].into_iter().flatten().min();
             state = wait(&self.outbox, state, next.map(|next| next - now));
         }
     }
@@ -171,7 +154,7 @@ impl DiskThread {
     fn open(&mut self) {
         match self.options.open() {
             Ok(OpenedDisk::Queue(queue, found)) => {
-                self.recover(queue, found);
+                self.recover(*queue, found);
                 self.works();
             }
             Ok(OpenedDisk::Refused(error)) | Err(error) => {
@@ -236,7 +219,9 @@ impl DiskThread {
     fn failed(&mut self, reason: &Reason) {
         self.retry_at = Instant::now() + Self::RETRY;
         let mut state = self.outbox.lock();
-        state.spool.disk = Disk::Refusing;
+        if state.spool.disk != Disk::Gone {
+            state.spool.disk = Disk::Refusing;
+        }
         state.take_overflow();
         drop(state);
         self.outbox.metrics.degraded(true);
@@ -263,8 +248,9 @@ mod tests {
             outbox: Arc::new(outbox),
             health: Arc::default(),
             options,
-            queue: Some(queue),
+            queue: Some(*queue),
             retry_at: Instant::now(),
+            look_at: Instant::now() + 10 * DiskThread::RETRY,
             has_read: false,
             reads_again_at: None,
             failed_reads: 0,

@@ -31,7 +31,7 @@ impl DiskOutbox {
     /// can be opened.
     pub(crate) fn open(&self) -> Result<OpenedDisk, OpenError> {
         match DiskQueue::open(&self.path, self.sync) {
-            Ok((queue, found)) => Ok(OpenedDisk::Queue(queue, found)),
+            Ok((queue, found)) => Ok(OpenedDisk::Queue(Box::new(queue), found)),
             Err(error @ (OpenError::Io { .. } | OpenError::Storage { .. })) => {
                 Ok(OpenedDisk::Refused(error))
             }
@@ -42,7 +42,7 @@ impl DiskOutbox {
 
 /// The result of opening the file.
 pub(crate) enum OpenedDisk {
-    Queue(DiskQueue, Recovery),
+    Queue(Box<DiskQueue>, Recovery),
     Refused(OpenError),
 }
 

@@ -253,6 +253,9 @@ impl Outbox {
     /// The pending events that are on the disk.
     pub(crate) fn pending_on_disk(&self) -> u64 {
         let state = self.lock();
+        if state.spool.disk == Disk::Gone {
+            return 0;
+        }
         let written = state.pending.values().filter(|slot| slot.row != 0).count();
         written as u64 + state.spool.events_on_disk_only()
     }

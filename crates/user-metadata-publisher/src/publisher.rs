@@ -197,4 +197,7 @@ impl fmt::Debug for PublisherTask {
 #[cfg(feature = "disk")]
 mod disk_tests;
 #[cfg(test)]
+#[cfg(feature = "disk")]
+mod file_tests;
+#[cfg(test)]
 mod tests;

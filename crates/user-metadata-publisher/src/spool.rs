@@ -34,6 +34,8 @@ pub(crate) enum Disk {
     Up,
     /// The disk refuses for now.
     Refusing,
+    /// The file was deleted: what is in it is lost with this process.
+    Gone,
 }
 
 /// Whether the disk's thread is to stop.

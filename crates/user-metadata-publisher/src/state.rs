@@ -102,7 +102,7 @@ impl State {
         let events = self.pending.len() + whole(self.spool.events());
         let bytes = match self.spool.disk {
             Disk::None => self.pending_bytes,
-            Disk::Up | Disk::Refusing => whole(self.spool.bytes()),
+            Disk::Up | Disk::Refusing | Disk::Gone => whole(self.spool.bytes()),
         };
         (events, bytes)
     }

@@ -13,13 +13,13 @@ use super::*;
 use crate::encode::kept;
 use crate::testing::{Fault, Lines, Memory, event};
 
-fn run<F: Future>(test: F) -> F::Output {
+pub(super) fn run<F: Future>(test: F) -> F::Output {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_time().build().unwrap().block_on(test)
 }
 
 /// Waits for what the disk's thread does, which runs on the real clock.
-async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, condition: impl Fn() -> bool) {
     let waited = timeout(Duration::from_secs(30), async {
         while !condition() {
             sleep(Duration::from_millis(1)).await;
@@ -28,7 +28,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
     assert!(waited.await.is_ok(), "{what}");
 }
 
-fn start(memory: &Memory, path: &Path, max_bytes: usize) -> (Publisher, PublisherTask) {
+pub(super) fn start(memory: &Memory, path: &Path, max_bytes: usize) -> (Publisher, PublisherTask) {
     let options = PublisherOptions {
         max_bytes,
         linger: Duration::from_millis(1),
@@ -50,7 +50,7 @@ fn records_in(path: &Path) -> u64 {
     reader.contents().unwrap().records
 }
 
-fn away() -> Memory {
+pub(super) fn away() -> Memory {
     let memory = Memory::new([]);
     memory.topic().connect_failures = u32::MAX;
     memory
