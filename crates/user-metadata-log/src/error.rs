@@ -21,8 +21,8 @@ impl StorageError {
         )
     }
 
-    /// Tells a file that SQLite can make no sense of from one that can't be used now, where all that
-    /// was asked is what any intact file answers: an error in the question itself is damage, too.
+    /// Whether the file is damaged, and not just unusable for now. Only for what every intact file
+    /// answers: then even an error in the SQL shows damage.
     pub(crate) fn is_damage_at_opening(&self) -> bool {
         let code = self.0.sqlite_error().map(|error| error.extended_code);
         self.is_damage()

@@ -3,7 +3,7 @@ pub(crate) type Ids = (i64, i64);
 
 pub(crate) const ALL: Ids = (i64::MIN, i64::MAX);
 
-/// The ids of which it can't be told whether there are batches.
+/// The ids of which it is not known whether they have batches.
 #[derive(Default)]
 pub(crate) struct Holes {
     holes: Vec<Ids>,

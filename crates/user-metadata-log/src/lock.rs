@@ -44,7 +44,7 @@ impl WriterLock {
         }
     }
 
-    /// The same right to write the file, or that to one made anew where the directory was deleted.
+    /// The same right to write the file, or a new one if the lock file was deleted.
     pub(crate) fn renew(&self, path: &Path) -> Result<Self, OpenError> {
         let lock = with_suffix(path, ".lock");
         let renewed = self.file.metadata().and_then(|held| {
@@ -62,7 +62,7 @@ impl WriterLock {
     }
 }
 
-/// Tells a file from any other, where the system has numbers for that.
+/// Identifies a file, on systems that have numbers for that.
 pub(crate) fn identity(file: &Metadata) -> (u64, u64) {
     #[cfg(unix)]
     {

@@ -1,6 +1,6 @@
 //! What stands in a page of the table `batches`, [as SQLite's documentation describes it][format].
-//! Nothing in a damaged page is believed: neither the number of cells nor where they are. A batch
-//! is what has the checksum of one, wherever it stands in the part that is in use.
+//! Nothing in a damaged page is trusted: neither the number of cells nor their positions. A batch is
+//! what has the checksum of one, wherever it is in the part of the page that is in use.
 //!
 //! [format]: https://www.sqlite.org/fileformat2.html#b_tree_pages
 
@@ -74,7 +74,7 @@ impl Layout {
             .min()
     }
 
-    /// Whether these cells, each of so many bytes, and the gaps fill the page, none over another.
+    /// Whether these cells (where each is, and its size) and the gaps fill the page without overlap.
     fn is_filled_by(&self, cells: impl Iterator<Item = (usize, usize)>) -> bool {
         let gaps = self.gaps.iter().map(|gap| (gap.start, gap.len()));
         let mut parts: Vec<(usize, usize)> = cells.chain(gaps).collect();
@@ -109,7 +109,7 @@ fn gaps(page: &Page) -> Vec<Range<usize>> {
 pub(crate) fn children(page: &Page) -> Option<Vec<(u32, i64)>> {
     const HEADER: usize = 12;
     let layout = Layout::of(page, HEADER);
-    // All of it tells more than its first byte.
+    // A consistent layout says more than the first byte.
     if !says_inner(page) && layout.pointers.is_empty() {
         return None;
     }
@@ -142,11 +142,11 @@ pub(crate) struct Cell {
     pub(crate) checksum: u32,
     /// The bytes of the records.
     pub(crate) length: usize,
-    /// Those of them that stand in the page, the first ones.
+    /// Where the first of them are in the page.
     pub(crate) local: (usize, usize),
-    /// The page with the next ones.
+    /// The page with the following ones.
     pub(crate) overflow: Option<u32>,
-    /// What it takes of the page.
+    /// Its size in the page.
     size: usize,
 }
 
@@ -194,7 +194,7 @@ impl Cell {
     }
 }
 
-/// How much of a payload stands in the leaf.
+/// How much of a payload is in the leaf.
 fn local_bytes(payload: usize) -> usize {
     const MOST: usize = PAGE - 35;
     const LEAST: usize = (PAGE - 12) * 32 / 255 - 23;
@@ -228,9 +228,9 @@ fn integer(types: &mut &[u8], values: &mut &[u8]) -> Option<i64> {
 
 /// What a leaf holds.
 pub(crate) struct Leaf {
-    /// The intact batches, and where they stand.
+    /// The intact batches, and where they are.
     pub(crate) intact: Vec<(usize, Cell)>,
-    /// Those that look like one and are none any more.
+    /// What looks like a batch and has the wrong checksum.
     pub(crate) damaged: Vec<(usize, Cell)>,
     /// They fill the page: there is nothing else.
     pub(crate) is_complete: bool,
@@ -250,7 +250,7 @@ impl Leaf {
         if leaf.is_complete {
             return leaf;
         }
-        // Better look where nothing is than miss something.
+        // Better to search unused space, too, than to miss something.
         layout.start = layout.start.min(said);
         let is_in = |gap: &Range<usize>| layout.pointers.iter().any(|at| gap.contains(at));
         if layout.gaps.iter().any(is_in) {

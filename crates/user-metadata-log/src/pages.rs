@@ -18,7 +18,7 @@ pub(crate) enum Place {
     Log(u64),
 }
 
-/// The pages of a file and its log as they were last, as far as that can be told.
+/// The newest version of each page of a file and its log, as far as that is known.
 pub(crate) struct Pages {
     database: RefCell<File>,
     log: Option<RefCell<File>>,
@@ -73,7 +73,7 @@ impl Pages {
 
     /// The numbers of all pages.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
-        let further = self.in_log.range(self.count + 1..);
+        let further = self.in_log.range(self.count.saturating_add(1)..);
         (1..=self.count).chain(further.map(|(page, _)| *page))
     }
 

@@ -42,7 +42,7 @@ const SCHEMA: &str = "
 #[derive(Debug)]
 pub struct DiskQueue {
     path: PathBuf,
-    /// Tells the file from another at the same path.
+    /// Distinguishes the file from another at the same path.
     identity: (u64, u64),
     sync: LogSync,
     checkpointer: Checkpointer,

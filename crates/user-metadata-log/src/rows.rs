@@ -29,7 +29,7 @@ pub(crate) struct Rows {
     seen: HashSet<u32>,
     /// Leaves of which nothing is in doubt.
     finished: HashSet<u32>,
-    /// What the tree can't tell of.
+    /// The ids that the tree does not lead to reliably.
     holes: Holes,
     /// The ids of pages that can't be read: each held a batch.
     lost_pages: Vec<Ids>,
@@ -98,7 +98,7 @@ impl Rows {
             let leaf = self.read_leaf(&content)?;
             is_empty &= leaf.intact.is_empty() && leaf.damaged.is_empty();
             is_finished &= leaf.is_complete;
-            // Old batches may stand in what others leave free.
+            // Its unused space may hold old batches.
             if says_inner(&content) && !leaf.is_complete {
                 continue;
             }
@@ -106,7 +106,7 @@ impl Rows {
                 if ids.0 < cell.id && cell.id <= ids.1 {
                     self.push(age == 0, cell, *place, *at);
                 } else {
-                    // Either the ids are wrong that the tree told, or the page is another.
+                    // Either the tree has wrong ids here, or this is another page.
                     is_finished = false;
                     self.holes.push(outer);
                 }

@@ -67,7 +67,7 @@ pub(crate) fn replace(
     let io = |source| in_file(path, source);
     let new = replacement_path(path);
     remove_if_there(&new, ALL).map_err(io)?;
-    // One of which only the log is left gets a name, too: where there is none, `new` is complete.
+    // Even if only the log is left, there is a file: without one, `new` would count as complete.
     let mut file = owner_only();
     file.append(true).create(true).open(path).map_err(io)?;
     let mut queue = DiskQueue::create(&new, lock, sync)?;

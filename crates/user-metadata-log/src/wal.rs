@@ -1,8 +1,8 @@
 //! SQLite's write-ahead log, [as its documentation describes the file][format]: a header, and
 //! frames of a page each. SQLite reads it up to the first frame whose checksum does not match and
 //! forgets the rest without a word. That is right for what a crash has left half written, and loses
-//! committed transactions where a bit has flipped. So it is told here which of both it is, and
-//! which frames can be relied on.
+//! committed transactions where a bit has flipped. So it is found out here which of the two it is,
+//! and which frames can be relied on.
 //!
 //! [format]: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
 
@@ -26,15 +26,15 @@ type Sum = (u32, u32);
 /// A page that the log holds.
 pub(crate) struct Frame {
     pub(crate) page: u32,
-    /// Those whose number a flipped bit may have made that of `page`, if there is one.
+    /// Other pages that it may be, if a bit of the number has flipped.
     pub(crate) may_be: Vec<u32>,
     /// Where the page begins in the file.
     pub(crate) at: u64,
     /// Its checksum is right.
     pub(crate) is_intact: bool,
     is_commit: bool,
-    /// It was written since the log has started over; older ones may follow those. In the midst of
-    /// them it is one of which nothing is known.
+    /// It was written since the log last started over. If not, it is an older one behind those, or
+    /// it is among them and so damaged that nothing is known of it.
     pub(crate) is_current: bool,
 }
 

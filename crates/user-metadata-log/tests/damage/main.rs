@@ -12,7 +12,7 @@ use std::thread;
 use outbox::{FRAME, Fault, Outbox, PAGE, batch, log_of, numbers};
 use user_metadata_log::{DiskQueue, LogSync};
 
-/// So many batches that there are two levels of inner pages.
+/// Enough batches for two levels of inner pages.
 const HIGH: u64 = 4_000;
 
 /// Numbers that are the same in every run.
@@ -124,7 +124,7 @@ fn zeros_and_a_torn_end_cost_what_stood_there() {
         each(&faults, |fault| {
             let opened = outbox.open(false, fault).unwrap();
             opened.check(fault, fault.harmed(&outbox.database));
-            // Without the tree and the list of what is free nobody can tell.
+            // Without the tree and the list of free pages nobody knows.
             let is_root_gone = matches!(fault, Fault::Zeros(part) if part.len() == 2 * PAGE);
             assert!(
                 is_root_gone || opened.returned.is_empty(),

@@ -164,7 +164,7 @@ impl Outbox {
         let returned: BTreeSet<u64> = read.difference(&self.live).copied().collect();
         assert!(returned.is_subset(&self.removed), "{fault:?}: {returned:?}");
         match &found.damage {
-            // A log of which the end is gone can't tell that it held more.
+            // A log whose end is gone does not show that it held more.
             None => assert!(in_log || returned.is_empty(), "{fault:?}: {returned:?}"),
             Some(damage) => {
                 assert_eq!(fs::read(&damage.kept_as).unwrap(), database, "{fault:?}");
@@ -228,7 +228,7 @@ impl Opened {
             None => assert_eq!(damage.lost, self.lost_events, "{fault:?}: {self:?}"),
             Some(missing) => {
                 assert!(damage.lost <= self.lost_events, "{fault:?}: {self:?}");
-                // Of those before and behind all others nobody can tell.
+                // Of those before and after all others nobody knows.
                 let told = self.lost.range(self.between.0..self.between.1);
                 let told = told.count() as u64;
                 assert!(told <= missing + damage.lost, "{fault:?}: {self:?}");
