@@ -1,4 +1,4 @@
-//! A check looks, and makes and changes nothing.
+//! A check connects and looks, and creates and changes nothing.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 #[cfg(any(feature = "postgres", feature = "mongodb"))]

@@ -22,7 +22,7 @@ use user_metadata_consumer::BoxError;
 use user_metadata_consumer::conformance::{StoredEvent, Subject, check};
 use user_metadata_events::UserMetadataEvent;
 
-/// What a target does that answers nobody for a while.
+/// How a target behaves that does not respond for a while.
 fn wait_until(time: Instant) {
     while let Some(left) = time.checked_duration_since(Instant::now()) {
         std::thread::park_timeout(left);
@@ -121,7 +121,7 @@ mod ndjson {
         stopped_until: Arc<Mutex<Instant>>,
     }
 
-    /// A pipe whose reader stops now and then.
+    /// A pipe whose reader pauses now and then.
     struct Pipe {
         file: fs::File,
         stopped_until: Arc<Mutex<Instant>>,

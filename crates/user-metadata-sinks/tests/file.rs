@@ -143,7 +143,7 @@ fn two_sinks_do_not_write_one_file() {
 }
 
 #[tokio::test]
-async fn a_file_that_somebody_moves_away_is_begun_anew() {
+async fn after_the_file_is_moved_away_a_new_one_is_begun() {
     let (dir, path) = dir();
     let mut sink = FileSink::open(&path, None).unwrap();
     sink.write(&[named(10)]).await.unwrap();
@@ -192,7 +192,7 @@ async fn white_space_around_a_value_and_line_breaks_in_it_are_not_in_the_file() 
     let json: serde_json::Value = serde_json::from_slice(&fixture("full.json")).unwrap();
     let value = format!("  {}\n", serde_json::to_string_pretty(&json).unwrap());
     for _ in 0..2 {
-        // The second finds what the first has written.
+        // The second opens what the first has written.
         let mut sink = FileSink::open(&path, None).unwrap();
         let batch = [delivery(value.as_bytes()), named(1)];
         assert_eq!(sink.write(&batch).await.unwrap(), []);

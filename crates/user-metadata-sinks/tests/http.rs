@@ -1,4 +1,4 @@
-//! What the sinks that post do when a vendor answers, and when it does not.
+//! How the sinks that post react to a vendor's responses, and to none.
 #![cfg(all(
     feature = "webhook",
     feature = "segment",
@@ -176,7 +176,7 @@ async fn an_event_that_is_too_large_alone_is_rejected_alone() {
         fake.state().max_bytes = Some(8_000);
         let rejections = fake.sink("").write(&batch).await.unwrap();
         let rejected: Vec<_> = rejections.iter().map(|rejection| rejection.index).collect();
-        // What it takes of an event is short.
+        // The part of an event that it accepts is short.
         let expected = if vendor == Vendor::Ga4 {
             vec![]
         } else {

@@ -1,4 +1,4 @@
-//! What the MongoDB sink keeps of events and of users.
+//! Which data of events and users the MongoDB sink keeps.
 #![cfg(feature = "mongodb")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -33,7 +33,7 @@ fn open(url: &str) -> BuiltinSink {
     url.parse::<SinkUrl>().unwrap().open().unwrap()
 }
 
-/// An event of a user at an offset, so many milliseconds ago.
+/// An event of a user at an offset, `ago` milliseconds ago.
 fn at(offset: u64, user: &str, ago: u64) -> Delivery {
     let now = UnixMillis::from(SystemTime::now()).as_u64();
     let mut delivery = event(u32::try_from(offset).unwrap(), |event| {
@@ -110,7 +110,7 @@ async fn a_user_has_exact_counts_whatever_comes_again() {
     write(&mut sink, &batch[10..30]).await;
     write(&mut open(&url), &batch[5..]).await;
     assert_eq!(counts_are_exact(&url).await, 50);
-    // Twice in a batch, and again at another offset, as a publisher does that heard no answer.
+    // Twice in a batch, and again at another offset, like a publisher that missed the acknowledgement.
     let mut twice = at(50, "ann", 90);
     let first = twice.clone();
     twice.position.offset = 51;
@@ -125,13 +125,13 @@ async fn a_user_has_exact_counts_whatever_comes_again() {
     let millis = |field| ann.get_datetime(field).unwrap().timestamp_millis();
     assert_eq!(millis("firstSeen"), batch[0].event.timestamp.as_i64());
     assert_eq!(millis("lastSeen"), first.event.timestamp.as_i64());
-    // A topic that was made anew.
-    let anew = [at(1_000, "ann", 0)].map(|mut delivery| {
+    // A recreated topic.
+    let recreated = [at(1_000, "ann", 0)].map(|mut delivery| {
         delivery.position.offset = 0;
         delivery
     });
-    write(&mut sink, &anew).await;
-    write(&mut sink, &anew).await;
+    write(&mut sink, &recreated).await;
+    write(&mut sink, &recreated).await;
     assert_eq!(counts_are_exact(&url).await, 52);
 }
 
@@ -151,13 +151,13 @@ async fn an_event_of_the_future_is_rejected_alone_and_freezes_no_user() {
 }
 
 #[tokio::test]
-async fn a_crash_between_an_event_and_its_count_is_mended_when_it_comes_again() {
+async fn a_crash_between_an_event_and_its_count_is_repaired_when_it_is_delivered_again() {
     let url = own!("crash");
     let batch: Vec<_> = (0..30).map(|n| at(n, "ann", 1_000 - n)).collect();
     write(&mut open(&url), &batch[..10]).await;
     let before = user(&url, "ann").await;
     write(&mut open(&url), &batch).await;
-    // As it was when the events were there, and the count was not.
+    // As if the events had been stored, but not counted.
     let collection = database(&url).await.collection::<Document>("users");
     collection
         .replace_one(doc! { "_id": "ann" }, before)
@@ -194,7 +194,7 @@ async fn two_processes_count_a_user_together() {
     assert_eq!(counts_are_exact(&url).await, 20);
 }
 
-/// Lets go of a write after so many steps, if it is not done before.
+/// Drops a write after `steps` polls, if it is not done before.
 async fn crash_after(steps: usize, url: &str, batch: &[Delivery]) -> Poll<()> {
     let mut sink = open(url);
     sink.prepare().await.unwrap();

@@ -20,7 +20,7 @@ struct Paper(Arc<Mutex<Written>>);
 struct Written {
     bytes: Vec<u8>,
     flushes: usize,
-    /// How many bytes more it takes; any number if there is none.
+    /// How many more bytes it takes; `None`: any number.
     room: Option<usize>,
 }
 

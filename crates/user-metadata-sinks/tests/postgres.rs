@@ -1,4 +1,4 @@
-//! What the PostgreSQL sink puts into its database.
+//! What the PostgreSQL sink writes into its database.
 #![cfg(feature = "postgres")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -38,7 +38,7 @@ async fn an_event_counts_once_however_often_it_comes() {
     let second = join(2, |event| event.user_id = "jane".into());
     write(&mut sink, &[first.clone(), first.clone()]).await;
     write(&mut sink, &[second.clone(), first.clone()]).await;
-    // Into one that knows nothing of what came before.
+    // Into a sink that does not know what was stored before.
     let mut other = ready(&database, "sessions=on&connections=1").await;
     write(&mut other, &[first.clone(), second, join(3, |_| {}), first]).await;
     assert_eq!(
@@ -153,7 +153,7 @@ async fn the_views_count_events_and_users_by_day_in_utc() {
     }
 }
 
-/// The database's own check stands for whatever refuses a row: COPY names it, the other way halves.
+/// A check constraint stands for anything that refuses a row: COPY names it, the other way halves.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_a_constraint_refuses_are_found_in_either_way_of_writing() {
     let database = require!(database());
@@ -179,7 +179,7 @@ async fn rows_that_a_constraint_refuses_are_found_in_either_way_of_writing() {
     };
     let first = batch(0);
     assert_eq!(rejected(&first, sink.write(&first).await.unwrap()), 8);
-    // What comes again makes it careful.
+    // Redelivered events switch it to the slower way.
     let good: Vec<_> = first
         .iter()
         .filter(|delivery| delivery.event.username == "ann")
@@ -195,7 +195,7 @@ async fn rows_that_a_constraint_refuses_are_found_in_either_way_of_writing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_postgres_has_no_value_for_is_mended() {
+async fn values_that_postgres_cannot_store_are_replaced() {
     let database = require!(database());
     let mut sink = ready(&database, "").await;
     let mut nul = join(1, |_| {});
@@ -273,7 +273,7 @@ async fn however_many_start_at_once_the_tables_are_made_once() {
         database.query("SELECT to_regclass('here.events_ip') IS NOT NULL"),
         ["t"]
     );
-    // What no URL names stays as it is.
+    // Settings that the URL does not name stay as they are.
     drop(ready(&database, "schema=here").await);
     assert_eq!(database.query(settings), ["1|day|30 days"]);
 }

@@ -1,4 +1,4 @@
-//! What goes wrong with the database, and what it means for the batch.
+//! Database failures, and what they mean for the batch.
 #![cfg(feature = "postgres")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -114,7 +114,7 @@ fn until_held(database: &Database) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_killed_in_the_middle_of_a_batch_is_made_anew() {
+async fn a_connection_killed_in_the_middle_of_a_batch_is_reopened() {
     let database = require!(database());
     let mut sink = ready(&database, "").await;
     write(&mut sink, &batch(0, 10)).await;

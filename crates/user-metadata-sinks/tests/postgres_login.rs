@@ -1,4 +1,4 @@
-//! Who is let in by PostgreSQL, and how it is spoken to.
+//! Login and encryption with PostgreSQL.
 #![cfg(feature = "postgres")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -14,7 +14,7 @@ use user_metadata_testing::postgres::Server;
 use user_metadata_testing::require;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_has_to_mend_is_fatal_and_no_secret_is_told() {
+async fn what_an_operator_has_to_fix_is_fatal_and_no_secret_is_shown() {
     let server = require!(Server::start());
     let database = server.database();
     let attempt = async |url: String| {

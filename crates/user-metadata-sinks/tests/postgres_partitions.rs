@@ -1,4 +1,4 @@
-//! The partitions of `events`: made, refused, made anew, dropped.
+//! The partitions of `events`: created, refused, created again, dropped.
 #![cfg(feature = "postgres")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -63,7 +63,7 @@ async fn exactly_the_event_that_the_database_never_takes_is_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_that_somebody_drops_is_made_anew() {
+async fn a_partition_that_an_operator_drops_is_created_again() {
     let database = require!(database());
     let mut sink = ready(&database, "").await;
     write(&mut sink, &[join(1, |_| {})]).await;
@@ -81,7 +81,7 @@ async fn a_partition_that_somebody_drops_is_made_anew() {
     assert_eq!(database.query(counts), ["1|1"]);
 }
 
-/// Begins to detach a partition and is cut off, for somebody reads.
+/// Begins to detach a partition and is interrupted, since somebody reads.
 fn detach_in_part(database: &Database, partition: &str) {
     let session = |setting: &str| {
         database.execute(&format!(
@@ -112,13 +112,13 @@ async fn partitions_past_their_time_are_dropped_and_no_others() {
     write(&mut sink, &joins).await;
     drop(sink);
     let [_, _, _, pending, kept] = ages.map(|time| month(&database, time));
-    // Somebody has taken one out to keep it, and an earlier run was cut off while it detached.
+    // An operator has detached one to keep it, and an earlier run was interrupted while detaching.
     database.execute(&format!("ALTER TABLE events DETACH PARTITION {kept}"));
     detach_in_part(&database, &pending);
     let mut sink = ready(&database, "keep=150d").await;
     until("the end of what is old", LIMIT, || {
         let left = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^events_'";
-        // This month, the next, that of 110 days ago, and the one that somebody keeps.
+        // This month, the next, that of 110 days ago, and the one that the operator keeps.
         (database.query(left) == ["4"]).then_some(())
     });
     assert_eq!(database.query("SELECT count(*) FROM events"), ["2"]);
@@ -143,7 +143,7 @@ fn month(database: &Database, millis: u64) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_of_a_month_that_somebody_has_detached_is_a_dead_letter_and_no_other_is() {
+async fn an_event_of_a_detached_month_is_a_dead_letter_and_no_other_is() {
     let database = require!(database());
     let day = 86_400_000;
     let old = now() - 70 * day;
@@ -152,7 +152,7 @@ async fn an_event_of_a_month_that_somebody_has_detached_is_a_dead_letter_and_no_
     write(&mut sink, &[at(1, "ann", old), at(2, "ann", now())]).await;
     let detach = format!("ALTER TABLE events DETACH PARTITION {archived}");
     database.execute(&detach);
-    // The one that wrote before, and one that is started now.
+    // The sink that wrote before, and a new one.
     let late = [at(3, "bob", old), at(4, "eve", now())];
     let mut restarted = open(&database, "connections=1");
     for sink in [&mut sink, &mut restarted] {
@@ -165,7 +165,7 @@ async fn an_event_of_a_month_that_somebody_has_detached_is_a_dead_letter_and_no_
         assert!(said.contains(&archived), "{said}");
         assert!(said.contains("is detached; attach it again"), "{said}");
     }
-    // What the reason says to do helps.
+    // The remedy in the reason works.
     let rejected = sink.write(&late).await.unwrap();
     let (_, attach) = rejected[0].reason.split_once('(').unwrap();
     let (attach, _) = attach.split_once(") or rename").unwrap();
@@ -214,7 +214,7 @@ async fn one_partition_that_cannot_be_dropped_holds_up_no_other() {
     assert_eq!(database.query("SELECT count(*) FROM events"), ["1"]);
 }
 
-/// Reads a table, in a transaction, until it is cut off.
+/// Reads a table, in a transaction, until it is terminated.
 fn read_on<T>(database: &Database, table: &str, during: impl FnOnce() -> T) -> T {
     thread::scope(|scope| {
         let read = format!("BEGIN; SELECT count(*) FROM {table}; SELECT pg_sleep(60); COMMIT");
@@ -243,7 +243,7 @@ async fn each_schema_of_a_database_is_looked_after() {
         write(&mut sink, &[at(1, "ann", old)]).await;
     }
     let partition = month(&database, old);
-    // It waits for the reader, and has its lock.
+    // Its keeper waits for the reader, and holds its lock.
     tokio::task::block_in_place(|| {
         let open = |schema| {
             let ready = ready(&database, schema);

@@ -1,4 +1,4 @@
-//! What the Redis sink keeps of the users: read back with redis-cli and with `Presence`.
+//! Which data of users the Redis sink keeps: read back with redis-cli and with `Presence`.
 #![cfg(feature = "redis")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -30,7 +30,7 @@ fn open(url: &str) -> BuiltinSink {
     url.parse::<SinkUrl>().unwrap().open().unwrap()
 }
 
-/// An event at an offset, so many milliseconds ago.
+/// An event at an offset, `ago` milliseconds ago.
 fn at(offset: u64, ago: u64, change: impl FnOnce(&mut UserMetadataEvent)) -> Delivery {
     let now = UnixMillis::from(SystemTime::now()).as_u64();
     let mut delivery = event(u32::try_from(offset).unwrap(), |event| {
@@ -134,7 +134,7 @@ async fn the_newest_event_of_a_user_wins_in_whatever_order_they_come() {
 }
 
 #[tokio::test]
-async fn what_comes_again_is_counted_once_and_a_topic_made_anew_from_its_start() {
+async fn redelivered_events_are_counted_once_and_a_recreated_topic_from_its_start() {
     let url = own(&require!(shared()), "again");
     let batch: Vec<_> = (0..600).map(|n| at(n, 5_000 - n, of_user("a"))).collect();
     let mut sink = open(&url);
@@ -144,10 +144,10 @@ async fn what_comes_again_is_counted_once_and_a_topic_made_anew_from_its_start()
     write(&mut open(&url), &batch).await;
     assert_eq!(joins(&url), 600);
 
-    let anew: Vec<_> = (0..50).map(|n| at(n, 200 - n, of_user("b"))).collect();
-    write(&mut sink, &anew).await;
-    write(&mut sink, &anew).await;
-    write(&mut open(&url), &anew).await;
+    let recreated: Vec<_> = (0..50).map(|n| at(n, 200 - n, of_user("b"))).collect();
+    write(&mut sink, &recreated).await;
+    write(&mut sink, &recreated).await;
+    write(&mut open(&url), &recreated).await;
     assert_eq!(joins(&url), 650);
     write(&mut sink, &[at(50, 0, of_user("b"))]).await;
     assert_eq!(joins(&url), 651);
@@ -179,21 +179,21 @@ async fn a_replay_ahead_of_the_group_takes_no_count_from_it() {
         events
     };
     write(&mut open(&url), &events[..100]).await;
-    // The filter of addresses puts its events together anew.
+    // With the address filter, which rebuilds the deliveries.
     let mut replaying = open(&format!("{url}&ip=truncate"));
     write(&mut replaying, &replay(200, 200..300)).await;
     assert_eq!(joins(&url), 100, "what lies between is the group's");
     let presence = Presence::connect(&url).await.unwrap();
     let latest = presence.latest("a").await.unwrap().unwrap();
     assert_eq!(latest.timestamp, events[299].event.timestamp);
-    // One that begins below what is counted has no gap, though 120 was no event.
+    // A replay that begins below what is counted has no gap, although 120 was not an event.
     write(&mut replaying, &replay(50, 50..120)).await;
     write(&mut replaying, &replay(50, 121..150)).await;
     assert_eq!(joins(&url), 149);
     write(&mut open(&url), &events[100..120]).await;
     write(&mut open(&url), &events[121..]).await;
     assert_eq!(joins(&url), 299);
-    // Into keys of its own, from the start of what the topic still has.
+    // Under another prefix, from the first record that the topic still has.
     let fresh = own(&require!(shared()), "ahead-fresh");
     write(&mut open(&fresh), &replay(0, 100..300)).await;
     assert_eq!(joins(&fresh), 200);

@@ -1,4 +1,4 @@
-//! Redis by TLS: an authority that is named is trusted, and no other.
+//! Redis over TLS: the named authority is trusted, and no other.
 #![cfg(feature = "redis")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 

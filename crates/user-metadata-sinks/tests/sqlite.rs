@@ -1,4 +1,4 @@
-//! What the SQLite sink puts into its file.
+//! What the SQLite sink writes into its file.
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -16,7 +16,7 @@ use user_metadata_consumer::{Delivery, Rejection, Sink};
 use user_metadata_events::UnixMillis;
 use user_metadata_sinks::{BuiltinSink, FileError, OpenError, SinkUrl, SqliteSink};
 
-/// A directory of its own, and a file in it that is not there yet.
+/// A directory of its own, and a file in it that does not exist yet.
 fn scratch() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.sqlite");
@@ -249,7 +249,7 @@ fn a_directory_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn whoever_makes_the_file_at_the_same_moment_gets_it() {
+fn processes_that_create_the_file_at_the_same_moment_all_open_it() {
     for _ in 0..10 {
         let (_dir, path) = scratch();
         let together = Barrier::new(8);

@@ -1,4 +1,4 @@
-//! Whom a sink trusts.
+//! Which certificates a sink trusts.
 #![cfg(feature = "webhook")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -14,7 +14,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use user_metadata_consumer::{Sink, SinkError};
 use user_metadata_sinks::{BuiltinSink, SinkUrl};
 
-/// A server for `localhost` whose certificate nobody has signed: it is its own authority.
+/// A server for `localhost` with a self-signed certificate.
 fn serve() -> (SocketAddr, String) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();

@@ -1,4 +1,4 @@
-//! Every URL of a sink that can't be right, and what is said about it.
+//! Invalid sink URLs, and their error messages.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fmt::Write as _;

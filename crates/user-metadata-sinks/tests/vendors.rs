@@ -1,4 +1,4 @@
-//! What is special to one vendor.
+//! What is specific to one vendor.
 #![cfg(all(
     feature = "webhook",
     feature = "segment",

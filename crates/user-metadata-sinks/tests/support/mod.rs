@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Shared by the tests.
 #![allow(dead_code, reason = "each test takes what it needs")]
 #![allow(missing_docs, clippy::unwrap_used, reason = "helpers of tests")]
 

@@ -66,7 +66,7 @@ fn in_words(error: &(dyn Error + 'static)) -> String {
     words.join(": ")
 }
 
-/// Writes as the consumer does: again and again while the target is away.
+/// Writes like the consumer: retries while the target is unavailable.
 pub(crate) async fn write_until_stored(sink: &mut impl Sink, batch: &[Delivery]) -> u32 {
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
     let mut failures = 0;

@@ -9,7 +9,7 @@ use user_metadata_events::{EventId, UnixMillis};
 
 use super::vendor::{Fake, Fault};
 
-/// An event of now, since there are vendors that take no old one.
+/// An event of now, since some vendors accept no old ones.
 pub(crate) fn event(number: u32, user: &str) -> Delivery {
     super::event(number, |event| {
         event.timestamp = UnixMillis::from(SystemTime::now());
@@ -40,5 +40,5 @@ pub(crate) fn unavailable(error: SinkError) -> (Option<Duration>, BoxError) {
     }
 }
 
-/// An answer of that status.
+/// A response with that status.
 pub(crate) const STATUS: fn(u16) -> Fault = |status| Fault::Answer(status, &[], json!({}));

@@ -1,4 +1,4 @@
-//! A row put together again, so that what is lost shows.
+//! Rebuilds an event from a row, so that lost data shows.
 
 use serde_json::{Map, Value, json};
 use user_metadata_consumer::BoxError;

@@ -1,5 +1,5 @@
-//! A server on this host that behaves as a vendor's page says: it holds requests to the vendor's
-//! limits, knows the key, deduplicates, and fails as it is told.
+//! A server on this host that behaves as a vendor documents: it enforces the vendor's limits, knows
+//! the key, deduplicates, and fails on demand.
 
 pub(crate) mod page;
 
@@ -45,9 +45,9 @@ const KEY: &str = "swordfish-42";
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
     Answer(u16, &'static [(&'static str, &'static str)], Value),
-    /// The connection ends in the middle of the answer.
+    /// The connection ends in the middle of the response.
     BreaksOff,
-    /// No answer ever comes.
+    /// There is never a response.
     Silence,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct State {
     pub(crate) stored: Vec<StoredEvent>,
     /// Smaller than the vendor's.
     pub(crate) max_bytes: Option<usize>,
-    /// Whom it was connected to.
+    /// The clients that connected.
     clients: BTreeSet<SocketAddr>,
     pub(crate) is_away: bool,
     /// Users whose events it rejects.

@@ -1,4 +1,4 @@
-//! What the vendors' pages say: paths, keys, limits, answers.
+//! What the vendors document: paths, keys, limits, responses.
 
 use serde_json::{Value, json};
 use user_metadata_consumer::conformance::StoredEvent;
@@ -191,7 +191,7 @@ impl Vendor {
     }
 }
 
-/// What the vendor takes for a mistake, and not for a user.
+/// Ids that the vendor treats as a mistake instead of a user.
 pub(crate) fn is_placeholder(user: &str) -> bool {
     let user = user.to_lowercase();
     ["anon", "anonymous", "nil", "none", "null", "n/a"].contains(&user.as_str())
