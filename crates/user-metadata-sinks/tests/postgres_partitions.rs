@@ -267,6 +267,43 @@ async fn each_schema_of_a_database_is_looked_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_finds_another_maintaining_the_partitions_soon_has_its_turn() {
+    let database = require!(database());
+    let old = at(1, "ann", now() - 100 * 86_400_000);
+    let mut sink = ready(&database, "connections=1").await;
+    write(&mut sink, &[old]).await;
+    drop(sink);
+    let other = "SELECT pg_advisory_lock(1970106223, 'events'::regclass::oid::int), pg_sleep(60)";
+    let maintaining = "SELECT pid FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    let _sink = thread::scope(|scope| {
+        let other = scope.spawn(|| database.try_query(other));
+        until("the other process", LIMIT, || {
+            (database.query(maintaining).len() == 1).then_some(())
+        });
+        let sink = tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(ready(&database, "connections=1&keep=30d"))
+        });
+        // Time for its maintenance, which has a connection of its own, to find the other.
+        let connections = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND query LIKE '%try_advisory_lock(1970106223%'
+                AND pid <> pg_backend_pid()";
+        until("the first look", LIMIT, || {
+            (database.query(connections) == ["0"]).then_some(())
+        });
+        assert_eq!(database.query("SELECT count(*) FROM events"), ["1"]);
+        database.execute(&format!(
+            "SELECT pg_terminate_backend(pid) FROM ({maintaining}) other"
+        ));
+        assert!(other.join().unwrap().is_err());
+        sink
+    });
+    until("the end of what is old", LIMIT, || {
+        (database.query("SELECT count(*) FROM events") == ["0"]).then_some(())
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_counted_and_dropped_is_not_counted_again_when_more_is_kept() {
     let database = require!(database());
     let day = 86_400_000;

