@@ -1,16 +1,14 @@
-use std::future::IntoFuture as _;
 use std::time::Duration;
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::Document;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::{Collection, IndexModel};
 use user_metadata_consumer::SinkError;
 
+use super::command::{read_all, within};
 use super::config::MongoConfig;
-use super::error::StoreError;
+use super::store::index_keys;
 
-/// How long MongoDB may take to list the indexes.
-const PATIENCE: Duration = Duration::from_secs(15);
 /// In seconds.
 const DAY: u64 = 24 * 60 * 60;
 /// There is no such collection.
@@ -22,15 +20,9 @@ pub(crate) async fn changes(config: &MongoConfig) -> Result<Vec<String>, SinkErr
     let password = config.password().map_err(SinkError::fatal)?;
     let client = config.client(password.as_ref()).await?;
     let events = client.database(&config.database).collection("events");
-    let listing = tokio::time::timeout(PATIENCE, indexes(&events)).await;
-    let indexes = listing
-        .map_err(|_| StoreError::Late)?
-        .map_err(StoreError::from)?;
-    let index = |keys: Document| indexes.iter().find(move |index| index.keys == keys);
-    let (of_user, of_time) = (
-        index(doc! { "userId": 1, "timestamp": -1 }),
-        index(doc! { "timestamp": 1 }),
-    );
+    let indexes = within(indexes(&events)).await?;
+    let [of_user, of_time] =
+        index_keys().map(|keys| indexes.iter().find(|index| index.keys == keys));
     let mut changes = Vec::new();
     if of_user.is_none() || of_time.is_none() {
         changes.push("create the indexes of `events`".to_owned());
@@ -58,20 +50,13 @@ pub(crate) async fn changes(config: &MongoConfig) -> Result<Vec<String>, SinkErr
 }
 
 async fn indexes(events: &Collection<Document>) -> Result<Vec<IndexModel>, Error> {
-    let mut cursor = match events.list_indexes().into_future().await {
-        Ok(cursor) => cursor,
+    match events.list_indexes().await {
+        Ok(cursor) => read_all(cursor).await,
         Err(error) => match &*error.kind {
-            ErrorKind::Command(command) if command.code == NAMESPACE_NOT_FOUND => {
-                return Ok(Vec::new());
-            }
-            _ => return Err(error),
+            ErrorKind::Command(command) if command.code == NAMESPACE_NOT_FOUND => Ok(Vec::new()),
+            _ => Err(error),
         },
-    };
-    let mut found = Vec::new();
-    while cursor.advance().await? {
-        found.push(cursor.deserialize_current()?);
     }
-    Ok(found)
 }
 
 fn in_words(time: Duration) -> String {

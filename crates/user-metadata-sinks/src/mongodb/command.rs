@@ -33,15 +33,16 @@ pub(super) async fn within_driver<T>(
 pub(super) async fn collect<T: DeserializeOwned>(
     find: impl IntoFuture<Output = Result<Cursor<T>, Error>>,
 ) -> Result<Vec<T>, StoreError> {
-    within(async {
-        let mut cursor = find.await?;
-        let mut found = Vec::new();
-        while cursor.advance().await? {
-            found.push(cursor.deserialize_current()?);
-        }
-        Ok(found)
-    })
-    .await
+    within(async { read_all(find.await?).await }).await
+}
+
+/// What is left of a cursor; it is for the caller to limit the time.
+pub(super) async fn read_all<T: DeserializeOwned>(mut cursor: Cursor<T>) -> Result<Vec<T>, Error> {
+    let mut found = Vec::new();
+    while cursor.advance().await? {
+        found.push(cursor.deserialize_current()?);
+    }
+    Ok(found)
 }
 
 /// A number of an answer, in whichever type the server writes it.

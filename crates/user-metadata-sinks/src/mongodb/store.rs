@@ -37,6 +37,14 @@ pub(super) struct Inserted {
     pub(super) rejected: BTreeMap<usize, String>,
 }
 
+/// The keys of the indexes of `events`: of a user's events, and of time, which may remove old ones.
+pub(super) fn index_keys() -> [Document; 2] {
+    [
+        doc! { "userId": 1, "timestamp": -1 },
+        doc! { "timestamp": 1 },
+    ]
+}
+
 impl Store {
     pub(super) fn new(database: Database, keep: Option<Duration>) -> Self {
         Self {
@@ -50,8 +58,7 @@ impl Store {
     /// Makes the indexes, where they are not there.
     pub(super) async fn prepare(&self) -> Result<(), StoreError> {
         let keep = self.keep;
-        let of_user = doc! { "userId": 1, "timestamp": -1 };
-        let of_time = doc! { "timestamp": 1 };
+        let [of_user, of_time] = index_keys();
         let options = IndexOptions::builder().expire_after(keep).build();
         let index = IndexModel::builder().keys(of_user).build();
         within(self.events.create_index(index)).await?;
