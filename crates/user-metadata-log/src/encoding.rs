@@ -1,29 +1,9 @@
-//! The row of a batch; the README documents its format.
+//! The records of a row; the README documents their format.
 
 use bytes::Bytes;
 
 use crate::error::AppendError;
 use crate::record::LogRecord;
-
-/// The columns of a row besides the records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BatchHeader {
-    pub(crate) partition: u32,
-    pub(crate) base_offset: u64,
-    pub(crate) next_offset: u64,
-    pub(crate) max_timestamp_ms: i64,
-}
-
-impl BatchHeader {
-    pub(crate) fn checksum(&self, records: &[u8]) -> u32 {
-        let mut header = [0; 32];
-        header[..8].copy_from_slice(&u64::from(self.partition).to_le_bytes());
-        header[8..16].copy_from_slice(&self.base_offset.to_le_bytes());
-        header[16..24].copy_from_slice(&self.next_offset.to_le_bytes());
-        header[24..].copy_from_slice(&self.max_timestamp_ms.to_le_bytes());
-        crc32c::crc32c_append(crc32c::crc32c(&header), records)
-    }
-}
 
 /// A record of a batch, borrowed from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -307,6 +287,7 @@ mod tests {
     use proptest::{collection::vec, option, prelude::*};
 
     use super::*;
+    use crate::batch_header::BatchHeader;
 
     fn record() -> impl Strategy<Value = LogRecord> {
         let bytes = || vec(any::<u8>(), 0..300).prop_map(Bytes::from);

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod append_once;
+mod batch_header;
 mod checkpoint;
 mod damaged_rows;
 mod data_dir;

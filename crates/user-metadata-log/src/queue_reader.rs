@@ -4,7 +4,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::encoding::{BatchHeader, EncodedBatch};
+use crate::batch_header::BatchHeader;
+use crate::encoding::EncodedBatch;
 use crate::error::{OpenError, QueueReadError, StorageError};
 use crate::queue::FORMAT;
 

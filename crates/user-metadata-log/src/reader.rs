@@ -3,7 +3,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
-use crate::encoding::{BatchHeader, decode};
+use crate::batch_header::BatchHeader;
+use crate::encoding::decode;
 use crate::error::{OpenError, ReadError, StorageError};
 use crate::record::{LogRecord, StoredRecord};
 use crate::writer::{FORMAT, count_partitions, end_offset};

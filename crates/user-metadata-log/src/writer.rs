@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
+use crate::batch_header::BatchHeader;
 use crate::database::{Format, create_parent};
-use crate::encoding::{BatchHeader, EncodedBatch, encode};
+use crate::encoding::{EncodedBatch, encode};
 use crate::error::{AppendError, OpenError, StorageError};
 use crate::lock::WriterLock;
 use crate::options::LogOptions;
